@@ -1,0 +1,337 @@
+/**
+ * The catalogue of everything that can go wrong for a task: one code, one sentence, one next step.
+ * The family decides the exit code; `heals` decides what the decider may do about it.
+ */
+
+/** Which kind of trouble it is; each family has one exit code (see EXIT_CODES). */
+export type FailureFamily =
+  | 'gate'
+  | 'input'
+  | 'configuration'
+  | 'network'
+  | 'model'
+  | 'rateLimit'
+  | 'budget'
+  | 'person'
+  | 'time'
+  | 'cancelled';
+
+/**
+ * What can cure it: `attempt` another try with the evidence in the prompt; `model` only another model;
+ * `outage` waiting until the other side is back; `never` nothing weaver can do.
+ */
+export type Heals = 'attempt' | 'model' | 'outage' | 'never';
+
+interface CatalogueEntry {
+  readonly family: FailureFamily;
+  readonly heals: Heals;
+  readonly says: string;
+  readonly next: string;
+}
+
+const catalogue = {
+  checksFailed: {
+    family: 'gate',
+    heals: 'attempt',
+    says: 'The checks failed after the edits.',
+    next: 'Read the check log (weaver logs ID); sharpen the description or raise limits.attempts.',
+  },
+  baselineBroken: {
+    family: 'gate',
+    heals: 'attempt',
+    says: 'The checks fail at the base already and still fail the same way after the edits.',
+    next: 'Mend the base branch, or name checks that pass there.',
+  },
+  checkTimedOut: {
+    family: 'gate',
+    heals: 'attempt',
+    says: 'A check ran out of its time and was stopped.',
+    next: 'Raise checks[].timeoutSeconds, or find what hangs in the check log.',
+  },
+  nothingToCommit: {
+    family: 'gate',
+    heals: 'attempt',
+    says: 'The answer changes nothing in the repository.',
+    next: 'Check whether the task is done already; if not, describe what should change.',
+  },
+  editsRejected: {
+    family: 'gate',
+    heals: 'attempt',
+    says: 'The edits do not fit the files.',
+    next: 'List the files concerned in relatedFiles so that the model sees their exact text.',
+  },
+  secretInDiff: {
+    family: 'gate',
+    heals: 'attempt',
+    says: 'The change contains something that looks like a secret and was not pushed.',
+    next: 'Look at the diff (weaver diff ID); keep secrets out of the repository.',
+  },
+  protectedFile: {
+    family: 'gate',
+    heals: 'attempt',
+    says: 'The edits touch files that the task protects.',
+    next: 'Change protect[] if the edit is wanted.',
+  },
+  invalidTask: {
+    family: 'input',
+    heals: 'never',
+    says: 'The task file is not valid.',
+    next: 'Mend the fields named and submit it again.',
+  },
+  refusedPath: {
+    family: 'input',
+    heals: 'never',
+    says: 'The answer tried to write outside the repository or into its control files.',
+    next: 'Look at the answer (weaver decisions ID); this model or prompt is not to be trusted with this task.',
+  },
+  protectedBranch: {
+    family: 'input',
+    heals: 'never',
+    says: 'The branch may not be pushed to.',
+    next: 'Name another repo.branch, or let the remote accept pushes to this one.',
+  },
+  branchMoved: {
+    family: 'input',
+    heals: 'attempt',
+    says: 'The branch on the remote has commits that this work is not built on.',
+    next: 'weaver starts over from the tip of the branch; to keep them apart name another repo.branch.',
+  },
+  missingBaseBranch: {
+    family: 'input',
+    heals: 'never',
+    says: 'The base branch does not exist on the remote.',
+    next: 'Name an existing branch in repo.baseBranch, or leave it out to use the default branch.',
+  },
+  emptyRepository: {
+    family: 'input',
+    heals: 'never',
+    says: 'The repository has no commit yet.',
+    next: 'Push a first commit to it.',
+  },
+  keyTaken: {
+    family: 'input',
+    heals: 'never',
+    says: 'Another task was submitted under this key.',
+    next: 'Use another key, or leave it out.',
+  },
+  remoteCredentials: {
+    family: 'configuration',
+    heals: 'never',
+    says: 'The git remote refused the credentials.',
+    next: 'Set the token that weaver.config.yaml names for this remote (git.tokenEnv, default WEAVER_GIT_TOKEN).',
+  },
+  modelCredentials: {
+    family: 'configuration',
+    heals: 'never',
+    says: 'The model endpoint refused the key.',
+    next: 'Set the key variable of the provider (OPENAI_API_KEY by default).',
+  },
+  modelNotFound: {
+    family: 'configuration',
+    heals: 'model',
+    says: 'The endpoint does not know the model.',
+    next: 'Name a model that the endpoint serves (WEAVER_MODEL or models[]).',
+  },
+  unknownProvider: {
+    family: 'configuration',
+    heals: 'never',
+    says: 'The task names a provider that the configuration does not have.',
+    next: 'Add it under providers in weaver.config.yaml.',
+  },
+  sandboxMissing: {
+    family: 'configuration',
+    heals: 'never',
+    says: 'The configuration requires a sandbox and this host has none.',
+    next: 'Install bubblewrap, or set sandbox to auto.',
+  },
+  setupFailed: {
+    family: 'configuration',
+    heals: 'never',
+    says: 'A setup step failed.',
+    next: 'Read its log (weaver logs ID) and mend the step.',
+  },
+  remoteUnreachable: {
+    family: 'network',
+    heals: 'outage',
+    says: 'The git remote cannot be reached.',
+    next: 'Check repo.url and the network; the task goes on by itself within limits.outageSeconds.',
+  },
+  temporalUnreachable: {
+    family: 'network',
+    heals: 'outage',
+    says: 'The Temporal server cannot be reached.',
+    next: 'Start it (weaver up) or set TEMPORAL_ADDRESS.',
+  },
+  diskFull: {
+    family: 'time',
+    heals: 'outage',
+    says: 'The disk of the worker is full.',
+    next: 'Free space below the weaver home; the task goes on by itself within limits.outageSeconds.',
+  },
+  infrastructure: {
+    family: 'time',
+    heals: 'outage',
+    says: 'A step could not be done, for a reason outside the task.',
+    next: 'Read the cause in the record; the task goes on by itself within limits.outageSeconds.',
+  },
+  modelUnreachable: {
+    family: 'model',
+    heals: 'outage',
+    says: 'The model endpoint cannot be reached.',
+    next: 'Check OPENAI_BASE_URL and the endpoint; the task goes on by itself within limits.outageSeconds.',
+  },
+  modelTimeout: {
+    family: 'model',
+    heals: 'outage',
+    says: 'The model endpoint did not answer in time.',
+    next: 'Check the endpoint, or raise callTimeoutSeconds of the provider.',
+  },
+  modelServer: {
+    family: 'model',
+    heals: 'outage',
+    says: 'The model endpoint failed.',
+    next: 'Check the endpoint; the task goes on by itself within limits.outageSeconds.',
+  },
+  modelRequestInvalid: {
+    family: 'model',
+    heals: 'model',
+    says: 'The model endpoint rejected the request.',
+    next: 'Check the model and its capability level in weaver.config.yaml.',
+  },
+  contextOverflow: {
+    family: 'model',
+    heals: 'model',
+    says: 'The prompt is larger than the context window of the model.',
+    next: 'Name fewer relatedFiles, or a model with a larger window.',
+  },
+  contentFiltered: {
+    family: 'model',
+    heals: 'model',
+    says: 'The endpoint filtered the content.',
+    next: 'Rephrase the task, or name another model.',
+  },
+  modelRefused: {
+    family: 'model',
+    heals: 'model',
+    says: 'The model refused the task.',
+    next: 'Rephrase the task, or name another model.',
+  },
+  truncatedAnswer: {
+    family: 'model',
+    heals: 'attempt',
+    says: 'The answer was cut off by its length limit; nothing of it was applied.',
+    next: 'Make the task smaller, or raise maxOutputTokens of the provider.',
+  },
+  malformedAnswer: {
+    family: 'model',
+    heals: 'attempt',
+    says: 'The answer is not in the form asked for, also after the repair turns.',
+    next: 'Name a model that follows a JSON schema, or set the capability level of the provider.',
+  },
+  rateLimited: {
+    family: 'rateLimit',
+    heals: 'outage',
+    says: 'The model endpoint limits the rate of requests.',
+    next: 'Wait, or lower the concurrency of the provider.',
+  },
+  quotaExhausted: {
+    family: 'rateLimit',
+    heals: 'model',
+    says: 'The quota or credit at the model endpoint is used up.',
+    next: 'Add credit, or name another provider in models[].',
+  },
+  budgetCost: {
+    family: 'budget',
+    heals: 'never',
+    says: 'The money limit of the task is reached.',
+    next: 'Raise limits.costUsd.',
+  },
+  budgetTokens: {
+    family: 'budget',
+    heals: 'never',
+    says: 'The token limit of the task is reached.',
+    next: 'Raise limits.tokens.',
+  },
+  wallTime: {
+    family: 'time',
+    heals: 'never',
+    says: 'The task ran out of its time.',
+    next: 'Raise limits.wallTimeSeconds.',
+  },
+  noProgress: {
+    family: 'time',
+    heals: 'never',
+    says: 'The same failure came again and again.',
+    next: 'Change the task: the model does not find the way by itself.',
+  },
+  needsPerson: {
+    family: 'person',
+    heals: 'never',
+    says: 'The task waits for a person.',
+    next: 'Answer it.',
+  },
+  cancelled: {
+    family: 'cancelled',
+    heals: 'never',
+    says: 'The task was cancelled.',
+    next: 'Submit it again if it is still wanted.',
+  },
+  terminated: {
+    family: 'cancelled',
+    heals: 'never',
+    says: 'The task was terminated from outside, without clean-up.',
+    next: 'Submit it again if it is still wanted; the janitor removes what it left.',
+  },
+} as const satisfies Record<string, CatalogueEntry>;
+
+export type FailureCode = keyof typeof catalogue;
+
+/** A failure as it is recorded: the code, and what exactly happened this time. At most 1,000 characters of detail. */
+export interface Failure {
+  readonly code: FailureCode;
+  readonly detail: string;
+}
+
+/** A failure as it is shown to a person. */
+export interface ShownFailure {
+  readonly code: FailureCode;
+  readonly message: string;
+  readonly next: string;
+}
+
+/** Long enough for a compiler's complaint; the full text is in the artifact. */
+const DETAIL_CHARACTERS_MAX = 1_000;
+
+export const failure = (code: FailureCode, detail = ''): Failure => ({
+  code,
+  detail: detail.length > DETAIL_CHARACTERS_MAX ? `${detail.slice(0, DETAIL_CHARACTERS_MAX - 1)}…` : detail,
+});
+
+export const catalogueEntry = (code: FailureCode): CatalogueEntry => catalogue[code];
+
+export const failureCodes = Object.keys(catalogue) as readonly FailureCode[];
+
+export const isFailureCode = (text: string): text is FailureCode => Object.hasOwn(catalogue, text);
+
+export const showFailure = ({ code, detail }: Failure): ShownFailure => ({
+  code,
+  message: detail === '' ? catalogue[code].says : `${catalogue[code].says} ${detail}`,
+  next: catalogue[code].next,
+});
+
+/** Exit codes of the command line, by family of the final failure. */
+export const EXIT_CODES: Readonly<Record<FailureFamily, number>> = {
+  gate: 1,
+  input: 2,
+  configuration: 3,
+  network: 4,
+  model: 5,
+  rateLimit: 6,
+  budget: 7,
+  person: 8,
+  time: 9,
+  cancelled: 10,
+};
+
+export const exitCodeOf = (failed: Failure | null): number =>
+  failed === null ? 0 : EXIT_CODES[catalogue[failed.code].family];

@@ -1,0 +1,118 @@
+/** The task's own account of itself: attempts, decisions, spending. The only place where it changes is `record*`. */
+import type { Decision } from './decision.js';
+import type { Failure } from './failures.js';
+import type { ArtifactRef, Landing, Outcome, WaitingOn } from './outcome.js';
+import type { LimitsSpec, ModelChoice, TaskState } from './task.js';
+
+export interface Tokens {
+  readonly prompt: number;
+  /** Part of `prompt` that the endpoint read from its cache. */
+  readonly cached: number;
+  /** Includes reasoning. */
+  readonly completion: number;
+  readonly reasoning: number;
+}
+
+/** What was spent on model calls. */
+export interface Spending {
+  /** Requests put on the wire, those that failed included. */
+  readonly callsSent: number;
+  /** Requests whose fate is unknown: the request process died between sending and the answer. Sent again, booked in full. */
+  readonly callsInDoubt: number;
+  readonly tokens: Tokens;
+  readonly costUsdMicros: number;
+  /** True if some tokens had no price in the configuration: the cost is then a lower bound. */
+  readonly unpriced: boolean;
+}
+
+export const NOTHING_SPENT: Spending = {
+  callsSent: 0,
+  callsInDoubt: 0,
+  tokens: { prompt: 0, cached: 0, completion: 0, reasoning: 0 },
+  costUsdMicros: 0,
+  unpriced: false,
+};
+
+export const addSpending = (a: Spending, b: Spending): Spending => ({
+  callsSent: a.callsSent + b.callsSent,
+  callsInDoubt: a.callsInDoubt + b.callsInDoubt,
+  tokens: {
+    prompt: a.tokens.prompt + b.tokens.prompt,
+    cached: a.tokens.cached + b.tokens.cached,
+    completion: a.tokens.completion + b.tokens.completion,
+    reasoning: a.tokens.reasoning + b.tokens.reasoning,
+  },
+  costUsdMicros: a.costUsdMicros + b.costUsdMicros,
+  unpriced: a.unpriced || b.unpriced,
+});
+
+export const totalTokens = (spending: Spending): number => spending.tokens.prompt + spending.tokens.completion;
+
+/** One attempt, from its clean snapshot to its outcome. Times are epoch milliseconds, read where the work was done. */
+export interface AttemptRecord {
+  readonly sequence: number;
+  readonly attempt: number;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  /** Identities of the workers that did its steps, each once. */
+  readonly workers: readonly string[];
+  readonly provider: string;
+  readonly model: string;
+  readonly promptVersion: string;
+  readonly spending: Spending;
+  readonly commitBefore: string;
+  readonly treeBefore: string;
+  readonly treeAfter: string | null;
+  readonly commitAfter: string | null;
+  readonly outcome: Outcome;
+  readonly artifacts: readonly ArtifactRef[];
+  /** Which sandbox ran the checks, e.g. `bubblewrap` or `plain`. */
+  readonly sandbox: string | null;
+  /** One line a check: name, verdict, duration. At most 20. */
+  readonly checks: readonly CheckVerdict[];
+}
+
+/** How one check ended, compared with the baseline by the gate. */
+export interface CheckVerdict {
+  readonly name: string;
+  readonly passed: boolean;
+  /** Null if it was killed by a signal or by its time limit. */
+  readonly exitCode: number | null;
+  readonly timedOut: boolean;
+  readonly durationMs: number;
+  /** SHA-256 of the output with times and addresses taken out: equal for the same failure. */
+  readonly signature: string;
+  readonly log: ArtifactRef;
+}
+
+export interface DecisionRecord {
+  readonly sequence: number;
+  readonly attempt: number;
+  readonly decidedAt: number;
+  /** `name@version` of the decider. */
+  readonly decider: string;
+  readonly decision: Decision;
+  readonly outcome: Outcome;
+}
+
+/** All that the decider sees. */
+export interface TaskRecord {
+  readonly limits: LimitsSpec;
+  readonly models: readonly ModelChoice[];
+  readonly state: TaskState;
+  /** Attempts that have ended in an outcome; blocked ones are not counted. */
+  readonly attempts: number;
+  readonly startedAt: number;
+  /** Milliseconds spent blocked; they do not count against the wall time. */
+  readonly blockedMs: number;
+  /** Start of the outage that the task waits for now, epoch milliseconds. */
+  readonly blockedSince: number | null;
+  readonly waitingOn: WaitingOn | null;
+  readonly spending: Spending;
+  /** Signatures of the failed attempts, oldest first. */
+  readonly signatures: readonly string[];
+  readonly lastFailure: Failure | null;
+  readonly landing: Landing | null;
+  /** Number of records written so far; the next one's sequence number. */
+  readonly sequence: number;
+}

@@ -1,0 +1,91 @@
+/** What a task is: the specification as validated, and the states of its life. */
+
+/** What a task may change in files that a glob names. */
+export type ProtectPolicy = 'allow' | 'add-only' | 'deny';
+
+export interface RepoSpec {
+  /** What git accepts as a remote: https, ssh, file URL or absolute path. Never with a password in it. */
+  readonly url: string;
+  /** Branch to start from; the remote's HEAD if absent. */
+  readonly baseBranch?: string;
+  /** Branch to push; `weaver/<slug>-<id>` if absent. */
+  readonly branch?: string;
+}
+
+export interface CheckSpec {
+  readonly name: string;
+  /** A line for the shell (`sh -c`), run at the top of the repository. */
+  readonly run: string;
+  readonly timeoutSeconds: number;
+}
+
+export interface SetupSpec extends CheckSpec {
+  /** Whether the step may use the network; checks never may. */
+  readonly network: boolean;
+}
+
+export interface ProtectSpec {
+  readonly glob: string;
+  readonly policy: ProtectPolicy;
+}
+
+export interface LimitsSpec {
+  /** Attempts of the handler, the first one included. */
+  readonly attempts: number;
+  /** Money in micro-dollars; absent = no limit. */
+  readonly costUsdMicros?: number;
+  /** Tokens of all calls, prompt and completion; absent = no limit. */
+  readonly tokens?: number;
+  /** Time spent running (not blocked), in seconds. */
+  readonly wallTimeSeconds: number;
+  /** How long an outage of the remote, the endpoint or the disk is waited for, in seconds. */
+  readonly outageSeconds: number;
+}
+
+/** A provider of weaver.config.yaml, with the model to ask it for (its own default if absent). */
+export interface ModelChoice {
+  readonly provider: string;
+  readonly model?: string;
+}
+
+export interface CommitSpec {
+  /** `Name <address>`. */
+  readonly author?: string;
+  readonly trailers: readonly string[];
+  /** Replaces the message that the model proposes. */
+  readonly message?: string;
+}
+
+/** A task as validated; every default but the detected ones is filled in. */
+export interface TaskSpec {
+  readonly title: string;
+  readonly description: string;
+  readonly acceptanceCriteria: readonly string[];
+  readonly repo: RepoSpec;
+  readonly handler: 'one-shot';
+  /** Absent = detected from the files of the repository. */
+  readonly checks?: readonly CheckSpec[];
+  readonly relatedFiles: readonly string[];
+  readonly protect: readonly ProtectSpec[];
+  readonly limits: LimitsSpec;
+  /** The ladder: attempt n asks the n-th, the last one from then on. Empty = the configured default. */
+  readonly models: readonly ModelChoice[];
+  readonly setup: readonly SetupSpec[];
+  readonly commit: CommitSpec;
+  readonly tags: readonly string[];
+  readonly key?: string;
+}
+
+export type TerminalState = 'succeeded' | 'dead' | 'decomposed' | 'cancelled' | 'stuck';
+export type TaskState = 'pending' | 'running' | 'retry_wait' | 'blocked' | TerminalState;
+
+/** Design section 10; every number here can be set in the task file. */
+export const TASK_DEFAULTS = {
+  attempts: 5,
+  wallTimeSeconds: 30 * 60,
+  outageSeconds: 12 * 60 * 60,
+  checkTimeoutSeconds: 300,
+} as const;
+
+/** An outage in front of a waiting person: `weaver run` gives up after ten minutes. */
+export const ATTENDED_OUTAGE_SECONDS = 600;
