@@ -1,4 +1,5 @@
 /** What follows from an outcome. */
+import type { Failure } from './failures.js';
 import type { WaitingOn } from './outcome.js';
 
 export type Decision =
@@ -17,5 +18,6 @@ export type Decision =
       /** Pause before the step is tried again, in milliseconds. */
       readonly probeMs: number;
     }
-  | { readonly kind: 'markDead'; readonly reason: string }
-  | { readonly kind: 'markStuck'; readonly reason: string };
+  /** `failure` is what the task is remembered by; its family is the exit code. */
+  | { readonly kind: 'markDead'; readonly reason: string; readonly failure: Failure }
+  | { readonly kind: 'markStuck'; readonly reason: string; readonly failure: Failure };

@@ -108,6 +108,9 @@ export interface TaskRecord {
   /** Start of the outage that the task waits for now, epoch milliseconds. */
   readonly blockedSince: number | null;
   readonly waitingOn: WaitingOn | null;
+  /** What each call spent so far, by its name (`a2.t1`): a call that is asked for again reports its whole spending again. */
+  readonly calls: Readonly<Record<string, Spending>>;
+  /** Sum of `calls`. */
   readonly spending: Spending;
   /** Signatures of the failed attempts, oldest first. */
   readonly signatures: readonly string[];
@@ -115,4 +118,68 @@ export interface TaskRecord {
   readonly landing: Landing | null;
   /** Number of records written so far; the next one's sequence number. */
   readonly sequence: number;
+}
+
+export const beginRecord = (limits: LimitsSpec, models: readonly ModelChoice[], nowMs: number): TaskRecord => ({
+  limits,
+  models,
+  state: 'running',
+  attempts: 0,
+  startedAt: nowMs,
+  blockedMs: 0,
+  blockedSince: null,
+  waitingOn: null,
+  calls: {},
+  spending: NOTHING_SPENT,
+  signatures: [],
+  lastFailure: null,
+  landing: null,
+  sequence: 0,
+});
+
+/** Books what a call has spent by now, in place of what it had reported before. */
+export function recordCall(record: TaskRecord, name: string, spent: Spending): TaskRecord {
+  const calls = { ...record.calls, [name]: spent };
+  return { ...record, calls, spending: sumSpending(Object.values(calls)) };
+}
+
+export const sumSpending = (all: readonly Spending[]): Spending => all.reduce(addSpending, NOTHING_SPENT);
+
+/** Books an outcome: counts the attempt unless it is blocked, closes or opens the outage. */
+export function recordOutcome(record: TaskRecord, outcome: Outcome, nowMs: number): TaskRecord {
+  const booked = { ...record, sequence: record.sequence + 1 };
+  if (outcome.kind === 'blocked') {
+    return { ...booked, blockedSince: record.blockedSince ?? nowMs, waitingOn: outcome.waitingOn, lastFailure: outcome.failure };
+  }
+  const unblocked = {
+    ...booked,
+    attempts: record.attempts + 1,
+    blockedMs: record.blockedMs + (record.blockedSince === null ? 0 : nowMs - record.blockedSince),
+    blockedSince: null,
+    waitingOn: null,
+  };
+  if (outcome.kind === 'succeeded') return { ...unblocked, landing: outcome.landing, lastFailure: null };
+  return { ...unblocked, lastFailure: outcome.failure, signatures: [...record.signatures, outcome.signature] };
+}
+
+/** Books a decision: the state that follows from it. */
+export function recordDecision(record: TaskRecord, decision: Decision): TaskRecord {
+  return { ...record, state: stateAfter(decision), sequence: record.sequence + 1 };
+}
+
+function stateAfter(decision: Decision): TaskState {
+  switch (decision.kind) {
+    case 'complete':
+      return 'succeeded';
+    case 'retry':
+      return 'retry_wait';
+    case 'wait':
+      return 'blocked';
+    case 'markDead':
+      return 'dead';
+    case 'markStuck':
+      return 'stuck';
+    default:
+      throw new TypeError(`unknown decision ${JSON.stringify(decision satisfies never)}`);
+  }
 }

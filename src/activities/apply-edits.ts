@@ -1,0 +1,89 @@
+/**
+ * Turns an answer into a new tree, or into the reasons why not.
+ * Harmless twice: a pure function of the base tree and the answer; one tree is written, or none.
+ */
+import picomatch from 'picomatch';
+import { applyEdits, pathsNeeded, type EditFault } from '../domain/apply-edits.js';
+import type { Edit } from '../domain/edits.js';
+import { failure, type Failure, type FailureCode } from '../domain/failures.js';
+import type { ProtectPolicy, ProtectSpec, TaskSpec } from '../domain/task.js';
+import { parseAnswer } from '../schemas.js';
+import { PortFault, type TreeChange } from '../ports.js';
+import type { ActivityPorts } from './activity-ports.js';
+import type { EditInput, Edited } from './contract.js';
+import { readSpec } from './stored-spec.js';
+
+/** A diff beyond this is kept cut: nobody reads 4 MB, and the commit has it whole. */
+const DIFF_BYTES_MAX = 4_000_000;
+const COMPLAINT_CHARACTERS_MAX = 3_000;
+
+export const createApplyEdits =
+  (ports: ActivityPorts) =>
+  async (input: EditInput): Promise<Edited> => {
+    const { git, artifacts, model } = ports;
+    const spec = await readSpec(artifacts, input.spec);
+    const answer = parseAnswer((await model.answer(input.lineage, input.callId)) ?? '');
+    if (answer.kind === 'malformed') throw new PortFault('infrastructure', 'The ledger lost the answer of this call.', false);
+    const { url } = spec.repo;
+    const result = await compute(ports, spec, input.baseTree, answer.answer.edits);
+    if (result.kind === 'rejected') return reject(ports, result.faults);
+    if (result.changes.length === 0) return nothing(ports, answer.answer.notes);
+    const changes: readonly TreeChange[] = result.changes.map(({ path, file }) => [path, file === null ? null : { mode: file.mode, bytes: Buffer.from(file.bytes) }]);
+    const tree = await git.write(url, input.baseTree, changes);
+    if (tree === input.baseTree) return nothing(ports, answer.answer.notes);
+    const { stat, patch } = await git.diff(url, input.baseTree, tree, DIFF_BYTES_MAX);
+    const secrets = secretsAdded(ports, patch.toString('utf8'));
+    if (secrets !== null) return secretOutcome(ports, secrets);
+    const diff = await artifacts.put('diff', patch);
+    return { kind: 'edited', tree, diff, stat, subject: subjectOf(spec, answer.answer.commitMessage) };
+  };
+
+async function compute({ git, settings }: ActivityPorts, spec: TaskSpec, baseTree: string, edits: readonly Edit[]) {
+  const { url } = spec.repo;
+  const entries = new Map((await git.list(url, baseTree)).map((entry) => [entry.path, entry]));
+  const links = [...entries.values()].filter(({ mode }) => mode === '120000').map(({ path }) => path);
+  const wanted = pathsNeeded(edits).filter((path) => entries.has(path));
+  const files = await git.read(url, baseTree, [...new Set([...wanted, ...links, ...[...entries.keys()].filter((path) => path.endsWith('.gitignore'))])]);
+  return applyEdits(edits, { entries, files }, { protect: policyOf([...settings.protect, ...spec.protect]) });
+}
+
+/** The last rule that names a path counts, so that a task can loosen or tighten the configuration. */
+function policyOf(rules: readonly ProtectSpec[]): (path: string) => ProtectPolicy {
+  const matchers = rules.map(({ glob, policy }) => ({ matches: picomatch(glob, { dot: true }), policy }));
+  return (path) => matchers.findLast(({ matches }) => matches(path))?.policy ?? 'allow';
+}
+
+async function reject({ artifacts }: ActivityPorts, faults: readonly EditFault[]): Promise<Edited> {
+  const worst = (['refusedPath', 'protectedFile', 'editsRejected'] as const).find((code) => faults.some((fault) => fault.code === code)) ?? 'editsRejected';
+  const text = faults.map(({ index, path, says }) => `edit ${index + 1} (${path}): ${says}`).join('\n');
+  const named = faults.filter(({ code }) => code === worst).map(({ path, says }) => `${path}: ${says}`).join('; ');
+  return {
+    kind: 'rejected',
+    failure: failure(worst, named),
+    signature: `${worst}\n${faults.map(({ path }) => path).join('\n')}`.slice(0, 500),
+    evidence: await artifacts.put('log', text),
+    // What reaches outside the repository gets no second chance in the same attempt.
+    complaint: worst === 'refusedPath' ? null : text.slice(0, COMPLAINT_CHARACTERS_MAX),
+  };
+}
+
+const nothing = async ({ artifacts }: ActivityPorts, notes: string): Promise<Edited> =>
+  rejected('nothingToCommit', 'The edits leave every file as it was.', await artifacts.put('log', notes === '' ? 'The answer changed nothing.' : notes));
+
+async function secretOutcome({ artifacts }: ActivityPorts, found: readonly string[]): Promise<Edited> {
+  return rejected('secretInDiff', found.join(', '), await artifacts.put('log', `Refused before the push: ${found.join('\n')}`));
+}
+
+const rejected = (code: FailureCode, detail: string, evidence: Extract<Edited, { kind: 'rejected' }>['evidence']): Edited => {
+  const failed: Failure = failure(code, detail);
+  return { kind: 'rejected', failure: failed, signature: code, evidence, complaint: null };
+};
+
+/** Looks at added lines only: what was there before is not this task's doing. */
+function secretsAdded({ findSecrets }: ActivityPorts, patch: string): readonly string[] | null {
+  const added = patch.split('\n').filter((line) => line.startsWith('+') && !line.startsWith('+++'));
+  const found = findSecrets(added.map((line) => line.slice(1)).join('\n'));
+  return found.length === 0 ? null : [...new Set(found.map(({ rule }) => rule))].slice(0, 10);
+}
+
+const subjectOf = ({ commit, title }: TaskSpec, proposed: string): string => ((commit.message ?? proposed).trim().split('\n')[0] || title).slice(0, 120);

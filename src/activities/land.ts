@@ -1,0 +1,42 @@
+/**
+ * Commit and push.
+ * Harmless twice: the commit's id follows from its inputs, and a branch that is there already is found and left alone.
+ */
+import { cancellationSignal } from '@temporalio/activity';
+import { failure } from '../domain/failures.js';
+import type { TaskSpec } from '../domain/task.js';
+import { parseAnswer } from '../schemas.js';
+import type { PushResult } from '../ports.js';
+import type { ActivityPorts } from './activity-ports.js';
+import type { Landed, LandInput } from './contract.js';
+import { readSpec } from './stored-spec.js';
+
+export const createLand =
+  (ports: ActivityPorts) =>
+  async (input: LandInput): Promise<Landed> => {
+    const startedAt = Date.now();
+    const { git, artifacts, settings } = ports;
+    const spec = await readSpec(artifacts, input.spec);
+    const { url } = spec.repo;
+    const { branch, baseCommit, baseTree, tree, branchTip, dateSeconds } = input;
+    const stamp = () => ({ by: settings.identity, startedAt, endedAt: Date.now() });
+    if (branch === input.baseBranch) return { kind: 'refused', ...stamp(), failure: failure('protectedBranch', `${branch} is the base branch.`) };
+    const author = spec.commit.author ?? settings.author;
+    const commit = await git.commit(url, { tree, parent: baseCommit, message: await messageOf(ports, spec, input), author, dateSeconds });
+    const pushed = await git.push({ url, commit, branch, expected: branchTip, signal: cancellationSignal() });
+    if (pushed.kind === 'moved' || pushed.kind === 'refused') return { kind: 'refused', ...stamp(), failure: refusal(branch, pushed) };
+    const { stat } = await git.diff(url, baseTree, tree, 0);
+    return { kind: 'landed', ...stamp(), landing: { branch, commit, base: baseCommit, ...stat } };
+  };
+
+function refusal(branch: string, pushed: Extract<PushResult, { kind: 'moved' | 'refused' }>) {
+  if (pushed.kind === 'moved') return failure('branchMoved', `${branch} is at ${pushed.tip ?? 'no commit'}.`);
+  return failure('protectedBranch', `${branch}: ${pushed.says}`);
+}
+
+async function messageOf({ model }: ActivityPorts, { commit, title }: TaskSpec, { lineage, callId, taskId }: LandInput): Promise<string> {
+  const parsed = parseAnswer((await model.answer(lineage, callId)) ?? '');
+  const proposed = parsed.kind === 'ok' ? parsed.answer.commitMessage.trim() : '';
+  const text = commit.message ?? (proposed === '' ? title : proposed);
+  return `${text.trim()}\n\n${[...commit.trailers, `Weaver-Task: ${taskId}`].join('\n')}\n`;
+}

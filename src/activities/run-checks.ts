@@ -1,0 +1,142 @@
+/**
+ * Runs the checks on a snapshot, after the set-up steps where they have not been done yet.
+ * Harmless twice: the work tree is made equal to the snapshot first, and a verdict is remembered by what it depends on.
+ */
+import { cancellationSignal } from '@temporalio/activity';
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { excerpt, signatureSource } from '../domain/check-output.js';
+import { failure } from '../domain/failures.js';
+import type { CheckVerdict } from '../domain/record.js';
+import type { CheckSpec, SetupSpec, TaskSpec } from '../domain/task.js';
+import type { CommandResult, TreeEntry } from '../ports.js';
+import type { ActivityPorts } from './activity-ports.js';
+import type { Checked, CheckInput } from './contract.js';
+import { readSpec } from './stored-spec.js';
+
+/** A check may flood its output; this much of it, from both ends, is kept as an artifact. */
+const LOG_BYTES_MAX = 4_000_000;
+/** What of a failing check's log goes into the next prompt. */
+const EXCERPT_CHARACTERS = 8_000;
+
+type Verdicts = Extract<Checked, { kind: 'checked' }>;
+
+export const createRunChecks =
+  (ports: ActivityPorts) =>
+  async (input: CheckInput): Promise<Checked> => {
+    const startedAt = Date.now();
+    const { artifacts, git, records, sandbox, sandboxWarning, settings } = ports;
+    const spec = await readSpec(artifacts, input.spec);
+    const name = cacheName(spec, input.tree, sandbox.name);
+    const known = (await records.recall(name)) as Verdicts | null | undefined;
+    const stamp = () => ({ by: settings.identity, startedAt, endedAt: Date.now() });
+    if (known) return { ...known, ...stamp(), cached: true };
+    const place = await prepare(ports, input, spec);
+    const failedSetup = await ensureSetup(ports, spec, input, place);
+    if (failedSetup !== null) return { ...failedSetup, ...stamp() };
+    await git.checkout({ url: spec.repo.url, workspace: input.lineage, tree: input.tree, commit: input.baseCommit, keep: await kept(place) });
+    const verdicts: CheckVerdict[] = [];
+    const evidence: string[] = [];
+    for (const check of spec.checks ?? []) {
+      const { verdict, output } = await runOne(ports, check, false, place);
+      verdicts.push(verdict);
+      if (!verdict.passed) evidence.push(evidenceOf(check, verdict, output));
+    }
+    const result: Verdicts = {
+      kind: 'checked',
+      ...stamp(),
+      verdicts,
+      sandbox: sandbox.name,
+      warning: sandboxWarning,
+      evidence: evidence.length === 0 ? null : await artifacts.put('log', evidence.join('\n\n')),
+      cached: false,
+    };
+    await records.remember(name, result);
+    return result;
+  };
+
+interface Place {
+  readonly directory: string;
+  readonly home: string;
+  readonly folder: string;
+}
+
+async function prepare(ports: ActivityPorts, input: CheckInput, spec: TaskSpec): Promise<Place> {
+  const folder = ports.taskFolder(input.lineage);
+  const home = join(folder, 'home');
+  await mkdir(home, { recursive: true });
+  const base = { url: spec.repo.url, workspace: input.lineage, commit: input.baseCommit };
+  const directory = await ports.git.checkout({ ...base, tree: input.tree, keep: await kept({ folder }) });
+  return { directory, home, folder };
+}
+
+/** Set-up steps run once for each state of the files they install from; what they leave untracked is kept from then on. */
+async function ensureSetup(ports: ActivityPorts, spec: TaskSpec, input: CheckInput, place: Place): Promise<Omit<Extract<Checked, { kind: 'setupFailed' }>, 'by' | 'startedAt' | 'endedAt'> | null> {
+  if (spec.setup.length === 0) return null;
+  const mark = join(place.folder, 'setup.json');
+  const key = setupKey(spec.setup, await ports.git.list(spec.repo.url, input.tree));
+  if ((await readMark(mark))?.key === key) return null;
+  for (const step of spec.setup) {
+    const { verdict } = await runOne(ports, step, step.network, place);
+    if (!verdict.passed) {
+      return { kind: 'setupFailed', failure: failure('setupFailed', `${step.name} (exit ${verdict.exitCode ?? 'none'}).`), log: verdict.log, sandbox: ports.sandbox.name };
+    }
+  }
+  const keep = await ports.git.untracked(spec.repo.url, input.lineage);
+  await writeFile(mark, JSON.stringify({ key, keep }));
+  return null;
+}
+
+interface SetupMark {
+  readonly key: string;
+  readonly keep: readonly string[];
+}
+
+async function readMark(path: string): Promise<SetupMark | null> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as SetupMark;
+  } catch {
+    // Not there, or torn by a crash: either way the set-up has to be done (again).
+    return null;
+  }
+}
+
+const kept = async ({ folder }: Pick<Place, 'folder'>): Promise<readonly string[]> => (await readMark(join(folder, 'setup.json')))?.keep ?? [];
+
+async function runOne({ sandbox, artifacts }: ActivityPorts, check: CheckSpec | SetupSpec, network: boolean, { directory, home, folder }: Place): Promise<{ readonly verdict: CheckVerdict; readonly output: string }> {
+  const logFile = join(folder, `${createHash('sha256').update(check.name).digest('hex').slice(0, 12)}.log`);
+  const command = { run: check.run, directory, home, network, timeoutMs: check.timeoutSeconds * 1_000, logFile, logBytesMax: LOG_BYTES_MAX };
+  const result = await sandbox.run(command, cancellationSignal());
+  const bytes = await readFile(logFile);
+  const log = await artifacts.put('log', bytes);
+  await rm(logFile, { force: true });
+  return { verdict: verdictOf(check, result, bytes, log), output: bytes.toString('utf8') };
+}
+
+function verdictOf({ name }: CheckSpec, { exitCode, timedOut, durationMs }: CommandResult, bytes: Buffer, log: CheckVerdict['log']): CheckVerdict {
+  const source = `${exitCode ?? 'killed'} ${timedOut}\n${signatureSource(bytes.toString('utf8'))}`;
+  return {
+    name,
+    passed: exitCode === 0,
+    exitCode,
+    timedOut,
+    durationMs,
+    signature: createHash('sha256').update(source).digest('hex').slice(0, 16),
+    log,
+  };
+}
+
+const evidenceOf = ({ name, run }: CheckSpec, { exitCode, timedOut }: CheckVerdict, output: string): string =>
+  `$ ${run}\n${excerpt(output, EXCERPT_CHARACTERS)}\n(${name}: ${timedOut ? 'stopped at its time limit' : `exit code ${exitCode ?? 'none, killed'}`})`;
+
+const sha = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 40);
+
+const cacheName = ({ checks, setup, repo }: TaskSpec, tree: string, sandbox: string): string =>
+  `checks/${sha([repo.url, tree, checks, setup, sandbox, process.version, process.platform, process.arch])}`;
+
+/** Files that dependency installers read: when one changes, the set-up has to be done again. */
+const MANIFEST = /(^|\/)(package\.json|package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lockb?|requirements[^/]*\.txt|pyproject\.toml|poetry\.lock|uv\.lock|setup\.(py|cfg)|Pipfile(\.lock)?|go\.(mod|sum)|Cargo\.(toml|lock)|Gemfile(\.lock)?|pom\.xml|build\.gradle(\.kts)?)$/;
+
+const setupKey = (setup: readonly SetupSpec[], entries: readonly TreeEntry[]): string =>
+  sha([setup, entries.filter(({ path }) => MANIFEST.test(path)).map(({ path, oid }) => [path, oid])]);

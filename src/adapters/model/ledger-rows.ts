@@ -1,0 +1,171 @@
+/** The rows of one call in the ledger, and what can be computed from them. Pure. */
+import { isFailureCode, type FailureCode } from '../../domain/failures.js';
+import { addSpending, NOTHING_SPENT, type Spending, type Tokens } from '../../domain/record.js';
+import type { CallResult, CallRow, FinishReason } from '../../ports.js';
+import { costOf, type Price } from './price.js';
+
+/** Written and synced before the request leaves. */
+export interface IntentRow {
+  readonly kind: 'intent';
+  /** 1 for the first request of the call. */
+  readonly send: number;
+  readonly provider: string;
+  readonly model: string;
+  readonly startedAt: number;
+  readonly requestSha256: string;
+  readonly price: Price | null;
+  readonly priceDate: string | null;
+  readonly promptTokensEstimated: number;
+}
+
+export interface AnsweredRow {
+  readonly kind: 'answered';
+  readonly send: number;
+  readonly text: string;
+  readonly finishReason: FinishReason;
+  readonly model: string;
+  readonly usage: Tokens;
+  /** True if the endpoint sent no usage. */
+  readonly usageEstimated: boolean;
+  readonly latencyMs: number;
+  readonly costUsdMicros: number;
+  readonly unpriced: boolean;
+  readonly endedAt: number;
+}
+
+export interface FailedRow {
+  readonly kind: 'failed';
+  readonly send: number;
+  readonly code: FailureCode;
+  readonly says: string;
+  readonly retryable: boolean;
+  readonly retryAfterMs?: number;
+  readonly httpStatus?: number;
+  /** Estimated, if the endpoint had begun to work before it failed. */
+  readonly usage?: Tokens;
+  readonly costUsdMicros: number;
+  readonly unpriced: boolean;
+  readonly endedAt: number;
+}
+
+/** The request of this number left no end behind: its request process died with it. */
+export interface InDoubtRow {
+  readonly kind: 'inDoubt';
+  readonly send: number;
+  readonly foundAt: number;
+}
+
+export type EndRow = AnsweredRow | FailedRow;
+export type LedgerRow = IntentRow | EndRow | InDoubtRow;
+
+/** Reads a line of the file; null if it is none of ours. */
+export function parseRow(line: string): LedgerRow | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return null; // the caller decides whether a line that is no JSON is a torn one
+  }
+  return isRow(value) ? value : null;
+}
+
+/** The answer, if the call has one: it is final, whatever stands around it. */
+export const answerIn = (rows: readonly LedgerRow[]): AnsweredRow | null =>
+  rows.find((row): row is AnsweredRow => row.kind === 'answered') ?? null;
+
+/** The intent whose request has no end in the ledger. */
+export function openIntent(rows: readonly LedgerRow[]): IntentRow | null {
+  const last = rows.at(-1);
+  return last?.kind === 'intent' ? last : null;
+}
+
+/** Requests put on the wire for the call so far. */
+export const sendsIn = (rows: readonly LedgerRow[]): number => rows.filter(({ kind }) => kind === 'intent').length;
+
+/** Everything spent on the call, all its requests together, those in doubt estimated. */
+export function spendingOf(rows: readonly LedgerRow[]): Spending {
+  const counted = { ...NOTHING_SPENT, callsSent: sendsIn(rows) };
+  return rows.map((row) => spendingOfRow(row, rows)).reduce(addSpending, counted);
+}
+
+/** What the caller is given when the rows end in `end`. */
+export function resultOf(end: EndRow, rows: readonly LedgerRow[]): CallResult {
+  const spending = spendingOf(rows);
+  if (end.kind === 'answered') {
+    const { text, finishReason, model, latencyMs } = end;
+    return { kind: 'answered', text, finishReason, model, latencyMs, spending };
+  }
+  const { code, says, retryable, retryAfterMs } = end;
+  return { kind: 'failed', code, says, retryable, ...(retryAfterMs === undefined ? {} : { retryAfterMs }), spending };
+}
+
+/** The call as a line of the ledger that people read; null if it has no request yet. */
+export function callRowOf(callId: string, rows: readonly LedgerRow[]): CallRow | null {
+  const intents = rows.filter((row): row is IntentRow => row.kind === 'intent');
+  const [first, latest] = [intents[0], intents.at(-1)];
+  const last = rows.at(-1);
+  if (first === undefined || latest === undefined || last === undefined) return null;
+  const { tokens, costUsdMicros } = spendingOf(rows);
+  const { provider, model } = latest;
+  const call = { callId, provider, model, sends: intents.length, tokens, costUsdMicros, startedAt: first.startedAt };
+  switch (last.kind) {
+    case 'intent':
+      return { ...call, state: 'started', endedAt: null };
+    case 'inDoubt':
+      return { ...call, state: 'inDoubt', endedAt: last.foundAt };
+    case 'answered':
+    case 'failed':
+      return { ...call, state: last.kind, endedAt: last.endedAt };
+    default:
+      return last satisfies never;
+  }
+}
+
+function spendingOfRow(row: LedgerRow, rows: readonly LedgerRow[]): Spending {
+  switch (row.kind) {
+    case 'intent':
+      return NOTHING_SPENT;
+    case 'answered':
+    case 'failed':
+      return {
+        ...NOTHING_SPENT,
+        tokens: row.usage ?? NOTHING_SPENT.tokens,
+        costUsdMicros: row.costUsdMicros,
+        unpriced: row.unpriced,
+      };
+    case 'inDoubt':
+      return { ...bookInDoubt(row, rows), callsInDoubt: 1 };
+    default:
+      return row satisfies never;
+  }
+}
+
+/** Booked in full: as much as the same prompt used when it was sent again, else the prompt's estimate. */
+function bookInDoubt({ send }: InDoubtRow, rows: readonly LedgerRow[]): Spending {
+  const intent = rows.find((row): row is IntentRow => row.kind === 'intent' && row.send === send);
+  const estimate = { ...NOTHING_SPENT.tokens, prompt: intent?.promptTokensEstimated ?? 0 };
+  const tokens = answerIn(rows)?.usage ?? estimate;
+  return { ...NOTHING_SPENT, tokens, ...costOf(tokens, intent?.price ?? null) };
+}
+
+function isRow(value: unknown): value is LedgerRow {
+  if (!isRecord(value) || typeof value['send'] !== 'number') return false;
+  switch (value['kind']) {
+    case 'intent':
+      return areStrings(value, 'provider', 'model') && areNumbers(value, 'startedAt', 'promptTokensEstimated');
+    case 'answered':
+      return areStrings(value, 'text', 'finishReason', 'model') && areNumbers(value, 'costUsdMicros', 'endedAt') && isRecord(value['usage']);
+    case 'failed':
+      return typeof value['code'] === 'string' && isFailureCode(value['code']) && areNumbers(value, 'costUsdMicros', 'endedAt');
+    case 'inDoubt':
+      return areNumbers(value, 'foundAt');
+    default:
+      return false;
+  }
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null;
+const areStrings = (value: Readonly<Record<string, unknown>>, ...names: readonly string[]): boolean =>
+  names.every((name) => typeof value[name] === 'string');
+const areNumbers = (value: Readonly<Record<string, unknown>>, ...names: readonly string[]): boolean =>
+  names.every((name) => typeof value[name] === 'number');

@@ -1,0 +1,96 @@
+/** A text by its lines, whatever ends them, and as it looks with every ending a line feed. */
+
+/**
+ * `count` lines, the last one without an ending (empty if the text ends in one). Offsets are into `raw`; `plain` is the same
+ * text with every line ending a single line feed, which is what searches run on.
+ */
+export interface TextLines {
+  readonly raw: string;
+  readonly plain: string;
+  readonly count: number;
+  /** Content of a line, without its ending. */
+  line(index: number): string;
+  /** Ending of a line; empty for the last one. */
+  ending(index: number): string;
+  /** Offsets in `raw` where the content of a line starts and ends. */
+  start(index: number): number;
+  end(index: number): number;
+  /** Offset in `plain` where a line starts. */
+  plainStart(index: number): number;
+  /** Line that an offset of `plain` is in. */
+  lineAt(plainOffset: number): number;
+  /** Offset of `raw` for an offset of `plain`. */
+  toRaw(plainOffset: number): number;
+  /** Line endings as this file understands them, turned into line feeds. */
+  toPlain(text: string): string;
+}
+
+/**
+ * Lines end in CRLF or LF. A lone CR is data, unless the text has no LF at all: then it is a file of CR lines.
+ */
+export function textLines(raw: string): TextLines {
+  const toPlain = plainer(raw);
+  const plain = toPlain(raw);
+  const { starts, ends } = boundaries(raw, plain === raw ? /\n/g : raw.includes('\n') ? /\r?\n/g : /\r/g);
+  const count = starts.length;
+  const at = (offsets: readonly number[], index: number): number => offsets[index] ?? raw.length;
+  // Every ending before a line is one character in `plain`: the surplus of the real endings is what the offsets differ by.
+  const plainStarts = plain === raw ? starts : plainOffsets(starts, ends);
+  const lineAt = (plainOffset: number): number => lastAtMost(plainStarts, plainOffset);
+  return {
+    raw,
+    plain,
+    count,
+    line: (index) => raw.slice(at(starts, index), at(ends, index)),
+    ending: (index) => raw.slice(at(ends, index), at(starts, index + 1)),
+    start: (index) => at(starts, index),
+    end: (index) => at(ends, index),
+    plainStart: (index) => plainStarts[index] ?? plain.length,
+    lineAt,
+    toRaw: (plainOffset) => {
+      const line = lineAt(plainOffset);
+      return at(starts, line) + plainOffset - (plainStarts[line] ?? 0);
+    },
+    toPlain,
+  };
+}
+
+function plainer(raw: string): (text: string) => string {
+  if (raw.includes('\r') && !raw.includes('\n')) return (text) => text.replaceAll(/\r\n?/g, '\n');
+  return (text) => (text.includes('\r') ? text.replaceAll('\r\n', '\n') : text);
+}
+
+function boundaries(
+  raw: string,
+  ending: RegExp,
+): { readonly starts: readonly number[]; readonly ends: readonly number[] } {
+  const starts = [0];
+  const ends: number[] = [];
+  for (const { index, 0: found } of raw.matchAll(ending)) {
+    ends.push(index);
+    starts.push(index + found.length);
+  }
+  ends.push(raw.length);
+  return { starts, ends };
+}
+
+function plainOffsets(starts: readonly number[], ends: readonly number[]): readonly number[] {
+  let offset = 0;
+  return starts.map((start, index) => {
+    const here = offset;
+    offset += (ends[index] ?? start) - start + 1;
+    return here;
+  });
+}
+
+/** Index of the last number that is at most `value`, in an ascending list that starts with 0. */
+function lastAtMost(ascending: readonly number[], value: number): number {
+  let low = 0;
+  let high = ascending.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((ascending[middle] ?? Infinity) <= value) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}

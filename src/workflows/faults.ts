@@ -1,0 +1,32 @@
+/** From what Temporal throws into a workflow to the outcome it means. */
+import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
+import type { CallFaultDetails } from '../activities/contract.js';
+import { catalogueEntry, failure, isFailureCode, type Failure } from '../domain/failures.js';
+import type { Outcome } from '../domain/outcome.js';
+
+/** Null if it is none of an activity's faults: then it is ours, and must stay visible as a failing workflow task. */
+export function outcomeOfFault(thrown: unknown): Outcome | null {
+  if (!(thrown instanceof ActivityFailure)) return null;
+  const failed = failureOf(thrown);
+  if (catalogueEntry(failed.code).heals === 'outage') return { kind: 'blocked', waitingOn: 'resource', failure: failed };
+  return { kind: 'failed', failure: failed, signature: failed.code };
+}
+
+/** What a call that failed for good has spent; null if the fault says nothing of it. */
+export function spendingOfFault(thrown: unknown): CallFaultDetails | null {
+  if (!(thrown instanceof ActivityFailure) || !(thrown.cause instanceof ApplicationFailure)) return null;
+  const [details] = thrown.cause.details ?? [];
+  return isCallFault(details) ? details : null;
+}
+
+function failureOf({ cause, activityType }: ActivityFailure): Failure {
+  if (cause instanceof ApplicationFailure) {
+    const code = cause.type ?? '';
+    return isFailureCode(code) ? failure(code, cause.message) : failure('infrastructure', `${activityType}: ${cause.message}`);
+  }
+  if (cause instanceof TimeoutFailure) return failure('infrastructure', `${activityType}: no answer from its worker (${cause.timeoutType}).`);
+  return failure('infrastructure', `${activityType}: ${cause?.message ?? 'unknown cause'}`);
+}
+
+const isCallFault = (value: unknown): value is CallFaultDetails =>
+  typeof value === 'object' && value !== null && 'name' in value && 'spending' in value;

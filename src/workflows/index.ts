@@ -1,0 +1,2 @@
+export { codingTask } from './coding-task.js';
+export { job } from './job.js';

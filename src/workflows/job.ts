@@ -1,0 +1,103 @@
+/** A job of one task: starts it, passes a cancel on, sums up. */
+import {
+  CancelledFailure,
+  ChildWorkflowCancellationType,
+  ChildWorkflowFailure,
+  type ChildWorkflowHandle,
+  isCancellation,
+  ParentClosePolicy,
+  setCurrentDetails,
+  setHandler,
+  startChild,
+  TerminatedFailure,
+  uuid4,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { failure } from '../domain/failures.js';
+import { NOTHING_SPENT } from '../domain/record.js';
+import type { codingTask } from './coding-task.js';
+import { cancelSignal } from './definitions.js';
+import { SEARCH_ATTRIBUTES, type CancelRequest, type JobInput, type JobResult, type TaskInput, type TaskResult } from './messages.js';
+
+export async function job(input: JobInput): Promise<JobResult> {
+  const { workflowId } = workflowInfo();
+  const taskId = `${workflowId}/t/0`;
+  let cancel: CancelRequest | null = null;
+  let child: ChildWorkflowHandle<typeof codingTask> | null = null;
+  setHandler(cancelSignal, async (request) => {
+    cancel ??= request;
+    await child?.signal(cancelSignal, request);
+  });
+  child = await startTask(taskInput(input, taskId), taskId);
+  if (cancel !== null) await child.signal(cancelSignal, cancel);
+  setCurrentDetails(`Task \`${taskId}\`: ${String(input.spec.title)}`);
+  const task = await resultOf(child, taskId);
+  const result: JobResult = { jobId: workflowId, state: stateOf(task), task };
+  if (result.state === 'cancelled') throw new CancelledFailure(task.failure?.detail ?? 'cancelled', [result]);
+  return result;
+}
+
+/** ABANDON: ending the job by force must not tear the task away from its clean-up; a cancel reaches it through the scope. */
+const startTask = (input: TaskInput, taskId: string): Promise<ChildWorkflowHandle<typeof codingTask>> =>
+  startChild<typeof codingTask>('codingTask', {
+    workflowId: taskId,
+    args: [input],
+    parentClosePolicy: ParentClosePolicy.ABANDON,
+    cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+    workflowIdReusePolicy: 'REJECT_DUPLICATE',
+    staticSummary: String(input.spec.title).slice(0, 190),
+    typedSearchAttributes: [
+      { key: SEARCH_ATTRIBUTES.phase, value: 'opening' },
+      { key: SEARCH_ATTRIBUTES.repo, value: String(input.spec.repo?.url ?? '').slice(0, 250) },
+      { key: SEARCH_ATTRIBUTES.requester, value: input.requester },
+      { key: SEARCH_ATTRIBUTES.handler, value: String(input.spec.handler ?? 'one-shot').slice(0, 40) },
+      { key: SEARCH_ATTRIBUTES.tags, value: tagsOf(input) },
+    ],
+  });
+
+async function resultOf(child: ChildWorkflowHandle<typeof codingTask>, taskId: string): Promise<TaskResult> {
+  try {
+    return await child.result();
+  } catch (thrown) {
+    if (!(thrown instanceof ChildWorkflowFailure)) throw thrown;
+    const { cause } = thrown;
+    if (cause instanceof CancelledFailure || isCancellation(thrown)) {
+      const [result] = cause instanceof CancelledFailure ? (cause.details ?? []) : [];
+      return (result as TaskResult | undefined) ?? lost(taskId, 'cancelled', 'cancelled', '');
+    }
+    if (cause instanceof TerminatedFailure) return lost(taskId, 'dead', 'terminated', '');
+    return lost(taskId, 'dead', 'infrastructure', cause?.message ?? '');
+  }
+}
+
+/** What is known of a task that could not report itself. */
+const lost = (taskId: string, state: 'dead' | 'cancelled', code: 'terminated' | 'cancelled' | 'infrastructure', detail: string): TaskResult => ({
+  taskId,
+  state,
+  branch: null,
+  landing: null,
+  base: null,
+  attempts: 0,
+  spending: NOTHING_SPENT,
+  failure: failure(code, detail),
+  diff: null,
+});
+
+function taskInput({ spec, requester }: JobInput, taskId: string): TaskInput {
+  return {
+    schemaVersion: 1,
+    spec,
+    requester: (requester ?? 'unknown').slice(0, 100),
+    // Names a folder: no slash in it.
+    lineage: taskId.replaceAll('/', '~').slice(0, 200),
+    suffix: uuid4().slice(0, 8),
+  };
+}
+
+const tagsOf = ({ spec }: TaskInput): string[] => (Array.isArray(spec.tags) ? spec.tags.map((tag) => String(tag).slice(0, 100)).slice(0, 20) : []);
+
+function stateOf({ state }: TaskResult): JobResult['state'] {
+  if (state === 'succeeded' || state === 'decomposed') return 'completed';
+  if (state === 'cancelled' || state === 'stuck') return state;
+  return 'failed';
+}
