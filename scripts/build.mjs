@@ -145,7 +145,7 @@ function withShortMap(code, root) {
   const short = {
     version: map.version,
     file: 'workflow-bundle.js',
-    sources: map.sources.map((source) => (path.isAbsolute(source) ? path.relative(root, source) : source)),
+    sources: map.sources.map((source) => source.replaceAll(`${root}${path.sep}`, '')),
     names: map.names,
     mappings: map.mappings,
   };

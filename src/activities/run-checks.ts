@@ -7,7 +7,8 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { excerpt, signatureSource } from '../domain/check-output.js';
-import { failure } from '../domain/failures.js';
+import { failure, type Failure } from '../domain/failures.js';
+import type { ArtifactRef } from '../domain/outcome.js';
 import type { CheckVerdict } from '../domain/record.js';
 import type { CheckSpec, SetupSpec, TaskSpec } from '../domain/task.js';
 import type { CommandResult, TreeEntry } from '../ports.js';
@@ -26,16 +27,17 @@ export const createRunChecks =
   (ports: ActivityPorts) =>
   async (input: CheckInput): Promise<Checked> => {
     const startedAt = Date.now();
-    const { artifacts, git, records, sandbox, sandboxWarning, settings } = ports;
+    const { artifacts, records, sandbox, sandboxWarning, settings } = ports;
     const spec = await readSpec(artifacts, input.spec);
     const name = cacheName(spec, input.tree, sandbox.name);
     const known = (await records.recall(name)) as Verdicts | null | undefined;
     const stamp = () => ({ by: settings.identity, startedAt, endedAt: Date.now() });
     if (known) return { ...known, ...stamp(), cached: true };
     const place = await prepare(ports, input, spec);
-    const failedSetup = await ensureSetup(ports, spec, input, place);
-    if (failedSetup !== null) return { ...failedSetup, ...stamp() };
-    await git.checkout({ url: spec.repo.url, workspace: input.lineage, tree: input.tree, commit: input.baseCommit, keep: await kept(place) });
+    const setup = await ensureSetup(ports, spec, input, place);
+    if (setup.kind === 'setupFailed') return { ...setup, ...stamp() };
+    // What a set-up step did to tracked files must not reach the checks.
+    if (setup.kind === 'ran') await prepare(ports, input, spec);
     const verdicts: CheckVerdict[] = [];
     const evidence: string[] = [];
     for (const check of spec.checks ?? []) {
@@ -71,21 +73,26 @@ async function prepare(ports: ActivityPorts, input: CheckInput, spec: TaskSpec):
   return { directory, home, folder };
 }
 
+type Setup =
+  | { readonly kind: 'done' | 'ran' }
+  | { readonly kind: 'setupFailed'; readonly failure: Failure; readonly log: ArtifactRef; readonly sandbox: string };
+
 /** Set-up steps run once for each state of the files they install from; what they leave untracked is kept from then on. */
-async function ensureSetup(ports: ActivityPorts, spec: TaskSpec, input: CheckInput, place: Place): Promise<Omit<Extract<Checked, { kind: 'setupFailed' }>, 'by' | 'startedAt' | 'endedAt'> | null> {
-  if (spec.setup.length === 0) return null;
+async function ensureSetup(ports: ActivityPorts, spec: TaskSpec, input: CheckInput, place: Place): Promise<Setup> {
+  if (spec.setup.length === 0) return { kind: 'done' };
   const mark = join(place.folder, 'setup.json');
   const key = setupKey(spec.setup, await ports.git.list(spec.repo.url, input.tree));
-  if ((await readMark(mark))?.key === key) return null;
+  if ((await readMark(mark))?.key === key) return { kind: 'done' };
   for (const step of spec.setup) {
     const { verdict } = await runOne(ports, step, step.network, place);
     if (!verdict.passed) {
-      return { kind: 'setupFailed', failure: failure('setupFailed', `${step.name} (exit ${verdict.exitCode ?? 'none'}).`), log: verdict.log, sandbox: ports.sandbox.name };
+      const failed = failure('setupFailed', `${step.name} (exit ${verdict.exitCode ?? 'none'}).`);
+      return { kind: 'setupFailed', failure: failed, log: verdict.log, sandbox: ports.sandbox.name };
     }
   }
   const keep = await ports.git.untracked(spec.repo.url, input.lineage);
   await writeFile(mark, JSON.stringify({ key, keep }));
-  return null;
+  return { kind: 'ran' };
 }
 
 interface SetupMark {

@@ -42,7 +42,7 @@ export function encode({ charset, bom, text }: DecodedText): Uint8Array {
 }
 
 /** True if no character is above 127. */
-export const isAscii = (text: string): boolean => !/[^\u0000-\u007f]/.test(text);
+export const isAscii = (text: string): boolean => !/[\u0080-\uffff]/.test(text);
 
 /** True for half of a surrogate pair: no charset has bytes for it. */
 export const hasLoneSurrogate = (text: string): boolean => /\p{Surrogate}/u.test(text);

@@ -26,7 +26,11 @@ export function findText(text: string, pattern: string): Occurrences {
 /**
  * @param skip from a place where nothing is matched yet to the next place where a match can start (-1: none)
  */
-export function findAll(text: Sequence, pattern: Sequence, skip: (from: number) => number = (from) => from): Occurrences {
+export function findAll(
+  text: Sequence,
+  pattern: Sequence,
+  skip: (from: number) => number = (from) => from,
+): Occurrences {
   const places: number[] = [];
   let count = 0;
   let reach = { length: 0, place: 0 };

@@ -68,7 +68,11 @@ export const localEnvironment = (
 ): Readonly<Record<string, string>> => ({ ...base(options), ...asVariables(CONFIG), GIT_DIR: mirror, ...extra });
 
 /** Environment of a git that talks to the remote; the only one that knows the token. */
-export function remoteEnvironment(options: EnvironmentOptions, mirror: string, url: string): Readonly<Record<string, string>> {
+export function remoteEnvironment(
+  options: EnvironmentOptions,
+  mirror: string,
+  url: string,
+): Readonly<Record<string, string>> {
   const network: Record<string, string> = {};
   for (const name of NETWORK_NAMES) {
     const value = options.inherited[name];
@@ -88,7 +92,7 @@ export function remoteEnvironment(options: EnvironmentOptions, mirror: string, u
  */
 function credentialHelper(origin: URL): readonly [string, string] {
   // Forges look at the token only; a user name in the address stays what it is.
-  const user = origin.username === '' ? "echo username=x-access-token; " : '';
+  const user = origin.username === '' ? 'echo username=x-access-token; ' : '';
   return [
     `credential.${origin.protocol}//${origin.host}.helper`,
     `!f() { test "$1" = get || return 0; ${user}printf 'password=%s\\n' "$${TOKEN_VARIABLE}"; }; f`,

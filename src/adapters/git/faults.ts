@@ -21,7 +21,9 @@ const SAYS_CHARACTERS_MAX = 500;
 
 /** Git's or the remote's words as they may be shown: no secrets, no user part of an address, bounded. */
 export function shown(text: string, redact: Redact): string {
-  const clean = redact(text.replace(/([a-z]+:\/\/)[^/@\s'"]*@/gi, '$1')).trim().replace(/\s*\n\s*/g, ' / ');
+  const clean = redact(text.replace(/([a-z]+:\/\/)[^/@\s'"]*@/gi, '$1'))
+    .trim()
+    .replace(/\s*\n\s*/g, ' / ');
   return clean.length > SAYS_CHARACTERS_MAX ? `${clean.slice(0, SAYS_CHARACTERS_MAX - 1)}…` : clean;
 }
 
@@ -30,7 +32,7 @@ const LOCKED = /Unable to create '[^']*\.lock': File exists|cannot lock ref|anot
 const CREDENTIALS =
   /Authentication failed|could not read (?:Username|Password)|Permission denied \((?:publickey|password|keyboard)|Host key verification failed|returned error: (?:401|403)|HTTP Basic: Access denied|invalid (?:credentials|username or)|terminal prompts disabled|Access denied/i;
 const REMOTE =
-  /Could not resolve|Couldn't resolve|Connection (?:refused|reset|timed out|closed)|Failed to connect|unable to connect|unable to access|Operation too slow|timed out|Could not read from remote|does not appear to be a git repository|[Rr]epository .*not found|No route to host|Network is unreachable|RPC failed|returned error: \d|SSL|certificate|remote error|not our ref|couldn't find remote ref|server/i;
+  /Could not resolve|Couldn't resolve|Connection (?:refused|reset|timed out|closed)|Failed to connect|unable to connect|unable to access|Operation too slow|timed out|Could not read from remote|does not appear to be a git repository|[Rr]epository .*not found|No route to host|Network is unreachable|RPC failed|returned error: \d|SSL|certificate|remote error|not our ref|early EOF|hung up|unexpected disconnect|couldn't find remote ref|server/i;
 const BROKEN =
   /object|\bpack|corrupt|not a git repository|unable to (?:read|find|parse)|bad (?:tree|config|revision|signature|index|sha1)|missing|invalid refspec|does not match any|inflate|sha1|hash mismatch|unresolved|broken|Not a valid|did not receive expected/i;
 
@@ -68,8 +70,11 @@ export function remoteFault(cause: unknown, redact: Redact): unknown {
   const own = stderr.replace(/^remote:.*$/gm, '');
   if (DISK.test(own)) return diskFull(cause);
   const why = timedOut ? `no end within the time limit of ${cause.doing}` : shown(stderr, redact);
-  if (!timedOut && CREDENTIALS.test(stderr)) return new PortFault('remoteCredentials', why, false, { cause: bare(cause) });
-  return new PortFault('remoteUnreachable', why === '' ? `git ${cause.doing} ended without a word` : why, true, { cause: bare(cause) });
+  if (!timedOut && CREDENTIALS.test(stderr))
+    return new PortFault('remoteCredentials', why, false, { cause: bare(cause) });
+  return new PortFault('remoteUnreachable', why === '' ? `git ${cause.doing} ended without a word` : why, true, {
+    cause: bare(cause),
+  });
 }
 
 /** An error of the file system, as the port speaks of it. */

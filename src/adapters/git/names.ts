@@ -12,15 +12,22 @@ const invalid = (says: string): PortFault => new PortFault('invalidTask', says, 
 /** Throws unless the address is https, http, ssh, git or file, an absolute path, or `user@host:path`. */
 export function assertUrl(url: string): void {
   // eslint-disable-next-line no-control-regex
-  if (url.length > URL_CHARACTERS_MAX || /[\u0000-\u001f\u007f]/.test(url)) throw invalid('The address of the repository is not valid.');
+  if (url.length > URL_CHARACTERS_MAX || /[\u0000-\u001f\u007f]/.test(url))
+    throw invalid('The address of the repository is not valid.');
   if (/^[a-z]+:\/\/[^/]*:[^/@]*@/i.test(url))
-    throw new PortFault('remoteCredentials', 'The address of the repository has a password in it: take it out and configure a token.', false);
+    throw new PortFault(
+      'remoteCredentials',
+      'The address of the repository has a password in it: take it out and configure a token.',
+      false,
+    );
   if (url.startsWith('/')) return;
   if (/^file:\/\/\//.test(url)) return;
   if (/^(?:https?|ssh|git):\/\/(?:[^/@\s-][^/@\s]*@)?[^/@\s-][^/@\s]*(?:\/|$)/.test(url)) return;
   // scp-like: no `::`, which names a remote helper.
   if (/^(?:[^/@:\s-][^/@:\s]*@)?[^/@:\s-][^/@:\s]*:(?!:)/.test(url) && !/^[a-z]+:\/\//i.test(url)) return;
-  throw invalid('The address of the repository is none that weaver fetches from (https, ssh, git, file or an absolute path).');
+  throw invalid(
+    'The address of the repository is none that weaver fetches from (https, ssh, git, file or an absolute path).',
+  );
 }
 
 /** Throws unless git would accept `refs/heads/<branch>` (the rules of `git check-ref-format`) and it is no option. */
@@ -32,13 +39,16 @@ export function assertBranch(branch: string): void {
     branch.startsWith('-') ||
     // eslint-disable-next-line no-control-regex
     /[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{|\/\/|^\/|\/$|\.$/.test(branch) ||
-    branch.split('/').some((part) => part.startsWith('.') || part.endsWith('.lock') || Buffer.byteLength(part) > BRANCH_BYTES_MAX);
+    branch
+      .split('/')
+      .some((part) => part.startsWith('.') || part.endsWith('.lock') || Buffer.byteLength(part) > BRANCH_BYTES_MAX);
   if (wrong) throw invalid(`${JSON.stringify(branch.slice(0, BRANCH_BYTES_MAX))} is no name for a branch.`);
 }
 
 /** Throws unless the text is a full object id (SHA-1 or SHA-256). */
 export function assertObjectId(id: string): void {
-  if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(id)) throw new PortFault('infrastructure', `${JSON.stringify(id.slice(0, 80))} is no object id.`, false);
+  if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(id))
+    throw new PortFault('infrastructure', `${JSON.stringify(id.slice(0, 80))} is no object id.`, false);
 }
 
 /** Throws unless the name is one plain folder name. */
@@ -50,8 +60,12 @@ export function assertWorkspace(name: string): void {
 /** Throws unless the path stays inside the tree and out of git's own folder, also on file systems that fold case. */
 export function assertTreePath(path: string): void {
   const refused =
-    path.includes('\0') || path.split('/').some((part) => part === '' || part === '.' || part === '..' || /^(?:\.git|git~1)[ .]*$/i.test(part));
-  if (refused) throw new PortFault('refusedPath', `The path ${JSON.stringify(path.slice(0, 300))} may not be written.`, false);
+    path.includes('\0') ||
+    path
+      .split('/')
+      .some((part) => part === '' || part === '.' || part === '..' || /^(?:\.git|git~1)[ .]*$/i.test(part));
+  if (refused)
+    throw new PortFault('refusedPath', `The path ${JSON.stringify(path.slice(0, 300))} may not be written.`, false);
 }
 
 /** Splits `Name <address>`; throws on what would break the header of a commit. */

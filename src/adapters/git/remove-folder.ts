@@ -8,7 +8,8 @@ export async function removeFolder(path: string | Buffer): Promise<void> {
     // Quick, and right nearly always. Retried, since a dying check may still write.
     await rm(path, { recursive: true, force: true, maxRetries: 2 });
   } catch (cause) {
-    if (!['EACCES', 'EPERM', 'ENOTEMPTY', 'EINVAL', 'ERR_INVALID_ARG_TYPE'].includes(errorCode(cause) ?? '')) throw cause;
+    if (!['EACCES', 'EPERM', 'ENOTEMPTY', 'EINVAL', 'ERR_INVALID_ARG_TYPE'].includes(errorCode(cause) ?? ''))
+      throw cause;
     await removeByHand(Buffer.from(path));
   }
 }
@@ -21,7 +22,8 @@ async function removeByHand(path: Buffer): Promise<void> {
       return;
     }
     await chmod(path, 0o700);
-    for (const name of await readdir(path, { encoding: 'buffer' })) await removeByHand(Buffer.concat([path, SLASH, name]));
+    for (const name of await readdir(path, { encoding: 'buffer' }))
+      await removeByHand(Buffer.concat([path, SLASH, name]));
     await rmdir(path);
   } catch (cause) {
     if (errorCode(cause) !== 'ENOENT') throw cause;

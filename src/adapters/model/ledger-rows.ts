@@ -154,9 +154,17 @@ function isRow(value: unknown): value is LedgerRow {
     case 'intent':
       return areStrings(value, 'provider', 'model') && areNumbers(value, 'startedAt', 'promptTokensEstimated');
     case 'answered':
-      return areStrings(value, 'text', 'finishReason', 'model') && areNumbers(value, 'costUsdMicros', 'endedAt') && isRecord(value['usage']);
+      return (
+        areStrings(value, 'text', 'finishReason', 'model') &&
+        areNumbers(value, 'costUsdMicros', 'endedAt') &&
+        isRecord(value['usage'])
+      );
     case 'failed':
-      return typeof value['code'] === 'string' && isFailureCode(value['code']) && areNumbers(value, 'costUsdMicros', 'endedAt');
+      return (
+        typeof value['code'] === 'string' &&
+        isFailureCode(value['code']) &&
+        areNumbers(value, 'costUsdMicros', 'endedAt')
+      );
     case 'inDoubt':
       return areNumbers(value, 'foundAt');
     default:
@@ -164,7 +172,8 @@ function isRow(value: unknown): value is LedgerRow {
   }
 }
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null;
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
 const areStrings = (value: Readonly<Record<string, unknown>>, ...names: readonly string[]): boolean =>
   names.every((name) => typeof value[name] === 'string');
 const areNumbers = (value: Readonly<Record<string, unknown>>, ...names: readonly string[]): boolean =>

@@ -31,27 +31,30 @@ export function createLedger(home: string, redact: (text: string) => string): Le
   const folderOf = (lineage: string): string => join(home, 'ledger', checkedLineage(lineage));
   const fileOf = (lineage: string, callId: string): string => join(folderOf(lineage), `${checkedCallId(callId)}.jsonl`);
   return {
-    read: async (lineage, callId) => (await readRows(fileOf(lineage, callId))).rows,
-    recover: (lineage, callId) => recover(fileOf(lineage, callId)),
-    append: (lineage, callId, row) => append(fileOf(lineage, callId), encode(row, redact)),
-    async list(lineage) {
-      const folder = folderOf(lineage);
-      const names = (await orIfMissing(readdir(folder), [])).filter((name) => name.endsWith('.jsonl'));
-      const calls: (readonly [string, readonly LedgerRow[]])[] = [];
-      for (const name of names.slice(0, CALLS_LISTED_MAX)) {
-        calls.push([name.slice(0, -'.jsonl'.length), (await readRows(join(folder, name))).rows]);
-      }
-      return calls;
-    },
+    read: (lineage, callId) => orFault(async () => (await readRows(fileOf(lineage, callId))).rows),
+    recover: (lineage, callId) => orFault(() => recover(fileOf(lineage, callId))),
+    append: (lineage, callId, row) => orFault(() => append(fileOf(lineage, callId), encode(row, redact))),
+    list: (lineage) => orFault(() => list(folderOf(lineage))),
   };
+}
+
+async function orFault<T>(use: () => Promise<T>): Promise<T> {
+  try {
+    return await use();
+  } catch (error) {
+    throw ledgerFault(error);
+  }
 }
 
 /** What a failed file operation of the ledger is to the caller. */
 export function ledgerFault(error: unknown): PortFault {
   if (error instanceof PortFault) return error;
   const code = errorCode(error);
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new PortFault('diskFull', 'The call ledger cannot be written: the disk is full.', true, { cause: error });
-  return new PortFault('infrastructure', `The call ledger cannot be used: ${code ?? String(error)}.`, true, { cause: error });
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new PortFault('diskFull', 'The call ledger cannot be written: the disk is full.', true, { cause: error });
+  return new PortFault('infrastructure', `The call ledger cannot be used: ${code ?? String(error)}.`, true, {
+    cause: error,
+  });
 }
 
 const errorCode = (error: unknown): string | undefined =>
@@ -91,10 +94,20 @@ async function readRows(file: string): Promise<ReadRows> {
   const lines = bytes.subarray(0, wholeBytes).toString('utf8').split('\n').slice(0, -1);
   const rows = lines.map((line, index) => {
     const row = parseRow(line);
-    if (row === null) throw new PortFault('infrastructure', `Line ${index + 1} of a ledger file is damaged: ${file}`, false);
+    if (row === null)
+      throw new PortFault('infrastructure', `Line ${index + 1} of a ledger file is damaged: ${file}`, false);
     return row;
   });
   return { rows, tornAfterBytes: wholeBytes < bytes.length ? wholeBytes : null };
+}
+
+async function list(folder: string): Promise<readonly (readonly [string, readonly LedgerRow[]])[]> {
+  const names = (await orIfMissing(readdir(folder), [])).filter((name) => name.endsWith('.jsonl'));
+  const calls: (readonly [string, readonly LedgerRow[]])[] = [];
+  for (const name of names.slice(0, CALLS_LISTED_MAX)) {
+    calls.push([name.slice(0, -'.jsonl'.length), (await readRows(join(folder, name))).rows]);
+  }
+  return calls;
 }
 
 async function recover(file: string): Promise<readonly LedgerRow[]> {
@@ -131,7 +144,8 @@ async function writeWhole(handle: FileHandle, line: Buffer): Promise<void> {
 async function makeFolder(folder: string): Promise<void> {
   const made = await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
   // A new name is safe on the disk only when the folder that holds it is.
-  if (made !== undefined) for (let at = folder; at.length >= made.length; at = dirname(at)) await syncFolder(dirname(at));
+  if (made !== undefined)
+    for (let at = folder; at.length >= made.length; at = dirname(at)) await syncFolder(dirname(at));
 }
 
 async function syncFolder(folder: string): Promise<void> {

@@ -18,7 +18,9 @@ export function costOf(tokens: Tokens, price: Price | null): Cost {
   if (price === null) return { costUsdMicros: 0, unpriced: tokens.prompt + tokens.completion > 0 };
   const fresh = Math.max(0, tokens.prompt - tokens.cached);
   const total =
-    fresh * price.promptUsdMicros + tokens.cached * price.cachedUsdMicros + tokens.completion * price.completionUsdMicros;
+    fresh * price.promptUsdMicros +
+    tokens.cached * price.cachedUsdMicros +
+    tokens.completion * price.completionUsdMicros;
   return { costUsdMicros: Math.round(total / TOKENS_PER_PRICE), unpriced: false };
 }
 

@@ -1,0 +1,19 @@
+/** Every activity with a heartbeat limit beats by itself, so that a cancel reaches it and a dead worker is noticed. */
+import { Context } from '@temporalio/activity';
+import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
+
+/** Three beats within the limit: one may get lost. */
+const BEATS_PER_LIMIT = 3;
+
+export const heartbeatInterceptor = (context: Context): ActivityInboundCallsInterceptor => ({
+  async execute(input: ActivityExecuteInput, next: Next<ActivityInboundCallsInterceptor, 'execute'>): Promise<unknown> {
+    const { heartbeatTimeoutMs, isLocal } = context.info;
+    if (isLocal || heartbeatTimeoutMs === undefined || heartbeatTimeoutMs === 0) return await next(input);
+    const timer = setInterval(() => context.heartbeat(), heartbeatTimeoutMs / BEATS_PER_LIMIT);
+    try {
+      return await next(input);
+    } finally {
+      clearInterval(timer);
+    }
+  },
+});

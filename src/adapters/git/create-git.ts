@@ -1,0 +1,75 @@
+/** The `Git` port over the git program. */
+import { join } from 'node:path';
+import type { Git } from '../../ports.js';
+import type { Redact } from './faults.js';
+import { localFault } from './faults.js';
+import { createFolderLocks } from './folder-lock.js';
+import { entriesOf } from './listing.js';
+import { createMirrors } from './mirror.js';
+import type { GitLimits } from './mirror.js';
+import { openRemote, pushCommit } from './remote.js';
+import { createSnapshots } from './snapshots.js';
+import type { Snapshots } from './snapshots.js';
+import { checkoutTree, closeWorkspace, untrackedNames } from './work-tree.js';
+
+export interface GitOptions {
+  /** The weaver home: `mirrors/` and `workspaces/` are made below it. */
+  readonly home: string;
+  /** The worker's environment, of which only PATH, HOME (for ssh), the ssh agent, proxies and certificates are used. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Token for a host, asked for at every use. */
+  readonly tokenOf: (host: string) => string | undefined;
+  readonly redact: Redact;
+  readonly limits?: Partial<GitLimits>;
+}
+
+/** A question is small; a big repository over a slow line takes minutes; local work on a million files takes one. */
+const DEFAULT_LIMITS: GitLimits = { askMs: 60_000, transferMs: 600_000, localMs: 120_000 };
+
+/** Builds the adapter; touches nothing until it is used. */
+export function createGit({ home, environment, tokenOf, redact, limits: given }: GitOptions): Git {
+  const limits = { ...DEFAULT_LIMITS, ...given };
+  // Under a lock are at most a fetch and a clone.
+  const locks = createFolderLocks(2 * limits.transferMs);
+  const memory: { snapshots?: Snapshots } = {};
+  const mirrors = createMirrors({
+    home,
+    environment: { home: join(home, 'mirrors'), inherited: environment, tokenOf },
+    locks,
+    limits,
+    redact,
+    onDoubt: () => memory.snapshots?.forget(),
+  });
+  const snapshots = createSnapshots(mirrors);
+  memory.snapshots = snapshots;
+  const remote = { mirrors, snapshots, limits, redact };
+  const workTree = { home, mirrors, snapshots, locks };
+  const onMirror = <T>(url: string, work: (mirror: ReturnType<typeof mirrors.of>) => Promise<T>): Promise<T> => {
+    const mirror = mirrors.of(url);
+    return mirrors.mending(mirror, () => work(mirror));
+  };
+  return {
+    open: (request) => faulting(redact, () => openRemote(remote, request)),
+    list: (url, tree) =>
+      faulting(redact, () => onMirror(url, async (mirror) => entriesOf(await snapshots.listing(mirror, tree)))),
+    read: (url, tree, paths) => faulting(redact, () => onMirror(url, (mirror) => snapshots.read(mirror, tree, paths))),
+    write: (url, tree, changes) =>
+      faulting(redact, () => onMirror(url, (mirror) => snapshots.write(mirror, tree, changes))),
+    diff: (url, from, to, bytesMax) =>
+      faulting(redact, () => onMirror(url, (mirror) => snapshots.diff(mirror, from, to, bytesMax))),
+    commit: (url, request) => faulting(redact, () => onMirror(url, (mirror) => snapshots.commit(mirror, request))),
+    checkout: (request) => faulting(redact, () => checkoutTree(workTree, request)),
+    untracked: (url, workspace) => faulting(redact, () => untrackedNames(workTree, url, workspace)),
+    push: (request) => faulting(redact, () => pushCommit(remote, request)),
+    close: (workspace) => faulting(redact, () => closeWorkspace(workTree, workspace)),
+  };
+}
+
+/** Whatever went wrong leaves as a PortFault (or as the reason of an abort). */
+async function faulting<T>(redact: Redact, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    throw localFault(cause, redact);
+  }
+}

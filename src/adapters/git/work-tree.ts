@@ -1,0 +1,208 @@
+/** A task's work tree: made equal to a snapshot, whatever a check did to it. */
+import { constants } from 'node:fs';
+import { copyFile, lstat, mkdir, readFile, readdir, rename, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Git } from '../../ports.js';
+import { errorCode } from './error-code.js';
+import { GitFailure, isLocked } from './faults.js';
+import type { FolderLocks, HeldLock } from './folder-lock.js';
+import { keyOf } from './listing.js';
+import type { Mirror, Mirrors } from './mirror.js';
+import { assertObjectId, assertWorkspace } from './names.js';
+import { removeFolder } from './remove-folder.js';
+import type { Snapshots } from './snapshots.js';
+import { strangersIn } from './strangers.js';
+
+export interface WorkTreeOptions {
+  readonly home: string;
+  readonly mirrors: Mirrors;
+  readonly snapshots: Snapshots;
+  readonly locks: FolderLocks;
+}
+
+type CheckoutRequest = Parameters<Git['checkout']>[0];
+
+interface Workspace {
+  readonly folder: string;
+  /** The work tree itself. */
+  readonly tree: string;
+  /** weaver's index. Checks cannot reach it, so what it says of a file's times can be trusted. */
+  readonly index: string;
+  /** The git folder that checks see. */
+  readonly git: string;
+  /** Tree that the work tree was last made equal to. */
+  readonly stamp: string;
+  readonly lock: string;
+}
+
+function workspaceOf(home: string, name: string): Workspace {
+  assertWorkspace(name);
+  const folder = join(home, 'workspaces', name);
+  const below = (part: string): string => join(folder, part);
+  return {
+    folder,
+    tree: below('tree'),
+    index: below('index'),
+    git: below('git'),
+    stamp: below('snapshot'),
+    lock: `${folder}.lock`,
+  };
+}
+
+/** See `Git.checkout`. One process for a fresh folder or one without strangers, two otherwise. */
+export async function checkoutTree(options: WorkTreeOptions, request: CheckoutRequest): Promise<string> {
+  assertObjectId(request.tree);
+  assertObjectId(request.commit);
+  const mirror = options.mirrors.of(request.url);
+  const space = workspaceOf(options.home, request.workspace);
+  await mkdir(join(options.home, 'workspaces'), { recursive: true });
+  return options.locks.hold(space.lock, undefined, async (lock) => {
+    // Removed first, written last: a stamp says that the work tree was finished.
+    await unlink(space.stamp).catch(unlessGone);
+    const fresh = await makeFolder(space);
+    await readTree(options, mirror, space, request.tree, lock);
+    if (!fresh && (await clean(options, mirror, space, request)))
+      await readTree(options, mirror, space, request.tree, lock);
+    await showGit(space, mirror, request.commit, fresh);
+    await writeFile(space.stamp, request.tree);
+    return space.tree;
+  });
+}
+
+/** True if the work tree did not exist. */
+async function makeFolder(space: Workspace): Promise<boolean> {
+  await mkdir(space.folder, { recursive: true });
+  const about = await lstat(space.tree).catch(unlessGone);
+  if (about !== undefined && !about.isDirectory()) await unlink(space.tree);
+  if (about?.isDirectory() === true) return false;
+  // An index without its files would only slow the next step down.
+  await unlink(space.index).catch(unlessGone);
+  await mkdir(space.tree);
+  return true;
+}
+
+/**
+ * `--reset -u` compares every file with the index by time, size and inode, and by content where the times are too close to
+ * tell: a file that was overwritten in the same second with the same number of bytes is restored too.
+ */
+async function readTree(
+  { mirrors }: WorkTreeOptions,
+  mirror: Mirror,
+  space: Workspace,
+  tree: string,
+  lock: HeldLock,
+): Promise<void> {
+  if (lock.takenOver) await removeFolder(`${space.index}.lock`);
+  const environment = { GIT_WORK_TREE: space.tree, GIT_INDEX_FILE: space.index };
+  const run = async (): Promise<void> => {
+    await mirrors.local(mirror, ['read-tree', '--reset', '-u', tree], { environment, onStart: lock.note });
+  };
+  await mirrors.mending(mirror, () =>
+    run().catch(async (cause: unknown) => {
+      if (!(cause instanceof GitFailure) || cause.result.timedOut) throw cause;
+      if (isLocked(cause)) await removeFolder(`${space.index}.lock`);
+      // Whatever else is in the way (a damaged index, folders that cannot be written to) goes away with the work tree.
+      else await startOver(space);
+      return run();
+    }),
+  );
+}
+
+async function startOver(space: Workspace): Promise<void> {
+  await removeFolder(space.index);
+  await removeFolder(space.tree);
+  await mkdir(space.tree);
+}
+
+/** Removes what does not belong to the snapshot. True if tracked files went with it and have to be written again. */
+async function clean(
+  { mirrors, snapshots }: WorkTreeOptions,
+  mirror: Mirror,
+  space: Workspace,
+  request: CheckoutRequest,
+): Promise<boolean> {
+  const listing = await mirrors.mending(mirror, () => snapshots.listing(mirror, request.tree));
+  const strangers = await strangersIn(space.tree, listing);
+  const kept = new Set(request.keep.map(keyOf));
+  const suspects = strangers.others.filter((key) => !kept.has(key));
+  const unwanted = suspects.length === 0 ? [] : await notIgnored(mirrors, mirror, space, kept);
+  for (const key of [...strangers.intruders, ...unwanted]) await removeFolder(below(space.tree, key));
+  return strangers.missing;
+}
+
+/** Untracked files and folders that no .gitignore of the snapshot covers. */
+async function notIgnored(
+  mirrors: Mirrors,
+  mirror: Mirror,
+  space: Workspace,
+  kept: ReadonlySet<string>,
+): Promise<readonly string[]> {
+  const environment = { GIT_WORK_TREE: space.tree, GIT_INDEX_FILE: space.index };
+  const args = ['ls-files', '-z', '--others', '--directory', '--exclude-standard'];
+  const { stdout } = await mirrors.local(mirror, [...args, '--', ':(top)'], { environment });
+  return stdout
+    .toString('latin1')
+    .split('\0')
+    .map((key) => key.replace(/\/$/, ''))
+    .filter((key) => key !== '' && !kept.has(key.split('/')[0] ?? ''));
+}
+
+const below = (folder: string, key: string): Buffer =>
+  Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(key, 'latin1')]);
+
+/** What a check sees when it asks git: a detached HEAD at the commit, a clean index, the mirror's objects. A copy, so it may spoil it. */
+async function showGit(space: Workspace, mirror: Mirror, commit: string, fresh: boolean): Promise<void> {
+  if (!fresh) await removeFolder(space.git);
+  await mkdir(space.git);
+  await Promise.all([
+    writeFile(join(space.git, 'HEAD'), `${commit}\n`),
+    writeFile(join(space.git, 'commondir'), `${mirror.directory}\n`),
+    copyFile(space.index, join(space.git, 'index'), constants.COPYFILE_FICLONE),
+    pointToGit(space, fresh),
+  ]);
+}
+
+async function pointToGit(space: Workspace, fresh: boolean): Promise<void> {
+  const file = join(space.tree, '.git');
+  // Renamed into place: a check may have put a link or a folder there, which must not be written through.
+  if (!fresh) await removeFolder(file);
+  await writeFile(file, `gitdir: ${space.git}\n`, { flag: 'wx' });
+}
+
+/** See `Git.untracked`. No process: the top of the work tree against the top of the snapshot. */
+export async function untrackedNames(
+  { home, mirrors, snapshots }: WorkTreeOptions,
+  url: string,
+  name: string,
+): Promise<readonly string[]> {
+  const mirror = mirrors.of(url);
+  const space = workspaceOf(home, name);
+  const tree = await readFile(space.stamp, 'utf8').catch(unlessGone);
+  if (tree === undefined) return [];
+  const { files, folders } = await mirrors.mending(mirror, () => snapshots.listing(mirror, tree));
+  const names = await readdir(space.tree, { encoding: 'buffer' });
+  return names
+    .filter((entry) => {
+      const key = entry.toString('latin1');
+      return key !== '.git' && !files.has(key) && !folders.has(key);
+    })
+    .map((entry) => entry.toString('utf8'))
+    .toSorted();
+}
+
+/** See `Git.close`. Moved aside first, so that the name is free even if the removal is killed half way. */
+export async function closeWorkspace({ home, locks }: WorkTreeOptions, name: string): Promise<void> {
+  const space = workspaceOf(home, name);
+  if ((await lstat(space.folder).catch(unlessGone)) === undefined) return;
+  await locks.hold(space.lock, undefined, async () => {
+    const aside = `${space.folder}.closed`;
+    await removeFolder(aside);
+    await rename(space.folder, aside).catch(unlessGone);
+    await removeFolder(aside);
+  });
+}
+
+function unlessGone(cause: unknown): undefined {
+  if (errorCode(cause) !== 'ENOENT') throw cause;
+  return undefined;
+}

@@ -1,0 +1,18 @@
+/** Sizes of what goes through Temporal. */
+
+/** History is read again at every replay, so nothing in it is large; the start input alone may hold a whole specification. */
+export const PAYLOAD_BYTES_MAX = 8 * 1_024;
+export const START_INPUT_BYTES_MAX = 256 * 1_024;
+
+/** UTF-8 length without an encoder: the workflow sandbox is asked often. */
+export function utf8Bytes(text: string): number {
+  let bytes = text.length;
+  for (let at = 0; at < text.length; at += 1) {
+    const unit = text.charCodeAt(at);
+    if (unit > 0x7ff) bytes += 2;
+    else if (unit > 0x7f) bytes += 1;
+    // A pair is four bytes in all, two for each half.
+    if (unit >= 0xd800 && unit <= 0xdfff) bytes -= 1;
+  }
+  return bytes;
+}

@@ -1,0 +1,130 @@
+import { attemptDelayMs, probeDelayMs } from '../../src/domain/backoff';
+import { decide, limitReached, runningMs } from '../../src/domain/decide';
+import { failure, failureCodes, catalogueEntry, type FailureCode } from '../../src/domain/failures';
+import type { Outcome } from '../../src/domain/outcome';
+import { beginRecord, NOTHING_SPENT, recordCall, recordDecision, recordOutcome, type Spending, type TaskRecord } from '../../src/domain/record';
+import type { ModelChoice } from '../../src/domain/task';
+
+const LIMITS = { attempts: 5, wallTimeSeconds: 1_800, outageSeconds: 600 };
+const START = 1_000_000;
+
+const failed = (code: FailureCode, signature: string = code): Outcome => ({ kind: 'failed', failure: failure(code), signature });
+const down: Outcome = { kind: 'blocked', waitingOn: 'resource', failure: failure('modelUnreachable') };
+const landing = { branch: 'weaver/x', commit: 'c', base: 'b', filesChanged: 1, insertions: 1, deletions: 0 };
+
+/** A record with these outcomes behind it. */
+function given(outcomes: readonly Outcome[], limits: Partial<TaskRecord['limits']> = {}, models: readonly ModelChoice[] = []): TaskRecord {
+  return outcomes.reduce((record, outcome) => recordOutcome(record, outcome, START), beginRecord({ ...LIMITS, ...limits }, models, START));
+}
+
+describe('the default decider', () => {
+  it('completes a success at once', () => {
+    const record = given([{ kind: 'succeeded', landing }]);
+    expect(decide(record, { kind: 'succeeded', landing }, START).kind).toBe('complete');
+    expect(record.attempts).toBe(1);
+  });
+
+  it.each([
+    [1, 2_000],
+    [2, 4_000],
+    [3, 8_000],
+    [4, 16_000],
+  ])('after attempt %i waits %i ms', (attempts, delayMs) => {
+    const outcomes = Array.from({ length: attempts }, (_, index) => failed('checksFailed', `s${index}`));
+    expect(decide(given(outcomes), failed('checksFailed', 'x'), START)).toMatchObject({ kind: 'retry', delayMs, changes: 'evidence' });
+  });
+
+  it('marks dead after exactly five attempts and says so', () => {
+    const outcomes = Array.from({ length: 5 }, (_, index) => failed('checksFailed', `s${index}`));
+    expect(decide(given(outcomes), failed('checksFailed'), START)).toMatchObject({ kind: 'markDead', reason: 'attempts 5/5' });
+  });
+
+  it.each(failureCodes.filter((code) => catalogueEntry(code).heals === 'never'))('marks dead at once on %s', (code) => {
+    expect(decide(given([failed(code)]), failed(code), START)).toMatchObject({ kind: 'markDead', failure: { code } });
+  });
+
+  it('asks the next model of the ladder where another attempt of the same would not help', () => {
+    const models = [{ provider: 'a' }, { provider: 'b' }];
+    expect(decide(given([failed('modelRefused')], {}, models), failed('modelRefused'), START)).toMatchObject({ kind: 'retry', changes: 'model' });
+    expect(decide(given([failed('modelRefused')]), failed('modelRefused'), START).kind).toBe('markDead');
+  });
+
+  it('stops when the same failure comes again and again, before the attempts run out', () => {
+    const outcomes = Array.from({ length: 5 }, () => failed('checksFailed', 'same'));
+    expect(decide(given(outcomes, { attempts: 20 }), failed('checksFailed', 'same'), START)).toMatchObject({ kind: 'markDead', failure: { code: 'noProgress' } });
+    const mixed = [...outcomes.slice(1), failed('checksFailed', 'other')];
+    expect(decide(given(mixed, { attempts: 20 }), failed('checksFailed', 'other'), START).kind).toBe('retry');
+  });
+
+  it('honours the pause asked for, within five minutes', () => {
+    const asked = (retryAfterMs: number): Outcome => ({ kind: 'failed', failure: failure('checksFailed'), signature: 's', retryAfterMs });
+    expect(decide(given([asked(60_000)]), asked(60_000), START)).toMatchObject({ delayMs: 60_000 });
+    expect(decide(given([asked(9_000_000)]), asked(9_000_000), START)).toMatchObject({ delayMs: 300_000 });
+  });
+});
+
+describe('limits', () => {
+  const spent = (costUsdMicros: number, tokens: number): Spending => ({ ...NOTHING_SPENT, costUsdMicros, tokens: { prompt: tokens, cached: 0, completion: 0, reasoning: 0 } });
+
+  it.each([
+    ['budgetCost', { costUsdMicros: 100 }, spent(100, 1)],
+    ['budgetTokens', { tokens: 50 }, spent(1, 50)],
+  ] as const)('marks dead with %s when it is reached', (code, limits, spending) => {
+    const record = recordCall(given([failed('checksFailed')], limits), 'a1.t1', spending);
+    expect(decide(record, failed('checksFailed'), START)).toMatchObject({ kind: 'markDead', failure: { code } });
+    expect(limitReached(recordCall(given([], limits), 'a1.t1', spent(1, 1)), START)).toBeNull();
+  });
+
+  it('counts running time only', () => {
+    const blocked = recordOutcome(given([]), down, START + 1_000);
+    expect(runningMs(blocked, START + 500_000)).toBe(1_000);
+    const resumed = recordOutcome(blocked, failed('checksFailed'), START + 500_000);
+    expect(runningMs(resumed, START + 600_000)).toBe(101_000);
+  });
+
+  it('replaces what a call reported before instead of adding to it', () => {
+    const once = recordCall(given([]), 'a1.t1', spent(10, 5));
+    expect(recordCall(once, 'a1.t1', spent(30, 7)).spending).toMatchObject({ costUsdMicros: 30 });
+    expect(recordCall(once, 'a1.t2', spent(30, 7)).spending).toMatchObject({ costUsdMicros: 40 });
+  });
+});
+
+describe('an outage', () => {
+  it('waits without using an attempt up', () => {
+    const record = given([down]);
+    expect(record.attempts).toBe(0);
+    expect(decide(record, down, START)).toMatchObject({ kind: 'wait', on: 'resource', probeMs: 1_000 });
+  });
+
+  it('is asked after less and less often, and last at its very limit', () => {
+    const record = given([down]);
+    expect(decide(record, down, START + 100_000)).toMatchObject({ probeMs: 50_000 });
+    expect(decide(record, down, START + 599_000)).toMatchObject({ probeMs: 1_000 });
+    expect(probeDelayMs(100_000_000)).toBe(300_000);
+  });
+
+  it('ends stuck at its limit, naming the cause', () => {
+    expect(decide(given([down]), down, START + 600_000)).toMatchObject({ kind: 'markStuck', failure: { code: 'modelUnreachable' } });
+  });
+
+  it('is over with the next outcome that is not blocked', () => {
+    const record = recordOutcome(given([down]), failed('checksFailed'), START + 5_000);
+    expect(record).toMatchObject({ blockedSince: null, blockedMs: 5_000, attempts: 1 });
+  });
+});
+
+it('knows the state that follows from each decision', () => {
+  const record = given([]);
+  const states = [
+    recordDecision(record, { kind: 'complete', reason: '' }),
+    recordDecision(record, { kind: 'retry', reason: '', delayMs: 1, changes: 'evidence' }),
+    recordDecision(record, { kind: 'wait', reason: '', on: 'resource', probeMs: 1 }),
+    recordDecision(record, { kind: 'markDead', reason: '', failure: failure('checksFailed') }),
+    recordDecision(record, { kind: 'markStuck', reason: '', failure: failure('checksFailed') }),
+  ].map(({ state }) => state);
+  expect(states).toEqual(['succeeded', 'retry_wait', 'blocked', 'dead', 'stuck']);
+});
+
+it('doubles the delay up to the cap', () => {
+  expect([1, 2, 3, 9, 30].map((n) => attemptDelayMs(n))).toEqual([2_000, 4_000, 8_000, 300_000, 300_000]);
+});

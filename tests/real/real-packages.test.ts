@@ -1,0 +1,125 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildCase, type Answers, type BuiltCase } from './build.js';
+import type { RealCase } from './case.js';
+import { realCases } from './cases.js';
+import { mustRun } from './commands.js';
+import { isolatedGit } from './environment.js';
+import { checkAsPushed, failedTests, judge, type Judgement } from './judge.js';
+import { publishAnswer } from './publish.js';
+import { baseOf, defaultFetchOptions, fetchArchive } from './releases.js';
+
+/** Sixteen archives from three registries when the cache is empty; nothing to wait for when it is not. */
+const BUILD_TIMEOUT_MS = 400_000;
+
+const built = new Map<string, BuiltCase>();
+let folder = '';
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'weaver-real-'));
+  await Promise.all(
+    realCases.map(async (real) => built.set(real.name, await buildCase(real, join(folder, real.name)))),
+  );
+}, BUILD_TIMEOUT_MS);
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+it('has six cases or more, two or more in each language', () => {
+  const count = (language: string) => realCases.filter((real) => real.language === language).length;
+  expect(realCases.length).toBeGreaterThanOrEqual(6);
+  expect(Math.min(count('python'), count('javascript'), count('go'))).toBeGreaterThanOrEqual(2);
+});
+
+describe.each(realCases)('$name ($package $base.version)', (real) => {
+  it('is red on the base, by the verdict of our tests', async () => {
+    const judged = await judge(real, caseOf(real).repositoryUrl, 'main');
+    expectRedTests(real, judged);
+  });
+
+  it('is green with what the next release changed', async () => {
+    const judged = await publishAndJudge(real, 'right');
+    expect(judged).toEqual({ passed: true, log: judged.log });
+  });
+
+  it('is red with the wrong fix, by the verdict of our tests', async () => {
+    expectRedTests(real, await publishAndJudge(real, 'wrong'));
+  });
+
+  it('is green with emptied tests, until the judge restores them', async () => {
+    const judged = await publishAndJudge(real, 'testEditing');
+    const asPushed = await checkAsPushed(real, caseOf(real).repositoryUrl, 'testEditing');
+    expect(asPushed).toEqual({ passed: true, log: asPushed.log });
+    expectRedTests(real, judged);
+  });
+
+  it('is red when the program ends with success before its tests', async () => {
+    const judged = await publishAndJudge(real, 'earlyExit');
+    expect(judged).toEqual({ passed: false, log: judged.log });
+    expect(failedTests(real, judged.log)).toEqual([]);
+  });
+});
+
+describe('repositories', () => {
+  it('have the same base commit when they are built again', async () => {
+    const [real] = realCases;
+    if (real === undefined) throw new Error('no case');
+    const again = await buildCase(real, join(folder, 'again'));
+    expect(await tipOf(again.repositoryUrl)).toBe(await tipOf(caseOf(real).repositoryUrl));
+  });
+});
+
+describe('archives', () => {
+  const real = realCases.find(({ language }) => language === 'javascript');
+  if (real === undefined) throw new Error('no JavaScript case');
+  const archive = baseOf(real);
+
+  it('are fetched again when the cache holds other bytes', async () => {
+    const options = { ...defaultFetchOptions(), cacheFolder: join(folder, 'cache') };
+    const file = await fetchArchive(archive, options);
+    const sound = await readFile(file);
+    await writeFile(file, 'half an archive');
+    expect(await fetchArchive(archive, options)).toBe(file);
+    expect(await readFile(file)).toEqual(sound);
+  });
+
+  it('are refused when they do not have the pinned hash', async () => {
+    const options = { ...defaultFetchOptions(), cacheFolder: join(folder, 'refused') };
+    const other = { ...archive, release: { ...archive.release, sha256: '0'.repeat(64) } };
+    await expect(fetchArchive(other, options)).rejects.toThrow('not the pinned one');
+  });
+
+  it('that cannot be had fail with the package, the client and a next step', async () => {
+    const env = {
+      ...process.env,
+      npm_config_registry: 'http://127.0.0.1:9/',
+      npm_config_fetch_retries: '0',
+      npm_config_cache: join(folder, 'npm-cache'),
+    };
+    await expect(fetchArchive(archive, { cacheFolder: join(folder, 'nothing'), env })).rejects.toThrow(
+      /could not fetch \S+ \S+ with "npm" \(exit 1\).*check the network/,
+    );
+  });
+});
+
+function caseOf(real: RealCase): BuiltCase {
+  const found = built.get(real.name);
+  if (found === undefined) throw new Error(`${real.name} was not built`);
+  return found;
+}
+
+/** Each recorded answer has a branch of its own name. */
+async function publishAndJudge(real: RealCase, answer: keyof Answers): Promise<Judgement> {
+  const { repositoryUrl, answers } = caseOf(real);
+  await publishAnswer(repositoryUrl, answer, answers[answer]);
+  return judge(real, repositoryUrl, answer);
+}
+
+/** Red because a test of ours ran and failed, not because nothing could be run. */
+function expectRedTests(real: RealCase, { passed, log }: Judgement): void {
+  expect({ passed, log }).toEqual({ passed: false, log });
+  expect(failedTests(real, log)).not.toEqual([]);
+}
+
+const tipOf = (url: string): Promise<string> =>
+  mustRun('git', ['rev-parse', 'main'], { cwd: url, env: isolatedGit(), timeoutMs: 10_000 });
