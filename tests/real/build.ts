@@ -47,7 +47,7 @@ export async function buildCase(
   const repositoryUrl = await commitBase(real, before, join(workFolder, 'repository.git'));
   const taskBranch = `weaver/${real.name}`;
   const taskFile = join(workFolder, 'task.yaml');
-  await writeFile(taskFile, stringify(taskOf(real, repositoryUrl, taskBranch)));
+  await writeFile(taskFile, stringify(taskOf(real, repositoryUrl, taskBranch), { lineWidth: 0 }));
   await Promise.all([before, after].map((folder) => rm(folder, { recursive: true, force: true })));
   return { repositoryUrl, taskFile, taskBranch, answers };
 }
@@ -114,8 +114,9 @@ export function testGlobs(language: Language): readonly string[] {
   }
 }
 
+const read = (folder: string, path: string): Promise<string> => readFile(join(folder, path), 'utf8');
+
 async function recordAnswers(real: RealCase, before: string, after: string): Promise<Answers> {
-  const read = (folder: string, path: string): Promise<string> => readFile(join(folder, path), 'utf8');
   const right = await Promise.all(
     real.fixedFiles.map(async (path) => editsBetween(path, await read(before, path), await read(after, path))),
   );

@@ -1,6 +1,6 @@
 /** One bare mirror per repository: made, filled, and made anew when it is found broken. */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PortFault } from '../../ports.js';
 import { localEnvironment, remoteEnvironment } from './environment.js';
@@ -34,6 +34,8 @@ export interface Mirrors {
   of(url: string): Mirror;
   /** Writes what is missing of the empty repository; costs a look when it is there. */
   ensure(mirror: Mirror, objectFormat?: ObjectFormat): Promise<void>;
+  /** True if nothing was ever fetched into it. */
+  isEmpty(mirror: Mirror): Promise<boolean>;
   /** Gets branches from the remote into the mirror. */
   fetch(mirror: Mirror, branches: readonly string[], signal: AbortSignal | undefined): Promise<void>;
   /** Runs git on the mirror; rejects with GitFailure unless it ends with 0 (or was cut at `bytesMax`). */
@@ -87,6 +89,7 @@ export function createMirrors(options: MirrorOptions): Mirrors {
         directory: join(options.home, 'mirrors', `${createHash('sha256').update(url).digest('hex').slice(0, 16)}.git`),
       };
     },
+    isEmpty: (mirror) => isMissing(join(mirror.directory, 'refs', 'weaver')),
     ensure: (mirror, objectFormat) => ensureSkeleton(mirror.directory, objectFormat),
     fetch: (mirror, branches, signal) =>
       underLock(context, mirror, signal, (lock) => fetchMending(context, mirror, branches, signal, lock)),
@@ -117,6 +120,7 @@ async function runLocal(
   args: readonly string[],
   run: LocalOptions,
 ): Promise<GitResult> {
+  await ensureSkeleton(directory);
   const result = await runGit({
     args,
     directory,
@@ -160,17 +164,51 @@ const configOf = (objectFormat: ObjectFormat): string =>
 
 /** Written by hand: `git init` is one process more, and this also puts right what a check may have changed in the configuration. */
 async function ensureSkeleton(directory: string, objectFormat?: ObjectFormat): Promise<void> {
-  const config = await readFile(join(directory, 'config'), 'utf8').catch(() => '');
-  const known = (['sha1', 'sha256'] as const).find((format) => configOf(format) === config);
-  const head = await readFile(join(directory, 'HEAD'), 'utf8').catch(() => '');
-  if (known !== undefined && (objectFormat ?? known) === known && head === HEAD) return;
-  await mkdir(join(directory, 'objects', 'pack'), { recursive: true });
-  await mkdir(join(directory, 'refs'), { recursive: true });
-  await replaceFile(
-    join(directory, 'config'),
-    configOf(objectFormat ?? (config.includes('sha256') ? 'sha256' : 'sha1')),
-  );
-  await replaceFile(join(directory, 'HEAD'), HEAD);
+  try {
+    await writeSkeleton(directory, objectFormat);
+  } catch (cause) {
+    if (!['EEXIST', 'ENOTDIR', 'EISDIR'].includes(errorCode(cause) ?? '')) throw cause;
+    // A file where a folder should be, or the other way round: nothing of git's making.
+    await moveAside(directory);
+    await writeSkeleton(directory, objectFormat);
+  }
+}
+
+async function writeSkeleton(directory: string, objectFormat: ObjectFormat | undefined): Promise<void> {
+  const [config, head] = await Promise.all([
+    readOrNothing(join(directory, 'config')),
+    readOrNothing(join(directory, 'HEAD')),
+    mkdir(join(directory, 'objects', 'pack'), { recursive: true }),
+    mkdir(join(directory, 'refs'), { recursive: true }),
+  ]);
+  const format = objectFormat ?? (config.includes('sha256') ? 'sha256' : 'sha1');
+  if (config !== configOf(format)) await replaceFile(join(directory, 'config'), configOf(format));
+  if (head !== HEAD) await replaceFile(join(directory, 'HEAD'), HEAD);
+}
+
+const readOrNothing = (path: string): Promise<string> =>
+  readFile(path, 'utf8').catch((cause: unknown) => {
+    if (errorCode(cause) === 'ENOENT') return '';
+    throw cause;
+  });
+
+async function isMissing(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return false;
+  } catch (cause) {
+    if (errorCode(cause) === 'ENOENT') return true;
+    throw cause;
+  }
+}
+
+/** One broken mirror is kept for whoever wants to know; the one before it goes. */
+async function moveAside(directory: string): Promise<void> {
+  const broken = `${directory}.broken`;
+  await removeFolder(broken);
+  await rename(directory, broken).catch((cause: unknown) => {
+    if (errorCode(cause) !== 'ENOENT') throw cause;
+  });
 }
 
 /** Points nowhere on purpose: no branch of the mirror is anybody's. */
@@ -269,7 +307,7 @@ async function mending<T>(context: Context, mirror: Mirror, operation: () => Pro
       if (mend !== null) await mend(context, mirror);
       return await operation();
     } catch (cause) {
-      context.onDoubt();
+      if (!(cause instanceof PortFault)) context.onDoubt();
       if (!isBroken(cause)) throw localFault(cause, context.redact);
       failed = cause;
     }
@@ -306,7 +344,6 @@ async function rebuild(
 ): Promise<void> {
   context.rebuiltAt.set(mirror.directory, Date.now());
   const fresh = `${mirror.directory}.new`;
-  const broken = `${mirror.directory}.broken`;
   await removeFolder(fresh);
   const old = await readFile(join(mirror.directory, 'config'), 'utf8').catch(() => '');
   await ensureSkeleton(fresh, old.includes('sha256') ? 'sha256' : 'sha1');
@@ -322,10 +359,12 @@ async function rebuild(
       },
     ),
   );
-  await removeFolder(broken);
-  await rename(mirror.directory, broken).catch((cause: unknown) => {
-    if (errorCode(cause) !== 'ENOENT') throw cause;
+  await moveAside(mirror.directory);
+  await rename(fresh, mirror.directory).catch(async (cause: unknown) => {
+    // An operation that waits for no lock has made an empty mirror in the moment between.
+    if (errorCode(cause) !== 'ENOTEMPTY' && errorCode(cause) !== 'EEXIST') throw cause;
+    await removeFolder(mirror.directory);
+    await rename(fresh, mirror.directory);
   });
-  await rename(fresh, mirror.directory);
   context.onDoubt();
 }

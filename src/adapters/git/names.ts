@@ -21,7 +21,7 @@ export function assertUrl(url: string): void {
       false,
     );
   if (url.startsWith('/')) return;
-  if (/^file:\/\/\//.test(url)) return;
+  if (url.startsWith('file:///')) return;
   if (/^(?:https?|ssh|git):\/\/(?:[^/@\s-][^/@\s]*@)?[^/@\s-][^/@\s]*(?:\/|$)/.test(url)) return;
   // scp-like: no `::`, which names a remote helper.
   if (/^(?:[^/@:\s-][^/@:\s]*@)?[^/@:\s-][^/@:\s]*:(?!:)/.test(url) && !/^[a-z]+:\/\//i.test(url)) return;

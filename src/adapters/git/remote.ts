@@ -137,7 +137,7 @@ async function haveCommits(
   const lookUp = (): Promise<ReadonlyMap<string, string>> =>
     mirrors.mending(mirror, () => snapshots.treesOf(mirror, commits));
   await mirrors.ensure(mirror, tips.baseTip.length === 64 ? 'sha256' : 'sha1');
-  const before = await lookUp();
+  const before = (await mirrors.isEmpty(mirror)) ? new Map<string, string>() : await lookUp();
   if (commits.every((commit) => before.has(commit))) return before;
   const branches = before.has(tips.baseTip) ? [] : [tips.baseBranch];
   if (tips.branchTip !== null && !before.has(tips.branchTip)) branches.push(request.branch);
@@ -236,8 +236,8 @@ function parsePush(result: GitResult, ref: string, redact: Redact): Said | null 
     if (!refs.endsWith(`:${ref}`)) continue;
     if (flag === '=') return { kind: 'already' };
     if (flag !== '!') return result.exitCode === 0 ? { kind: 'pushed' } : null;
-    if (/^\[rejected\]/.test(verdict)) return { kind: 'stale' };
-    if (!/^\[remote rejected\]/.test(verdict)) return null;
+    if (verdict.startsWith('[rejected]')) return { kind: 'stale' };
+    if (!verdict.startsWith('[remote rejected]')) return null;
     // Two pushes at once: the loser hears about a lock or another value, not about its lease.
     if (/lock|failed to update ref|already exists|incorrect old value|expected/i.test(verdict))
       return { kind: 'stale' };

@@ -1,12 +1,12 @@
 /** A task's work tree: made equal to a snapshot, whatever a check did to it. */
 import { constants } from 'node:fs';
-import { copyFile, lstat, mkdir, readFile, readdir, rename, unlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, lstat, mkdir, readFile, readdir, rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Git } from '../../ports.js';
 import { errorCode } from './error-code.js';
 import { GitFailure, isLocked } from './faults.js';
 import type { FolderLocks, HeldLock } from './folder-lock.js';
-import { keyOf } from './listing.js';
+import { keyOf, pathOf } from './listing.js';
 import type { Mirror, Mirrors } from './mirror.js';
 import { assertObjectId, assertWorkspace } from './names.js';
 import { removeFolder } from './remove-folder.js';
@@ -60,9 +60,8 @@ export async function checkoutTree(options: WorkTreeOptions, request: CheckoutRe
     // Removed first, written last: a stamp says that the work tree was finished.
     await unlink(space.stamp).catch(unlessGone);
     const fresh = await makeFolder(space);
-    await readTree(options, mirror, space, request.tree, lock);
-    if (!fresh && (await clean(options, mirror, space, request)))
-      await readTree(options, mirror, space, request.tree, lock);
+    await readTree(options, mirror, space, request, lock);
+    if (!fresh && (await clean(options, mirror, space, request))) await readTree(options, mirror, space, request, lock);
     await showGit(space, mirror, request.commit, fresh);
     await writeFile(space.stamp, request.tree);
     return space.tree;
@@ -89,7 +88,7 @@ async function readTree(
   { mirrors }: WorkTreeOptions,
   mirror: Mirror,
   space: Workspace,
-  tree: string,
+  { tree, keep }: CheckoutRequest,
   lock: HeldLock,
 ): Promise<void> {
   if (lock.takenOver) await removeFolder(`${space.index}.lock`);
@@ -101,17 +100,27 @@ async function readTree(
     run().catch(async (cause: unknown) => {
       if (!(cause instanceof GitFailure) || cause.result.timedOut) throw cause;
       if (isLocked(cause)) await removeFolder(`${space.index}.lock`);
-      // Whatever else is in the way (a damaged index, folders that cannot be written to) goes away with the work tree.
-      else await startOver(space);
+      else if (INDEX_DAMAGED.test(cause.result.stderr)) await removeFolder(space.index);
+      else if (IN_THE_WAY.test(cause.result.stderr)) await startOver(space, keep);
+      else throw cause;
       return run();
     }),
   );
 }
 
-async function startOver(space: Workspace): Promise<void> {
+const INDEX_DAMAGED = /index file|bad signature|bad index|unknown index entry/i;
+const IN_THE_WAY =
+  /unable to (?:unlink|create|write)|cannot (?:unlink|rmdir|create|stat)|Permission denied|not empty|failed to remove/i;
+
+/** Whatever is in the way, such as folders that cannot be written to, goes away with everything that need not stay. */
+async function startOver(space: Workspace, keep: readonly string[]): Promise<void> {
+  const kept = new Set(keep.map(keyOf));
   await removeFolder(space.index);
-  await removeFolder(space.tree);
-  await mkdir(space.tree);
+  await chmod(space.tree, 0o755);
+  for (const name of await readdir(space.tree, { encoding: 'buffer' })) {
+    const key = name.toString('latin1');
+    if (!kept.has(key)) await removeFolder(below(space.tree, key));
+  }
 }
 
 /** Removes what does not belong to the snapshot. True if tracked files went with it and have to be written again. */
@@ -124,10 +133,27 @@ async function clean(
   const listing = await mirrors.mending(mirror, () => snapshots.listing(mirror, request.tree));
   const strangers = await strangersIn(space.tree, listing);
   const kept = new Set(request.keep.map(keyOf));
-  const suspects = strangers.others.filter((key) => !kept.has(key));
-  const unwanted = suspects.length === 0 ? [] : await notIgnored(mirrors, mirror, space, kept);
-  for (const key of [...strangers.intruders, ...unwanted]) await removeFolder(below(space.tree, key));
+  for (const key of strangers.intruders) await removeFolder(below(space.tree, key));
+  if (strangers.others.some((key) => !kept.has(key))) await removeUntracked(mirrors, mirror, space, kept);
   return strangers.missing;
+}
+
+/** Git knows best what is ignored, and keeps ignored files inside untracked folders. `-ff`: nested repositories too. */
+async function removeUntracked(
+  mirrors: Mirrors,
+  mirror: Mirror,
+  space: Workspace,
+  kept: ReadonlySet<string>,
+): Promise<void> {
+  const environment = { GIT_WORK_TREE: space.tree, GIT_INDEX_FILE: space.index };
+  const spared = [...kept].flatMap((key) => ['-e', `/${pathOf(key).replace(/[\\*?[\]!# ]/g, '\\$&')}`]);
+  try {
+    await mirrors.local(mirror, ['clean', '-d', '-ff', '-q', ...spared], { environment });
+  } catch (cause) {
+    // It stumbles over folders that cannot be written to; what it left is removed by hand.
+    if (!(cause instanceof GitFailure) || cause.result.timedOut) throw cause;
+    for (const key of await notIgnored(mirrors, mirror, space, kept)) await removeFolder(below(space.tree, key));
+  }
 }
 
 /** Untracked files and folders that no .gitignore of the snapshot covers. */
@@ -139,7 +165,7 @@ async function notIgnored(
 ): Promise<readonly string[]> {
   const environment = { GIT_WORK_TREE: space.tree, GIT_INDEX_FILE: space.index };
   const args = ['ls-files', '-z', '--others', '--directory', '--exclude-standard'];
-  const { stdout } = await mirrors.local(mirror, [...args, '--', ':(top)'], { environment });
+  const { stdout } = await mirrors.local(mirror, args, { environment });
   return stdout
     .toString('latin1')
     .split('\0')
@@ -193,9 +219,10 @@ export async function untrackedNames(
 /** See `Git.close`. Moved aside first, so that the name is free even if the removal is killed half way. */
 export async function closeWorkspace({ home, locks }: WorkTreeOptions, name: string): Promise<void> {
   const space = workspaceOf(home, name);
-  if ((await lstat(space.folder).catch(unlessGone)) === undefined) return;
+  const aside = join(home, 'workspaces', `.${name}.closed`);
+  const left = await Promise.all([space.folder, aside].map((folder) => lstat(folder).catch(unlessGone)));
+  if (left.every((about) => about === undefined)) return;
   await locks.hold(space.lock, undefined, async () => {
-    const aside = `${space.folder}.closed`;
     await removeFolder(aside);
     await rename(space.folder, aside).catch(unlessGone);
     await removeFolder(aside);

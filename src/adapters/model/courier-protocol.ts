@@ -29,7 +29,13 @@ export type FromCourier =
   | { readonly kind: 'ready'; readonly protocol: number; readonly pid: number }
   | { readonly kind: 'progress'; readonly id: number; readonly bytes: number }
   | { readonly kind: 'result'; readonly id: number; readonly result: CallResult; readonly warnings: readonly string[] }
-  | { readonly kind: 'fault'; readonly id: number; readonly code: FailureCode; readonly message: string; readonly retryable: boolean };
+  | {
+      readonly kind: 'fault';
+      readonly id: number;
+      readonly code: FailureCode;
+      readonly message: string;
+      readonly retryable: boolean;
+    };
 
 /** Prompts of a large context window with room to spare; more is a mistake. */
 const LINE_BYTES_MAX = 64 * 1024 * 1024;
@@ -77,7 +83,10 @@ export async function courierPlaces(home: string): Promise<CourierPlaces> {
   const places = { run, log: join(run, 'requests.log') };
   const socket = join(run, 'requests.sock');
   if (Buffer.byteLength(socket) <= SOCKET_PATH_BYTES_MAX) return { ...places, socket };
-  return { ...places, socket: join(await shortFolder(), `${createHash('sha256').update(home).digest('hex').slice(0, 32)}.sock`) };
+  return {
+    ...places,
+    socket: join(await shortFolder(), `${createHash('sha256').update(home).digest('hex').slice(0, 32)}.sock`),
+  };
 }
 
 /** Not the TMPDIR of the environment: workers with different ones must meet at one socket. */
@@ -99,6 +108,7 @@ function parseMessage<T extends ToCourier | FromCourier>(line: string): T | null
     return null;
   }
   if (typeof value !== 'object' || value === null || !('kind' in value)) return null;
-  if (value.kind === 'fault' && !('code' in value && typeof value.code === 'string' && isFailureCode(value.code))) return null;
+  if (value.kind === 'fault' && !('code' in value && typeof value.code === 'string' && isFailureCode(value.code)))
+    return null;
   return value as T;
 }

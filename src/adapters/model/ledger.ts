@@ -20,8 +20,8 @@ export interface Ledger {
   read(lineage: string, callId: string): Promise<readonly LedgerRow[]>;
   /** As `read`, and cuts a torn last line off. Only for the one process that writes. */
   recover(lineage: string, callId: string): Promise<readonly LedgerRow[]>;
-  /** Resolves when the row is on the disk. A row that could not be written whole leaves no trace. */
-  append(lineage: string, callId: string, row: LedgerRow): Promise<void>;
+  /** Resolves, with the row as it was kept, when it is on the disk. A row that could not be written whole leaves no trace. */
+  append<T extends LedgerRow>(lineage: string, callId: string, row: T): Promise<T>;
   /** Every call of the lineage with its rows, unordered. */
   list(lineage: string): Promise<readonly (readonly [callId: string, rows: readonly LedgerRow[]])[]>;
 }
@@ -33,7 +33,12 @@ export function createLedger(home: string, redact: (text: string) => string): Le
   return {
     read: (lineage, callId) => orFault(async () => (await readRows(fileOf(lineage, callId))).rows),
     recover: (lineage, callId) => orFault(() => recover(fileOf(lineage, callId))),
-    append: (lineage, callId, row) => orFault(() => append(fileOf(lineage, callId), encode(row, redact))),
+    append: (lineage, callId, row) =>
+      orFault(async () => {
+        const kept = clean(row, redact);
+        await append(fileOf(lineage, callId), Buffer.from(`${JSON.stringify(kept)}\n`, 'utf8'));
+        return kept;
+      }),
     list: (lineage) => orFault(() => list(folderOf(lineage))),
   };
 }
@@ -72,14 +77,9 @@ function checkedCallId(callId: string): string {
 }
 
 /** Texts lose known secrets before they become JSON, whose escapes could hide them. */
-function encode(row: LedgerRow, redact: (text: string) => string): Buffer {
-  const clean =
-    row.kind === 'answered'
-      ? { ...row, text: redact(row.text), model: redact(row.model) }
-      : row.kind === 'failed'
-        ? { ...row, says: redact(row.says) }
-        : row;
-  return Buffer.from(`${JSON.stringify(clean)}\n`, 'utf8');
+function clean<T extends LedgerRow>(row: T, redact: (text: string) => string): T {
+  if (row.kind === 'answered') return { ...row, text: redact(row.text), model: redact(row.model) };
+  return row.kind === 'failed' ? { ...row, says: redact(row.says) } : row;
 }
 
 interface ReadRows {

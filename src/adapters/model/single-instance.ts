@@ -53,7 +53,9 @@ export async function takeHold(folder: string): Promise<Hold | null> {
 const highestIn = async (folder: string): Promise<number> => Math.max(0, ...(await numbersIn(folder)));
 
 async function numbersIn(folder: string): Promise<readonly number[]> {
-  const ends = (await readdir(folder)).filter((name) => name.startsWith(PREFIX)).map((name) => name.slice(PREFIX.length));
+  const ends = (await readdir(folder))
+    .filter((name) => name.startsWith(PREFIX))
+    .map((name) => name.slice(PREFIX.length));
   return ends.filter((end) => /^\d{1,12}$/.test(end)).map(Number);
 }
 
@@ -97,7 +99,9 @@ async function linuxIdentity(pid: number): Promise<string | null> {
 
 async function psIdentity(pid: number): Promise<string | null> {
   try {
-    const { stdout } = await promisify(execFile)('ps', ['-o', 'lstart=', '-p', String(pid)], { env: { LC_ALL: 'C', PATH: '/bin:/usr/bin' } });
+    const { stdout } = await promisify(execFile)('ps', ['-o', 'lstart=', '-p', String(pid)], {
+      env: { LC_ALL: 'C', PATH: '/bin:/usr/bin' },
+    });
     return stdout.trim() === '' ? null : stdout.trim();
   } catch {
     return null; // ps fails for an id that no process has
@@ -118,7 +122,7 @@ async function exists(file: string): Promise<boolean> {
   try {
     await stat(file);
     return true;
-  } catch {
-    return false; // whatever the reason, others cannot see it either
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ENOENT');
   }
 }

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { PortFault } from '../../ports.js';
@@ -261,7 +261,11 @@ async function leave(folder: string, pid: number, user: ServerUser): Promise<voi
 async function end(record: ServerRecord): Promise<void> {
   for (const signal of ['SIGINT', 'SIGKILL'] as const) {
     if (!isServerOf(record)) return;
-    process.kill(record.pid, signal);
+    try {
+      process.kill(record.pid, signal);
+    } catch {
+      return; // it ended by itself between the look and the signal
+    }
     const deadline = performance.now() + STOP_TIMEOUT_MS;
     while (isRunning(record) && performance.now() < deadline) await pause(STOP_POLL_MS);
   }
@@ -269,12 +273,17 @@ async function end(record: ServerRecord): Promise<void> {
 
 /** Two ports that are free now, held together so that they differ. */
 async function freePorts(): Promise<readonly [number, number]> {
-  const servers = [createServer(), createServer()] as const;
-  await Promise.all(servers.map((server) => once(server.listen(0, '127.0.0.1'), 'listening')));
-  const [first, second] = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  if (first === undefined || second === undefined) throw new TypeError('two servers have two ports');
-  return [first, second];
+  const [first, second] = [createServer(), createServer()] as const;
+  const ports = [await listenAnywhere(first), await listenAnywhere(second)] as const;
+  for (const server of [first, second]) await new Promise((resolve) => server.close(resolve));
+  return ports;
+}
+
+async function listenAnywhere(server: Server): Promise<number> {
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new TypeError('a TCP server has a port');
+  return address.port;
 }
 
 async function logTail(logFile: string): Promise<string> {

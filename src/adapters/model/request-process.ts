@@ -1,0 +1,195 @@
+/**
+ * The request process: one small process a weaver home, apart from every worker, that holds the HTTP requests to the
+ * models. A worker may be killed while a request is under way; the answer still reaches the ledger, and the next worker
+ * finds it there or attaches to the request. Started by `createModel`; ends by itself.
+ */
+import { chmod, rm, stat } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { parseArgs } from 'node:util';
+import { setTimeout as pause } from 'node:timers/promises';
+import { createCourier, type Attachment, type Courier } from './courier.js';
+import {
+  courierPlaces,
+  onMessages,
+  PROTOCOL,
+  sendMessage,
+  type CourierPlaces,
+  type ToCourier,
+} from './courier-protocol.js';
+import { createLedger } from './ledger.js';
+import { createSecrets, type Secrets } from './secrets.js';
+import { takeHold, type Hold } from './single-instance.js';
+
+/** How long to wait for a holder that is about to end; the worker asks again by itself. */
+const HOLD_WAIT_MS = 10_000;
+const HOLD_POLL_MS = 25;
+/** How soon a removed home or the end of the idle time is noticed. */
+const LOOK_EVERY_MS = 1_000;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { home: { type: 'string' }, 'idle-seconds': { type: 'string', default: '60' } },
+  });
+  const home = values.home;
+  if (home === undefined) throw new Error('--home is missing');
+  process.umask(0o077);
+  process.chdir('/'); // must not keep a file system of the worker's busy
+  const places = await courierPlaces(home);
+  const hold = await waitForHold(places);
+  if (hold === null) return; // another one serves this home
+  serve({ home, places, hold, idleMs: Number(values['idle-seconds']) * 1_000 });
+}
+
+/** The hold, or null if another process answers at the socket or does not go away. */
+async function waitForHold(places: CourierPlaces): Promise<Hold | null> {
+  const until = Date.now() + HOLD_WAIT_MS;
+  while (Date.now() < until) {
+    const hold = await takeHold(places.run);
+    if (hold !== null) return hold;
+    if (await answers(places.socket)) return null;
+    await pause(HOLD_POLL_MS);
+  }
+  return null;
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const end = (result: boolean) => (): void => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.once('connect', end(true)).once('error', end(false));
+  });
+}
+
+interface Service {
+  readonly home: string;
+  readonly places: CourierPlaces;
+  readonly hold: Hold;
+  readonly idleMs: number;
+}
+
+function serve({ home, places, hold, idleMs }: Service): void {
+  const secrets = createSecrets();
+  const ledger = createLedger(home, secrets.redact);
+  // Loading the client library takes longer than all else, so the socket is open before.
+  const ask: Parameters<typeof createCourier>[0]['ask'] = async (request) =>
+    (await import('./openai-endpoint.js')).askEndpoint(request);
+  const courier = createCourier({ home, ledger, ask, redact: secrets.redact });
+  const connections = new Set<Socket>();
+  let draining = false;
+  const drain = (): void => {
+    draining = true;
+    server.close();
+  };
+  const server = createServer((socket) => {
+    connections.add(socket);
+    socket.on('close', () => connections.delete(socket));
+    talk(socket, { courier, secrets, drain, isDraining: () => draining });
+  });
+  void listen(server, places.socket).then(() => import('./openai-endpoint.js'));
+  // A terminal's signals are for the worker; the order to end is obeyed when nothing paid for can be lost.
+  process
+    .on('SIGINT', () => undefined)
+    .on('SIGHUP', () => undefined)
+    .on('SIGTERM', drain);
+  let idleSince = Date.now();
+  setInterval(() => {
+    if (courier.isBusy() || (connections.size > 0 && !draining)) idleSince = Date.now();
+    const idleLimitMs = draining ? 0 : idleMs;
+    if (Date.now() - idleSince >= idleLimitMs && !courier.isBusy()) end(server);
+    void look(home, hold).then((seen) =>
+      seen === 'homeGone' ? end(server) : seen === 'holdGone' ? drain() : undefined,
+    );
+  }, LOOK_EVERY_MS);
+}
+
+async function listen(server: Server, path: string): Promise<void> {
+  await rm(path, { force: true }); // left by a killed holder; only the holder comes here
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(path, resolve);
+  });
+  await chmod(path, 0o600);
+}
+
+interface Talk {
+  readonly courier: Courier;
+  readonly secrets: Secrets;
+  readonly drain: () => void;
+  readonly isDraining: () => boolean;
+}
+
+function talk(socket: Socket, { courier, secrets, drain, isDraining }: Talk): void {
+  const attached = new Map<number, Attachment>();
+  const onMessage = (message: ToCourier): void => {
+    switch (message.kind) {
+      case 'hello':
+        sendMessage(socket, { kind: 'ready', protocol: PROTOCOL, pid: process.pid });
+        if (message.protocol !== PROTOCOL) drain();
+        return;
+      case 'abort':
+        return attached.get(message.id)?.abort();
+      case 'call':
+        if (isDraining()) return void socket.destroy(); // the worker connects again, to the process that follows
+        secrets.learn([message.apiKey ?? '', ...message.secrets]);
+        attached.set(
+          message.id,
+          answerCall(socket, courier, message, () => attached.delete(message.id)),
+        );
+        return;
+      default:
+        return void socket.destroy();
+    }
+  };
+  onMessages<ToCourier>(socket, onMessage);
+  socket.on('error', (error) => log(`connection: ${error.message}`));
+  socket.on('close', () => {
+    for (const attachment of attached.values()) attachment.leave();
+  });
+}
+
+function answerCall(
+  socket: Socket,
+  courier: Courier,
+  call: Extract<ToCourier, { kind: 'call' }>,
+  onEnd: () => void,
+): Attachment {
+  const { id, request, apiKey } = call;
+  return courier.join(
+    { request, apiKey: apiKey ?? undefined },
+    {
+      onProgress: (bytes) => sendMessage(socket, { kind: 'progress', id, bytes }),
+      onEnd: (end) => {
+        onEnd();
+        if (end.kind === 'result')
+          return sendMessage(socket, { kind: 'result', id, result: end.result, warnings: end.warnings });
+        const { code, message, retryable } = end.fault;
+        sendMessage(socket, { kind: 'fault', id, code, message, retryable });
+      },
+    },
+  );
+}
+
+async function look(home: string, hold: Hold): Promise<'fine' | 'homeGone' | 'holdGone'> {
+  if (await hold.isHeld()) return 'fine';
+  return stat(home).then(
+    () => 'holdGone' as const,
+    () => 'homeGone' as const,
+  );
+}
+
+/** Closing takes the socket's file away, at once. */
+function end(server: Server): void {
+  server.close();
+  process.exit(0);
+}
+
+function log(line: string): void {
+  process.stderr.write(`${new Date().toISOString()} ${process.pid} ${line.slice(0, 500)}\n`);
+}
+
+main().catch((error: unknown) => {
+  log(`could not start: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+});

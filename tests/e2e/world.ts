@@ -1,0 +1,228 @@
+/**
+ * A world for end-to-end tests: a Temporal server, a scripted endpoint, remotes, a worker process; all real.
+ * Tests of one file share a world and keep apart by the titles of their tasks, which the endpoint's rules match.
+ */
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { startScriptedEndpoint, type ScriptedEndpoint, type ScriptRule } from '../../src/adapters/model/scripted';
+import { startTemporalServer } from '../../src/adapters/server/temporal-server';
+import { searchAttributeTypes } from '../../src/workflows/messages';
+
+const ROOT = resolve(__dirname, '../..');
+export const CLI = join(ROOT, 'dist/cli.js');
+/** Looks like a key, so that a leak of it is recognised anywhere. */
+export const API_KEY = 'sk-test-5c1f0e7d9a2b4c6d8e0f1a2b3c4d5e6f';
+
+export interface RunResult {
+  readonly jobId: string;
+  readonly taskId: string;
+  readonly state: string;
+  readonly exitCode: number;
+  readonly branch: string | null;
+  readonly commit: string | null;
+  readonly base: string | null;
+  readonly attempts: number;
+  readonly calls: { readonly sent: number; readonly inDoubt: number };
+  readonly tokens: number;
+  readonly costUsdMicros: number;
+  readonly failure: { readonly code: string; readonly message: string; readonly next: string } | null;
+  readonly webUrl: string | null;
+}
+
+export interface CliResult {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface WorldOptions {
+  readonly script: readonly ScriptRule[];
+  /** More variables for the worker. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly config?: string;
+  readonly workers?: number;
+}
+
+export class World {
+  readonly processes: ChildProcess[] = [];
+  private constructor(
+    readonly folder: string,
+    readonly home: string,
+    readonly server: Awaited<ReturnType<typeof startTemporalServer>>,
+    readonly endpoint: ScriptedEndpoint,
+    readonly env: Readonly<Record<string, string>>,
+  ) {}
+
+  static async start({ script, env = {}, config, workers = 1 }: WorldOptions): Promise<World> {
+    const folder = mkdtempSync(join(tmpdir(), 'weaver-world-'));
+    const home = join(folder, 'home');
+    mkdirSync(home);
+    const server = await startTestServer(folder);
+    const endpoint = await startScriptedEndpoint({ script });
+    if (config !== undefined) writeFileSync(join(folder, 'weaver.config.yaml'), config);
+    const world = new World(folder, home, server, endpoint, {
+      PATH: process.env['PATH'] ?? '',
+      HOME: process.env['HOME'] ?? folder,
+      WEAVER_HOME: home,
+      TEMPORAL_ADDRESS: server.address,
+      OPENAI_BASE_URL: endpoint.baseUrl,
+      OPENAI_API_KEY: API_KEY,
+      WEAVER_MODEL: 'scripted-1',
+      ...(config === undefined ? {} : { WEAVER_CONFIG: join(folder, 'weaver.config.yaml') }),
+      ...env,
+    });
+    for (let n = 0; n < workers; n += 1) await world.startWorker();
+    return world;
+  }
+
+  /** A worker process; resolves when it says that it polls. */
+  async startWorker(options: { readonly nodeArgs?: readonly string[]; readonly env?: Readonly<Record<string, string>> } = {}): Promise<ChildProcess> {
+    const child = spawn(process.execPath, [...(options.nodeArgs ?? []), CLI, 'worker'], {
+      env: { ...this.env, ...options.env },
+      cwd: this.folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.processes.push(child);
+    await saysIn(child, /polls? /i);
+    return child;
+  }
+
+  cli(args: readonly string[], options: { readonly env?: Readonly<Record<string, string>>; readonly input?: string } = {}): Promise<CliResult> {
+    return runProcess(process.execPath, [CLI, ...args], { env: { ...this.env, ...options.env }, cwd: this.folder, ...(options.input === undefined ? {} : { input: options.input }) });
+  }
+
+  /** `weaver run` on a task given as an object; the last line of its output is the result. */
+  async run(task: Readonly<Record<string, unknown>>, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<RunResult & { readonly stderr: string }> {
+    const { stdout, stderr, exitCode } = await this.cli(['run', '-', '--json', ...args], { input: JSON.stringify(task), env });
+    const last = stdout.trim().split('\n').at(-1) ?? '';
+    let result: RunResult;
+    try {
+      result = JSON.parse(last) as RunResult;
+    } catch {
+      throw new Error(`no result object (exit ${exitCode})\nstdout: ${stdout}\nstderr: ${stderr}`);
+    }
+    if (result.exitCode !== exitCode) throw new Error(`exit code ${exitCode}, but the result says ${result.exitCode}`);
+    return { ...result, stderr };
+  }
+
+  /** A bare repository with one commit on `main`; gives its path. */
+  repository(name: string, files: Readonly<Record<string, string>>): string {
+    return makeRepository(join(this.folder, 'remotes', `${name}.git`), files);
+  }
+
+  requestsFor(title: string): number {
+    return this.endpoint.requests().filter(({ body }) => JSON.stringify(body).includes(title)).length;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.processes.map(endProcess));
+    await this.endpoint.stop();
+    await this.server.stop();
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  }
+}
+
+export function startTestServer(folder: string, port?: number) {
+  const binary = process.env['WEAVER_TEMPORAL_BINARY'] ?? '';
+  if (binary === '') throw new Error('WEAVER_TEMPORAL_BINARY is not set: run the tests with `npm test`');
+  mkdirSync(join(folder, 'temporal'), { recursive: true });
+  return startTemporalServer({
+    binary,
+    databaseFile: join(folder, 'temporal', 'temporal.db'),
+    logFile: join(folder, 'temporal', 'server.log'),
+    namespace: 'default',
+    searchAttributes: searchAttributeTypes(),
+    ...(port === undefined ? {} : { port }),
+  });
+}
+
+export function git(cwd: string, ...args: readonly string[]): string {
+  return execFileSync('git', ['-c', 'user.name=Test', '-c', 'user.email=test@localhost', '-c', 'init.defaultBranch=main', ...args], {
+    cwd,
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'] ?? '', GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1', LC_ALL: 'C' },
+  }).trim();
+}
+
+export function makeRepository(bare: string, files: Readonly<Record<string, string>>): string {
+  const work = `${bare}.work`;
+  mkdirSync(work, { recursive: true });
+  mkdirSync(bare, { recursive: true });
+  git(bare, 'init', '--bare', '--quiet', '.');
+  git(work, 'init', '--quiet', '.');
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(work, path)), { recursive: true });
+    writeFileSync(join(work, path), text);
+  }
+  git(work, 'add', '--all');
+  git(work, 'commit', '--quiet', '--message', 'first');
+  git(work, 'push', '--quiet', bare, 'HEAD:refs/heads/main');
+  rmSync(work, { recursive: true, force: true });
+  return bare;
+}
+
+/** A repository whose check (`sh check.sh`) passes when `value.txt` says `right`. */
+export const valueFiles = (value = 'wrong'): Readonly<Record<string, string>> => ({
+  'value.txt': `${value}\n`,
+  'check.sh': 'grep -qx right value.txt || { echo "value is $(cat value.txt)"; exit 1; }\n',
+});
+
+export const CHECK = { name: 'value', run: 'sh check.sh', timeoutSeconds: 20 };
+
+/** An answer that writes `value.txt`. */
+export const answerValue = (value: string) => ({
+  edits: [{ op: 'write', path: 'value.txt', content: `${value}\n`, search: null, replace: null, to: null }],
+  commitMessage: `Make the value ${value}`,
+  notes: '',
+});
+
+export const commitsOn = (bare: string, branch: string): number => Number(git(bare, 'rev-list', '--count', `main..refs/heads/${branch}`));
+export const branchesOf = (bare: string): readonly string[] => git(bare, 'for-each-ref', '--format=%(refname:short)', 'refs/heads').split('\n');
+
+export async function until(condition: () => boolean | Promise<boolean>, what: string, withinMs = 30_000): Promise<void> {
+  const end = Date.now() + withinMs;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await new Promise((wake) => setTimeout(wake, 50));
+  }
+}
+
+export function runProcess(command: string, args: readonly string[], options: { readonly env: Readonly<Record<string, string>>; readonly cwd: string; readonly input?: string }): Promise<CliResult> {
+  return new Promise((settle, fail) => {
+    const child = spawn(command, args, { env: options.env, cwd: options.cwd, stdio: ['pipe', 'pipe', 'pipe'] });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString('utf8')));
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString('utf8')));
+    child.on('error', fail);
+    child.on('close', (exitCode) => settle({ exitCode, stdout, stderr }));
+    child.stdin.end(options.input ?? '');
+  });
+}
+
+/** Resolves when the process has printed a line that matches; rejects with its output if it ends before. */
+export function saysIn(child: ChildProcess, pattern: RegExp): Promise<void> {
+  return new Promise((settle, fail) => {
+    let seen = '';
+    const look = (chunk: Buffer) => {
+      seen += chunk.toString('utf8');
+      if (pattern.test(seen)) settle();
+    };
+    child.stdout?.on('data', look);
+    child.stderr?.on('data', look);
+    child.once('exit', (code) => fail(new Error(`ended with ${code} before saying ${pattern}:\n${seen}`)));
+  });
+}
+
+export async function endProcess(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise<void>((settle) => child.once('exit', () => settle()));
+  child.kill('SIGTERM');
+  const force = setTimeout(() => child.kill('SIGKILL'), 10_000);
+  await ended;
+  clearTimeout(force);
+}
+
+export const readText = (path: string): string => readFileSync(path, 'utf8');
