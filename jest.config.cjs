@@ -10,7 +10,7 @@ module.exports = {
   },
   // Sources name their imports with .js, as Node resolves them after compilation.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/tests/jest-environment.cjs',
   maxWorkers: 2,
   testTimeout: 60_000,
 };

@@ -42,13 +42,8 @@ export async function ensureBuilt({ root = checkout } = {}) {
   });
 }
 
-/** The bundle's code without its source map: what every worker loads for its workflows. */
-export function bundleCode(root = checkout) {
-  const text = readFileSync(path.join(root, 'dist', 'workflow-bundle.js'), 'utf8');
-  return text.slice(0, text.lastIndexOf(MAP_COMMENT));
-}
-
-const MAP_COMMENT = '//# sourceMappingURL=data:application/json;charset=utf-8;base64,';
+/** Between the code of the workflow bundle and its source map. */
+export const MAP_COMMENT = '//# sourceMappingURL=data:application/json;charset=utf-8;base64,';
 
 const markerFile = (root) => path.join(root, 'dist', '.weaver-build-sha256');
 

@@ -67,7 +67,7 @@ async function install(root) {
 }
 
 /** The npm that runs us if there is one, so that `npm start` works where npm is not on PATH. */
-function npmCommand() {
+export function npmCommand() {
   const running = process.env['npm_execpath'];
   return running?.endsWith('npm-cli.js') && existsSync(running) ? [process.execPath, running] : ['npm'];
 }

@@ -71,7 +71,7 @@ export interface DiffStat {
 
 export type PushResult =
   | { readonly kind: 'pushed' }
-  /** The remote had the commit at the tip of the branch already. */
+  /** The branch has the commit already: at its tip, or below what somebody has built on it since. */
   | { readonly kind: 'already' }
   /** The branch has commits that ours is not built on. */
   | { readonly kind: 'moved'; readonly tip: string | null }
@@ -98,7 +98,11 @@ export interface Git {
   read(url: string, tree: string, paths: readonly string[]): Promise<ReadonlyMap<string, FileContent>>;
   /** Writes the changed tree and names it. Pure: the same input gives the same id; one tree is written, or none. */
   write(url: string, tree: string, changes: readonly TreeChange[]): Promise<string>;
-  /** Makes the task's work tree equal to the snapshot: tracked files exactly, untracked ones removed unless ignored or in `keep`. Returns its absolute path. */
+  /**
+   * Makes the task's work tree equal to the snapshot: tracked files exactly (as git checks them out: a .gitattributes of the
+   * snapshot may ask for other line ends), everything else removed, ignored or not, unless it is or is below a name in `keep`.
+   * Returns its absolute path.
+   */
   checkout(request: {
     readonly url: string;
     readonly workspace: string;
@@ -106,10 +110,15 @@ export interface Git {
     readonly commit: string;
     readonly keep: readonly string[];
   }): Promise<string>;
-  /** Untracked top-level names in the work tree, ignored ones included: what a setup step left there. */
+  /** Paths in the work tree that are not of its snapshot, ignored ones included: what a setup step left there. A new folder is named, not its content. */
   untracked(url: string, workspace: string): Promise<readonly string[]>;
   /** Patch between two trees, new files included, with its figures. The patch is cut at `bytesMax`. */
-  diff(url: string, from: string, to: string, bytesMax: number): Promise<{ readonly stat: DiffStat; readonly patch: Buffer; readonly cut: boolean }>;
+  diff(
+    url: string,
+    from: string,
+    to: string,
+    bytesMax: number,
+  ): Promise<{ readonly stat: DiffStat; readonly patch: Buffer; readonly cut: boolean }>;
   /** Deterministic: the same request gives the same commit id. */
   commit(url: string, request: CommitRequest): Promise<string>;
   /**

@@ -1,2 +1,209 @@
 /** Configuration → adapters → activities → worker: the only wiring. */
-import { NativeConnection, Runtime, Worker, makeTelemetryFilterString, DefaultLogger } from '@temporalio/worker';
+import { mkdir } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { IllegalStateError, type Logger as TemporalLogger } from '@temporalio/common';
+import { makeTelemetryFilterString, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { heartbeatInterceptor } from './activities/heartbeat.js';
+import { createActivities } from './activities/index.js';
+import { logInterceptor } from './activities/log-steps.js';
+import { sizeGuardInterceptor } from './activities/size-guard.js';
+import { failureInterceptor } from './activities/to-failure.js';
+import type { ActivityPorts } from './activities/activity-ports.js';
+import { createArtifactStore } from './adapters/artifacts/artifact-store.js';
+import { createRecords } from './adapters/artifacts/records.js';
+import { createGit } from './adapters/git/create-git.js';
+import { createModel, type RunningModel } from './adapters/model/model.js';
+import { createRedactor, type Redactor } from './adapters/redact.js';
+import { createSandbox } from './adapters/sandbox/create-sandbox.js';
+import { limitSandbox } from './adapters/sandbox/limited-sandbox.js';
+import { createLogger, type Logger } from './adapters/telemetry/logger.js';
+import { providerOf, type Config } from './config.js';
+import { detectChecks, pathsForDetection } from './domain/detect-checks.js';
+import { parseSpec } from './schemas.js';
+import { ensureSearchAttributes } from './search-attributes.js';
+import type { ArtifactStore, CallRow, Records } from './ports.js';
+
+/** Which Temporal: the configured one, or the embedded one. */
+export interface Where {
+  readonly namespace: string;
+  /** Options of a connection: address, TLS, API key, metadata. */
+  readonly connection: Readonly<Record<string, unknown>>;
+}
+
+export interface RunningWorker {
+  readonly taskQueue: string;
+  readonly identity: string;
+  readonly warnings: readonly string[];
+  /** Resolves when the worker has shut down, rejects if it failed. */
+  readonly ended: Promise<void>;
+  /** Takes no more work, lets the steps under way finish within the grace time. */
+  shutdown(): Promise<void>;
+}
+
+/** A step under way gets this long to finish; then it is cancelled, and another worker takes it up. */
+const SHUTDOWN_GRACE = '30 seconds';
+const SHUTDOWN_FORCE = '45 seconds';
+
+/** Polls as soon as it resolves. Faults: sandboxMissing, temporalUnreachable, infrastructure. */
+export async function startWorker(
+  config: Config,
+  where: Where,
+  options: { readonly logDestination?: string } = {},
+): Promise<RunningWorker> {
+  const redactor = createRedactor({ secrets: config.secrets });
+  const logger = createLogger({
+    level: config.logLevel,
+    destination: options.logDestination ?? 'stderr',
+    redact: redactor.redact,
+  });
+  const identity = `${process.pid}@${hostname()}`;
+  installRuntime(logger);
+  const [connection, wired] = await Promise.all([
+    NativeConnection.connect(where.connection),
+    wire(config, redactor, logger, identity),
+  ]);
+  await ensureSearchAttributes(connection.operatorService, where.namespace);
+  const worker = await Worker.create({
+    ...settings(config, wired, logger, redactor),
+    connection,
+    namespace: where.namespace,
+    identity,
+  });
+  // The request process is there before the first call needs it; if it cannot start, the call says why.
+  void wired.model.prewarm().catch((cause: unknown) => logger.warn({ says: String(cause) }, 'request process'));
+  const ended = worker.run().finally(async () => {
+    wired.model.close();
+    await connection.close();
+  });
+  return {
+    taskQueue: config.taskQueue,
+    identity,
+    warnings: wired.warnings,
+    ended,
+    async shutdown() {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await ended;
+    },
+  };
+}
+
+/** Artifact store, records and call ledger of the home, for commands that show them. */
+export function openStores(config: Config): {
+  readonly artifacts: ArtifactStore;
+  readonly records: Records;
+  readonly ledger: (lineage: string) => Promise<readonly CallRow[]>;
+} {
+  const redactor = createRedactor({ secrets: config.secrets });
+  const { artifacts, records } = stores(config, redactor);
+  const model = createModel(modelOptions(config, redactor, () => undefined));
+  return { artifacts, records, ledger: (lineage) => model.ledger(lineage) };
+}
+
+interface Wired {
+  readonly ports: ActivityPorts;
+  readonly model: RunningModel;
+  readonly warnings: readonly string[];
+}
+
+async function wire(config: Config, redactor: Redactor, logger: Logger, identity: string): Promise<Wired> {
+  const { home, environment } = config;
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  const { sandbox, warning } = await createSandbox({ mode: config.sandbox, environment, home });
+  const model = createModel(modelOptions(config, redactor, (says) => logger.warn({ says }, 'model')));
+  const ports: ActivityPorts = {
+    ...stores(config, redactor),
+    git: createGit({ home, environment, tokenOf: config.gitTokenOf, redact: redactor.redact }),
+    model,
+    sandbox: limitSandbox(sandbox, config.concurrency.checks),
+    sandboxWarning: warning,
+    findSecrets: redactor.findSecrets,
+    taskFolder: (lineage) => join(home, 'tasks', lineage),
+    detectChecks,
+    pathsForDetection,
+    settings: {
+      provider: (choice) => providerOf(config, choice),
+      defaultModels: config.defaultModels,
+      protect: config.protect,
+      author: config.author,
+      identity,
+      parseSpec: (value) => parseSpec(value, config.limits),
+      limits: config.limits,
+    },
+  };
+  return { ports, model, warnings: warning === null ? [] : [warning] };
+}
+
+const stores = ({ home }: Config, redactor: Redactor): Pick<ActivityPorts, 'artifacts' | 'records'> => ({
+  artifacts: createArtifactStore({ home, redactor }),
+  records: createRecords({ home, redact: redactor.redact }),
+});
+
+const modelOptions = (config: Config, { redact }: Redactor, onWarning: (warning: string) => void) => ({
+  home: config.home,
+  redact,
+  apiKeyOf: config.keyOf,
+  secrets: config.secrets,
+  environment: config.environment,
+  onWarning,
+});
+
+function settings(config: Config, { ports }: Wired, logger: Logger, { redact }: Redactor): WorkerOptions {
+  const { workflows, activities } = config.concurrency;
+  return {
+    taskQueue: config.taskQueue,
+    workflowBundle: { codePath: join(__dirname, 'workflow-bundle.js') },
+    activities: createActivities(ports),
+    maxConcurrentWorkflowTaskExecutions: workflows,
+    maxConcurrentActivityTaskExecutions: activities,
+    // A cancel is heard with a heartbeat, so heartbeats must not be held back for long.
+    maxHeartbeatThrottleInterval: '2 seconds',
+    // A killed worker's tasks go to the next one after this, instead of after the default ten seconds.
+    stickyQueueScheduleToStartTimeout: '2 seconds',
+    shutdownGraceTime: SHUTDOWN_GRACE,
+    shutdownForceTime: SHUTDOWN_FORCE,
+    interceptors: {
+      // The first is the outermost: the log sees what Temporal is told.
+      activity: [
+        logInterceptor((level, fields, message) => logger[level](fields, message)),
+        failureInterceptor(redact),
+        heartbeat,
+        sizeGuard,
+      ].map((inbound) => (context) => ({ inbound: inbound(context) })),
+    },
+  };
+}
+
+const heartbeat = heartbeatInterceptor;
+const sizeGuard = (): ReturnType<typeof sizeGuardInterceptor> => sizeGuardInterceptor();
+
+/** The SDK's own words go into the same log. Signals are the command line's business. */
+function installRuntime(logger: Logger): void {
+  try {
+    Runtime.install({
+      logger: bridge(logger),
+      telemetryOptions: {
+        logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }) },
+      },
+      shutdownSignals: [],
+    });
+  } catch (thrown) {
+    // The program that embeds the worker has installed its own.
+    if (!(thrown instanceof IllegalStateError)) throw thrown;
+  }
+}
+
+function bridge(logger: Logger): TemporalLogger {
+  const write = (level: 'trace' | 'debug' | 'info' | 'warn' | 'error') => (message: string, meta?: object) =>
+    logger[level]({ ...meta }, message);
+  const info = write('debug');
+  return {
+    log: (level, message, meta) => write(level.toLowerCase() as 'trace')(message, meta),
+    trace: write('trace'),
+    debug: write('debug'),
+    // What the SDK calls news (states of the worker, starts and ends of workflows) is detail here.
+    info,
+    warn: write('warn'),
+    error: write('error'),
+  };
+}

@@ -19,13 +19,16 @@ interface Import {
 const MAY: Readonly<Record<Room, { readonly values: readonly string[]; readonly types: readonly string[] }>> = {
   domain: { values: ['domain'], types: [] },
   ports: { values: ['domain'], types: [] },
-  schemas: { values: ['domain', 'schemas'], types: [] },
+  schemas: { values: ['domain', 'schemas', 'ports'], types: [] },
   config: { values: ['domain', 'schemas', 'config', 'ports'], types: [] },
   workflows: { values: ['domain', 'workflows'], types: ['activities'] },
   activities: { values: ['domain', 'schemas', 'ports', 'activities'], types: [] },
   adapters: { values: ['domain', 'ports', 'adapters'], types: [] },
   client: { values: ['domain', 'schemas', 'client', 'workflows'], types: ['ports', 'config', 'activities'] },
-  main: { values: ['domain', 'ports', 'schemas', 'config', 'workflows', 'activities', 'adapters', 'client', 'main'], types: [] },
+  main: {
+    values: ['domain', 'ports', 'schemas', 'config', 'workflows', 'activities', 'adapters', 'client', 'main'],
+    types: [],
+  },
 };
 
 /** Packages by room; `node` stands for Node's own modules. A room that is absent may use any. */
@@ -73,20 +76,28 @@ describe('the import table', () => {
 
 describe('the house', () => {
   it('has no file named for what it is made of instead of its topic', () => {
-    expect(files.filter((file) => /(^|\/)(utils?|helpers?|types|shared|common|misc)(\.ts|\/)/.test(relative(SOURCE, file)))).toEqual([]);
+    expect(
+      files.filter((file) => /(^|\/)(utils?|helpers?|types|shared|common|misc)(\.ts|\/)/.test(relative(SOURCE, file))),
+    ).toEqual([]);
   });
 
   it('reads the environment in one place', () => {
-    const readers = files.filter((file) => /process\.env/.test(readFileSync(file, 'utf8'))).map((file) => relative(SOURCE, file));
+    const readers = files
+      .filter((file) => /process\.env/.test(readFileSync(file, 'utf8')))
+      .map((file) => relative(SOURCE, file));
     expect(readers.filter((file) => !file.startsWith('config'))).toEqual([]);
   });
 
   it('has one protobufjs of the major version that the SDK needs at the top', () => {
-    const top = JSON.parse(readFileSync(resolve(__dirname, '../node_modules/protobufjs/package.json'), 'utf8')) as { version: string };
+    const top = JSON.parse(readFileSync(resolve(__dirname, '../node_modules/protobufjs/package.json'), 'utf8')) as {
+      version: string;
+    };
     expect(top.version).toMatch(/^8\./);
     const nested = readdirSync(resolve(__dirname, '../node_modules/@temporalio')).filter((name) => {
       try {
-        return readdirSync(resolve(__dirname, '../node_modules/@temporalio', name, 'node_modules')).includes('protobufjs');
+        return readdirSync(resolve(__dirname, '../node_modules/@temporalio', name, 'node_modules')).includes(
+          'protobufjs',
+        );
       } catch {
         return false;
       }
@@ -108,14 +119,24 @@ function importsOf(file: string): Import[] {
   const statements = text.matchAll(/^(?:import|export)\s+(type\s+)?(?:([^'";]*?)\sfrom\s+)?'([^']+)'/gm);
   const dynamic = text.matchAll(/\b(?:import|require)\('([^']+)'\)/g);
   return [
-    ...[...statements].map(([, typed, names, target]) => makeImport(file, target ?? '', typed !== undefined || onlyTypes(names))),
+    ...[...statements].map(([, typed, names, target]) =>
+      makeImport(file, target ?? '', typed !== undefined || onlyTypes(names)),
+    ),
     ...[...dynamic].map(([, target]) => makeImport(file, target ?? '', false)),
   ];
 }
 
 /** `{ type A, type B }` brings in no value either. */
 const onlyTypes = (names: string | undefined): boolean =>
-  names !== undefined && /^\{[^}]*\}$/.test(names.trim()) && names.replace(/[{}\s]/g, '') !== '' && names.replace(/[{}]/g, '').split(',').map((name) => name.trim()).filter(Boolean).every((name) => name.startsWith('type '));
+  names !== undefined &&
+  /^\{[^}]*\}$/.test(names.trim()) &&
+  names.replace(/[{}\s]/g, '') !== '' &&
+  names
+    .replace(/[{}]/g, '')
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean)
+    .every((name) => name.startsWith('type '));
 
 function makeImport(file: string, target: string, typeOnly: boolean): Import {
   const room = roomOf(file);
@@ -129,9 +150,23 @@ function makeImport(file: string, target: string, typeOnly: boolean): Import {
 function roomOf(file: string): Room {
   const [first = ''] = relative(SOURCE, file).split('/');
   const name = first.replace(/\.ts$/, '');
-  if (name === 'domain' || name === 'ports' || name === 'schemas' || name === 'config' || name === 'workflows' || name === 'activities' || name === 'adapters' || name === 'client') return name;
+  if (
+    name === 'domain' ||
+    name === 'ports' ||
+    name === 'schemas' ||
+    name === 'config' ||
+    name === 'workflows' ||
+    name === 'activities' ||
+    name === 'adapters' ||
+    name === 'client'
+  )
+    return name;
   return 'main';
 }
 
-const packageName = (target: string): string => target.split('/').slice(0, target.startsWith('@') ? 2 : 1).join('/');
+const packageName = (target: string): string =>
+  target
+    .split('/')
+    .slice(0, target.startsWith('@') ? 2 : 1)
+    .join('/');
 const describeImport = ({ file, target }: Import): string => `${relative(SOURCE, file)} imports ${target}`;

@@ -15,7 +15,10 @@ export interface ActivityPorts {
   readonly findSecrets: (text: string) => readonly { readonly rule: string; readonly line: number }[];
   /** Folder of a task's own files outside its work tree: the commands' home, logs before they are stored. */
   readonly taskFolder: (lineage: string) => string;
-  readonly detectChecks: (files: ReadonlySet<string>, read: (path: string) => string | undefined) => readonly CheckSpec[];
+  readonly detectChecks: (
+    files: ReadonlySet<string>,
+    read: (path: string) => string | undefined,
+  ) => readonly CheckSpec[];
   readonly pathsForDetection: readonly string[];
 }
 

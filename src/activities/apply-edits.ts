@@ -3,7 +3,8 @@
  * Harmless twice: a pure function of the base tree and the answer; one tree is written, or none.
  */
 import picomatch from 'picomatch';
-import { applyEdits, pathsNeeded, type EditFault } from '../domain/apply-edits.js';
+import { applyEdits, type EditFault } from '../domain/apply-edits.js';
+import type { SourceFile } from '../domain/edited-tree.js';
 import type { Edit } from '../domain/edits.js';
 import { failure, type Failure, type FailureCode } from '../domain/failures.js';
 import type { ProtectPolicy, ProtectSpec, TaskSpec } from '../domain/task.js';
@@ -38,13 +39,20 @@ export const createApplyEdits =
     return { kind: 'edited', tree, diff, stat, subject: subjectOf(spec, answer.answer.commitMessage) };
   };
 
+/** A round for the files that edits name, one for those behind links; more come only from chains of links. */
+const READ_ROUNDS_MAX = 10;
+
 async function compute({ git, settings }: ActivityPorts, spec: TaskSpec, baseTree: string, edits: readonly Edit[]) {
   const { url } = spec.repo;
   const entries = new Map((await git.list(url, baseTree)).map((entry) => [entry.path, entry]));
-  const links = [...entries.values()].filter(({ mode }) => mode === '120000').map(({ path }) => path);
-  const wanted = pathsNeeded(edits).filter((path) => entries.has(path));
-  const files = await git.read(url, baseTree, [...new Set([...wanted, ...links, ...[...entries.keys()].filter((path) => path.endsWith('.gitignore'))])]);
-  return applyEdits(edits, { entries, files }, { protect: policyOf([...settings.protect, ...spec.protect]) });
+  const files = new Map<string, SourceFile>();
+  const rules = { protect: policyOf([...settings.protect, ...spec.protect]) };
+  for (let round = 0; round < READ_ROUNDS_MAX; round += 1) {
+    const result = applyEdits(edits, { entries, files }, rules);
+    if (result.kind !== 'needsContent') return result;
+    for (const [path, file] of await git.read(url, baseTree, result.paths)) files.set(path, file);
+  }
+  throw new PortFault('infrastructure', `The edits ask for more files after ${READ_ROUNDS_MAX} rounds.`, false);
 }
 
 /** The last rule that names a path counts, so that a task can loosen or tighten the configuration. */

@@ -138,10 +138,7 @@ export interface LandInput {
 }
 
 export type Landed = Done &
-  (
-    | { readonly kind: 'landed'; readonly landing: Landing }
-    | { readonly kind: 'refused'; readonly failure: Failure }
-  );
+  ({ readonly kind: 'landed'; readonly landing: Landing } | { readonly kind: 'refused'; readonly failure: Failure });
 
 export interface CloseInput {
   readonly lineage: string;

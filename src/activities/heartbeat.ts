@@ -1,5 +1,5 @@
 /** Every activity with a heartbeat limit beats by itself, so that a cancel reaches it and a dead worker is noticed. */
-import { Context } from '@temporalio/activity';
+import type { Context } from '@temporalio/activity';
 import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
 
 /** Three beats within the limit: one may get lost. */

@@ -20,11 +20,19 @@ export const createLand =
     const { url } = spec.repo;
     const { branch, baseCommit, baseTree, tree, branchTip, dateSeconds } = input;
     const stamp = () => ({ by: settings.identity, startedAt, endedAt: Date.now() });
-    if (branch === input.baseBranch) return { kind: 'refused', ...stamp(), failure: failure('protectedBranch', `${branch} is the base branch.`) };
+    if (branch === input.baseBranch)
+      return { kind: 'refused', ...stamp(), failure: failure('protectedBranch', `${branch} is the base branch.`) };
     const author = spec.commit.author ?? settings.author;
-    const commit = await git.commit(url, { tree, parent: baseCommit, message: await messageOf(ports, spec, input), author, dateSeconds });
+    const commit = await git.commit(url, {
+      tree,
+      parent: baseCommit,
+      message: await messageOf(ports, spec, input),
+      author,
+      dateSeconds,
+    });
     const pushed = await git.push({ url, commit, branch, expected: branchTip, signal: cancellationSignal() });
-    if (pushed.kind === 'moved' || pushed.kind === 'refused') return { kind: 'refused', ...stamp(), failure: refusal(branch, pushed) };
+    if (pushed.kind === 'moved' || pushed.kind === 'refused')
+      return { kind: 'refused', ...stamp(), failure: refusal(branch, pushed) };
     const { stat } = await git.diff(url, baseTree, tree, 0);
     return { kind: 'landed', ...stamp(), landing: { branch, commit, base: baseCommit, ...stat } };
   };
@@ -34,7 +42,11 @@ function refusal(branch: string, pushed: Extract<PushResult, { kind: 'moved' | '
   return failure('protectedBranch', `${branch}: ${pushed.says}`);
 }
 
-async function messageOf({ model }: ActivityPorts, { commit, title }: TaskSpec, { lineage, callId, taskId }: LandInput): Promise<string> {
+async function messageOf(
+  { model }: ActivityPorts,
+  { commit, title }: TaskSpec,
+  { lineage, callId, taskId }: LandInput,
+): Promise<string> {
   const parsed = parseAnswer((await model.answer(lineage, callId)) ?? '');
   const proposed = parsed.kind === 'ok' ? parsed.answer.commitMessage.trim() : '';
   const text = commit.message ?? (proposed === '' ? title : proposed);

@@ -66,14 +66,29 @@ function rung(models: readonly ModelChoice[], attempt: number): ModelChoice {
   return choice;
 }
 
-async function withChecks({ git, detectChecks, pathsForDetection }: ActivityPorts, spec: TaskSpec, remote: RemoteState, entries: readonly TreeEntry[]): Promise<TaskSpec> {
+async function withChecks(
+  { git, detectChecks, pathsForDetection }: ActivityPorts,
+  spec: TaskSpec,
+  remote: RemoteState,
+  entries: readonly TreeEntry[],
+): Promise<TaskSpec> {
   if (spec.checks !== undefined) return spec;
   const paths = new Set(entries.map(({ path }) => path));
-  const contents = await git.read(spec.repo.url, remote.baseTree, pathsForDetection.filter((path) => paths.has(path)));
+  const contents = await git.read(
+    spec.repo.url,
+    remote.baseTree,
+    pathsForDetection.filter((path) => paths.has(path)),
+  );
   return { ...spec, checks: detectChecks(paths, (path) => contents.get(path)?.bytes.toString('utf8')) };
 }
 
-async function writePrompt(ports: ActivityPorts, spec: TaskSpec, remote: RemoteState, entries: readonly TreeEntry[], input: OpenInput) {
+async function writePrompt(
+  ports: ActivityPorts,
+  spec: TaskSpec,
+  remote: RemoteState,
+  entries: readonly TreeEntry[],
+  input: OpenInput,
+) {
   const { git, artifacts } = ports;
   const words = [spec.title, spec.description, ...spec.acceptanceCriteria].join('\n');
   const shown = filesToShow(entries, spec.relatedFiles, words);
@@ -86,11 +101,17 @@ async function writePrompt(ports: ActivityPorts, spec: TaskSpec, remote: RemoteS
     instructions: instructions.map(show),
     structure: structureLines(entries),
     files: withinBudget(shown.filter((path) => !instructions.includes(path)).map(show)),
-    last: input.last === null ? null : {
-      attempt: input.attempt - 1,
-      failure: input.last.failure,
-      evidence: evidence === null ? null : excerpt((await artifacts.get(evidence)).toString('utf8'), EVIDENCE_CHARACTERS_MAX),
-    },
+    last:
+      input.last === null
+        ? null
+        : {
+            attempt: input.attempt - 1,
+            failure: input.last.failure,
+            evidence:
+              evidence === null
+                ? null
+                : excerpt((await artifacts.get(evidence)).toString('utf8'), EVIDENCE_CHARACTERS_MAX),
+          },
     fence: createHash('sha256').update(remote.baseTree).update(input.taskId).digest('hex').slice(0, 12),
   });
   return await artifacts.put('prompt', JSON.stringify(messages));
@@ -115,6 +136,8 @@ function withinBudget(files: readonly PromptFile[]): readonly PromptFile[] {
 function warningsOf(spec: TaskSpec, provider: ProviderSettings): readonly string[] {
   return [
     ...((spec.checks ?? []).length === 0 ? ['no checks were found: the gate can only see that the edits apply'] : []),
-    ...(provider.price === undefined ? [`no price is configured for ${provider.name}: cost is counted in tokens only`] : []),
+    ...(provider.price === undefined
+      ? [`no price is configured for ${provider.name}: cost is counted in tokens only`]
+      : []),
   ];
 }

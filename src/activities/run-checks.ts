@@ -109,11 +109,25 @@ async function readMark(path: string): Promise<SetupMark | null> {
   }
 }
 
-const kept = async ({ folder }: Pick<Place, 'folder'>): Promise<readonly string[]> => (await readMark(join(folder, 'setup.json')))?.keep ?? [];
+const kept = async ({ folder }: Pick<Place, 'folder'>): Promise<readonly string[]> =>
+  (await readMark(join(folder, 'setup.json')))?.keep ?? [];
 
-async function runOne({ sandbox, artifacts }: ActivityPorts, check: CheckSpec | SetupSpec, network: boolean, { directory, home, folder }: Place): Promise<{ readonly verdict: CheckVerdict; readonly output: string }> {
+async function runOne(
+  { sandbox, artifacts }: ActivityPorts,
+  check: CheckSpec | SetupSpec,
+  network: boolean,
+  { directory, home, folder }: Place,
+): Promise<{ readonly verdict: CheckVerdict; readonly output: string }> {
   const logFile = join(folder, `${createHash('sha256').update(check.name).digest('hex').slice(0, 12)}.log`);
-  const command = { run: check.run, directory, home, network, timeoutMs: check.timeoutSeconds * 1_000, logFile, logBytesMax: LOG_BYTES_MAX };
+  const command = {
+    run: check.run,
+    directory,
+    home,
+    network,
+    timeoutMs: check.timeoutSeconds * 1_000,
+    logFile,
+    logBytesMax: LOG_BYTES_MAX,
+  };
   const result = await sandbox.run(command, cancellationSignal());
   const bytes = await readFile(logFile);
   const log = await artifacts.put('log', bytes);
@@ -121,7 +135,12 @@ async function runOne({ sandbox, artifacts }: ActivityPorts, check: CheckSpec | 
   return { verdict: verdictOf(check, result, bytes, log), output: bytes.toString('utf8') };
 }
 
-function verdictOf({ name }: CheckSpec, { exitCode, timedOut, durationMs }: CommandResult, bytes: Buffer, log: CheckVerdict['log']): CheckVerdict {
+function verdictOf(
+  { name }: CheckSpec,
+  { exitCode, timedOut, durationMs }: CommandResult,
+  bytes: Buffer,
+  log: CheckVerdict['log'],
+): CheckVerdict {
   const source = `${exitCode ?? 'killed'} ${timedOut}\n${signatureSource(bytes.toString('utf8'))}`;
   return {
     name,
@@ -143,7 +162,8 @@ const cacheName = ({ checks, setup, repo }: TaskSpec, tree: string, sandbox: str
   `checks/${sha([repo.url, tree, checks, setup, sandbox, process.version, process.platform, process.arch])}`;
 
 /** Files that dependency installers read: when one changes, the set-up has to be done again. */
-const MANIFEST = /(^|\/)(package\.json|package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lockb?|requirements[^/]*\.txt|pyproject\.toml|poetry\.lock|uv\.lock|setup\.(py|cfg)|Pipfile(\.lock)?|go\.(mod|sum)|Cargo\.(toml|lock)|Gemfile(\.lock)?|pom\.xml|build\.gradle(\.kts)?)$/;
+const MANIFEST =
+  /(^|\/)(package\.json|package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lockb?|requirements[^/]*\.txt|pyproject\.toml|poetry\.lock|uv\.lock|setup\.(py|cfg)|Pipfile(\.lock)?|go\.(mod|sum)|Cargo\.(toml|lock)|Gemfile(\.lock)?|pom\.xml|build\.gradle(\.kts)?)$/;
 
 const setupKey = (setup: readonly SetupSpec[], entries: readonly TreeEntry[]): string =>
   sha([setup, entries.filter(({ path }) => MANIFEST.test(path)).map(({ path, oid }) => [path, oid])]);

@@ -8,6 +8,9 @@ export const sizeGuardInterceptor = (): ActivityInboundCallsInterceptor => ({
     const result = await next(input);
     const bytes = Buffer.byteLength(JSON.stringify(result) ?? '');
     if (bytes <= PAYLOAD_BYTES_MAX) return result;
-    throw ApplicationFailure.nonRetryable(`A result of ${bytes} bytes is over the limit of ${PAYLOAD_BYTES_MAX}.`, 'infrastructure');
+    throw ApplicationFailure.nonRetryable(
+      `A result of ${bytes} bytes is over the limit of ${PAYLOAD_BYTES_MAX}.`,
+      'infrastructure',
+    );
   },
 });

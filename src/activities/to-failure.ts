@@ -12,7 +12,10 @@ const MESSAGE_CHARACTERS_MAX = 1_000;
 export const failureInterceptor =
   (redact: (text: string) => string) =>
   (context: Context): ActivityInboundCallsInterceptor => ({
-    async execute(input: ActivityExecuteInput, next: Next<ActivityInboundCallsInterceptor, 'execute'>): Promise<unknown> {
+    async execute(
+      input: ActivityExecuteInput,
+      next: Next<ActivityInboundCallsInterceptor, 'execute'>,
+    ): Promise<unknown> {
       try {
         return await next(input);
       } catch (thrown) {
@@ -47,5 +50,9 @@ function describe(thrown: unknown): Described {
   if (thrown instanceof PortFault) return thrown;
   if (!(thrown instanceof Error)) return { code: 'infrastructure', retryable: true, message: String(thrown) };
   const reason = 'code' in thrown ? String(thrown.code) : '';
-  return { code: DISK_FULL.has(reason) ? 'diskFull' : 'infrastructure', retryable: true, message: `${thrown.name}: ${thrown.message}` };
+  return {
+    code: DISK_FULL.has(reason) ? 'diskFull' : 'infrastructure',
+    retryable: true,
+    message: `${thrown.name}: ${thrown.message}`,
+  };
 }

@@ -1,7 +1,20 @@
 /** Which files a one-shot prompt shows, and how the repository's structure is listed. */
 
 /** Folders that hold built or installed things: they say nothing about the task. */
-const NOISE = new Set(['node_modules', '__pycache__', '.pytest_cache', 'venv', '.venv', 'dist', 'build', 'vendor', 'target', '.git', '.tox', 'coverage']);
+const NOISE = new Set([
+  'node_modules',
+  '__pycache__',
+  '.pytest_cache',
+  'venv',
+  '.venv',
+  'dist',
+  'build',
+  'vendor',
+  'target',
+  '.git',
+  '.tox',
+  'coverage',
+]);
 
 /** A prompt that lists more paths than this is no map any more. */
 const PATHS_SHOWN_MAX = 400;
@@ -30,8 +43,14 @@ export function structureLines(files: readonly ListedFile[]): readonly string[] 
  * The named related files first, then files that the task's words name, then, if the repository is small, all others;
  * within the byte budget.
  */
-export function filesToShow(files: readonly ListedFile[], related: readonly string[], words: string): readonly string[] {
-  const texts = files.filter(({ path, mode, sizeBytes }) => mode.startsWith('100') && sizeBytes !== null && !isNoise(path));
+export function filesToShow(
+  files: readonly ListedFile[],
+  related: readonly string[],
+  words: string,
+): readonly string[] {
+  const texts = files.filter(
+    ({ path, mode, sizeBytes }) => mode.startsWith('100') && sizeBytes !== null && !isNoise(path),
+  );
   const whole = texts.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0) <= WHOLE_REPOSITORY_BYTES_MAX;
   const named = texts.filter(({ path }) => isNamed(path, words)).map(({ path }) => path);
   const rest = whole ? texts.filter(({ path }) => !isLock(path)).map(({ path }) => path) : [];
@@ -48,7 +67,12 @@ export function filesToShow(files: readonly ListedFile[], related: readonly stri
 /** Instructions for agents: AGENTS.md at the top and in the folders of the files shown. */
 export function instructionPaths(files: readonly ListedFile[], shown: readonly string[]): readonly string[] {
   const folders = new Set(shown.flatMap(foldersOf));
-  return files.map(({ path }) => path).filter((path) => path === 'AGENTS.md' || (path.endsWith('/AGENTS.md') && folders.has(path.slice(0, -'/AGENTS.md'.length))));
+  return files
+    .map(({ path }) => path)
+    .filter(
+      (path) =>
+        path === 'AGENTS.md' || (path.endsWith('/AGENTS.md') && folders.has(path.slice(0, -'/AGENTS.md'.length))),
+    );
 }
 
 const foldersOf = (path: string): string[] => {
@@ -62,6 +86,7 @@ function isNamed(path: string, words: string): boolean {
 }
 
 const isNoise = (path: string): boolean => path.split('/').some((part) => NOISE.has(part));
-const isLock = (path: string): boolean => /(^|\/)(package-lock\.json|yarn\.lock|pnpm-lock\.yaml|Cargo\.lock|poetry\.lock|go\.sum)$/.test(path);
+const isLock = (path: string): boolean =>
+  /(^|\/)(package-lock\.json|yarn\.lock|pnpm-lock\.yaml|Cargo\.lock|poetry\.lock|go\.sum)$/.test(path);
 const depth = (path: string): number => path.split('/').length;
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

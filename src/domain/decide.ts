@@ -53,7 +53,12 @@ function decideBlocked(record: TaskRecord, outcome: Extract<Outcome, { kind: 'bl
     return { kind: 'markStuck', reason, failure };
   }
   const probeMs = Math.min(probeDelayMs(outageMs, outcome.retryAfterMs), Math.max(1, limitMs - outageMs));
-  return { kind: 'wait', on: outcome.waitingOn, probeMs, reason: `${failure.code}: tried again in ${seconds(probeMs)}` };
+  return {
+    kind: 'wait',
+    on: outcome.waitingOn,
+    probeMs,
+    reason: `${failure.code}: tried again in ${seconds(probeMs)}`,
+  };
 }
 
 function decideFailed(record: TaskRecord, outcome: Extract<Outcome, { kind: 'failed' }>, nowMs: number): Decision {
@@ -64,7 +69,10 @@ function decideFailed(record: TaskRecord, outcome: Extract<Outcome, { kind: 'fai
   const dead = (reason: string, code: FailureCode = failure.code): Decision => ({
     kind: 'markDead',
     reason,
-    failure: code === failure.code ? failure : { code, detail: `Last failure: ${failure.code}. ${failure.detail}`.slice(0, 1_000) },
+    failure:
+      code === failure.code
+        ? failure
+        : { code, detail: `Last failure: ${failure.code}. ${failure.detail}`.slice(0, 1_000) },
   });
   if (heals === 'never') return dead(`${failure.code} cannot heal by another attempt`);
   if (heals === 'model' && !otherModel) return dead(`${failure.code}, and no other model is named`);

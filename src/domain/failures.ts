@@ -5,16 +5,7 @@
 
 /** Which kind of trouble it is; each family has one exit code (see EXIT_CODES). */
 export type FailureFamily =
-  | 'gate'
-  | 'input'
-  | 'configuration'
-  | 'network'
-  | 'model'
-  | 'rateLimit'
-  | 'budget'
-  | 'person'
-  | 'time'
-  | 'cancelled';
+  'gate' | 'input' | 'configuration' | 'network' | 'model' | 'rateLimit' | 'budget' | 'person' | 'time' | 'cancelled';
 
 /**
  * What can cure it: `attempt` another try with the evidence in the prompt; `model` only another model;
@@ -137,6 +128,12 @@ const catalogue = {
     heals: 'never',
     says: 'The task names a provider that the configuration does not have.',
     next: 'Add it under providers in weaver.config.yaml.',
+  },
+  searchAttributesMissing: {
+    family: 'configuration',
+    heals: 'never',
+    says: 'The Temporal namespace lacks the search attributes of weaver, and they could not be added.',
+    next: 'Add them: temporal operator search-attribute create --name NAME --type TYPE.',
   },
   sandboxMissing: {
     family: 'configuration',

@@ -33,7 +33,8 @@ function isOld(before: readonly CheckVerdict[], check: CheckVerdict): boolean {
 function nameFailure(fresh: readonly CheckVerdict[], old: readonly CheckVerdict[]): Failure {
   const first = fresh[0];
   if (first === undefined) return failure('baselineBroken', `Failing since the base: ${namesOf(old)}.`);
-  if (first.timedOut) return failure('checkTimedOut', `${first.name} was stopped after ${Math.round(first.durationMs / 1_000)} s.`);
+  if (first.timedOut)
+    return failure('checkTimedOut', `${first.name} was stopped after ${Math.round(first.durationMs / 1_000)} s.`);
   const since = old.length === 0 ? '' : ` Failing since the base: ${namesOf(old)}.`;
   return failure('checksFailed', `Failed: ${namesOf(fresh)}.${since}`);
 }
@@ -44,4 +45,5 @@ const namesOf = (checks: readonly CheckVerdict[]): string =>
     .join(', ')
     .slice(0, 500);
 
-const signatureOf = (red: readonly CheckVerdict[]): string => red.map(({ name, signature }) => `${name}=${signature}`).join('\n');
+const signatureOf = (red: readonly CheckVerdict[]): string =>
+  red.map(({ name, signature }) => `${name}=${signature}`).join('\n');

@@ -51,8 +51,14 @@ function sections(parts: PromptParts): string[] {
   return [
     `# ${spec.title}\n\n${spec.description}`,
     ...listed('Acceptance criteria', spec.acceptanceCriteria),
-    ...listed('Checks that must pass', (spec.checks ?? []).map(({ name, run }) => (name === run ? run : `${name}: ${run}`))),
-    ...listed('Protected files', spec.protect.map(({ glob, policy }) => `${glob}: ${PROTECTION[policy]}`)),
+    ...listed(
+      'Checks that must pass',
+      (spec.checks ?? []).map(({ name, run }) => (name === run ? run : `${name}: ${run}`)),
+    ),
+    ...listed(
+      'Protected files',
+      spec.protect.map(({ glob, policy }) => `${glob}: ${PROTECTION[policy]}`),
+    ),
     ...instructions.map((file) => `# Instructions of the project (${file.path})\n${fenced(parts, file)}`),
     `# Structure of the repository\n${fence(parts, 'structure', structure.join('\n'))}`,
     ...files.map((file) => `# File ${file.path}\n${fenced(parts, file)}`),
@@ -60,7 +66,11 @@ function sections(parts: PromptParts): string[] {
   ];
 }
 
-const PROTECTION = { allow: 'may be changed', 'add-only': 'lines may be added, none changed or removed', deny: 'must not be changed' };
+const PROTECTION = {
+  allow: 'may be changed',
+  'add-only': 'lines may be added, none changed or removed',
+  deny: 'must not be changed',
+};
 
 const listed = (title: string, items: readonly string[]): string[] =>
   items.length === 0 ? [] : [`# ${title}\n${items.map((item, index) => `${index + 1}. ${item}`).join('\n')}`];

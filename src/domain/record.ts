@@ -149,7 +149,12 @@ export const sumSpending = (all: readonly Spending[]): Spending => all.reduce(ad
 export function recordOutcome(record: TaskRecord, outcome: Outcome, nowMs: number): TaskRecord {
   const booked = { ...record, sequence: record.sequence + 1 };
   if (outcome.kind === 'blocked') {
-    return { ...booked, blockedSince: record.blockedSince ?? nowMs, waitingOn: outcome.waitingOn, lastFailure: outcome.failure };
+    return {
+      ...booked,
+      blockedSince: record.blockedSince ?? nowMs,
+      waitingOn: outcome.waitingOn,
+      lastFailure: outcome.failure,
+    };
   }
   const unblocked = {
     ...booked,

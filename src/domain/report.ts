@@ -17,7 +17,11 @@ interface ShownTask {
 /** The page holds 20 KB; the newest attempts matter most. */
 const ATTEMPTS_SHOWN = 20;
 
-export function describeTask(task: ShownTask, attempts: readonly AttemptRecord[], decision: DecisionRecord | null): string {
+export function describeTask(
+  task: ShownTask,
+  attempts: readonly AttemptRecord[],
+  decision: DecisionRecord | null,
+): string {
   return [
     `**${cell(task.title)}**`,
     `${task.state}: ${task.phase}`,
@@ -39,7 +43,11 @@ function attemptTable(attempts: readonly AttemptRecord[]): string {
     const took = `${((attempt.endedAt - attempt.startedAt) / 1_000).toFixed(1)} s`;
     return `| ${attempt.attempt} | ${verdict} | ${checks} | ${cell(attempt.model)} | ${totalTokens(attempt.spending)} | ${usd(attempt.spending)} | ${took} |`;
   });
-  return ['| attempt | verdict | checks | model | tokens | cost | time |', '| --- | --- | --- | --- | --- | --- | --- |', ...rows].join('\n');
+  return [
+    '| attempt | verdict | checks | model | tokens | cost | time |',
+    '| --- | --- | --- | --- | --- | --- | --- |',
+    ...rows,
+  ].join('\n');
 }
 
 function failureLine(failed: Failure): string {

@@ -16,7 +16,11 @@ export async function attempt(run: TaskRun): Promise<Outcome> {
   } catch (thrown) {
     if (isCancellation(thrown)) {
       if (task.consideredCancelled) throw thrown;
-      return { kind: 'failed', failure: failure('wallTime', `Limit ${limits.wallTimeSeconds} s.`), signature: 'wallTime' };
+      return {
+        kind: 'failed',
+        failure: failure('wallTime', `Limit ${limits.wallTimeSeconds} s.`),
+        signature: 'wallTime',
+      };
     }
     const outcome = outcomeOfFault(thrown);
     if (outcome === null) throw thrown;

@@ -8,7 +8,8 @@ import type { Outcome } from '../domain/outcome.js';
 export function outcomeOfFault(thrown: unknown): Outcome | null {
   if (!(thrown instanceof ActivityFailure)) return null;
   const failed = failureOf(thrown);
-  if (catalogueEntry(failed.code).heals === 'outage') return { kind: 'blocked', waitingOn: 'resource', failure: failed };
+  if (catalogueEntry(failed.code).heals === 'outage')
+    return { kind: 'blocked', waitingOn: 'resource', failure: failed };
   return { kind: 'failed', failure: failed, signature: failed.code };
 }
 
@@ -22,9 +23,12 @@ export function spendingOfFault(thrown: unknown): CallFaultDetails | null {
 function failureOf({ cause, activityType }: ActivityFailure): Failure {
   if (cause instanceof ApplicationFailure) {
     const code = cause.type ?? '';
-    return isFailureCode(code) ? failure(code, cause.message) : failure('infrastructure', `${activityType}: ${cause.message}`);
+    return isFailureCode(code)
+      ? failure(code, cause.message)
+      : failure('infrastructure', `${activityType}: ${cause.message}`);
   }
-  if (cause instanceof TimeoutFailure) return failure('infrastructure', `${activityType}: no answer from its worker (${cause.timeoutType}).`);
+  if (cause instanceof TimeoutFailure)
+    return failure('infrastructure', `${activityType}: no answer from its worker (${cause.timeoutType}).`);
   return failure('infrastructure', `${activityType}: ${cause?.message ?? 'unknown cause'}`);
 }
 

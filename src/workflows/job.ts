@@ -17,7 +17,14 @@ import { failure } from '../domain/failures.js';
 import { NOTHING_SPENT } from '../domain/record.js';
 import type { codingTask } from './coding-task.js';
 import { cancelSignal } from './definitions.js';
-import { SEARCH_ATTRIBUTES, type CancelRequest, type JobInput, type JobResult, type TaskInput, type TaskResult } from './messages.js';
+import {
+  SEARCH_ATTRIBUTES,
+  type CancelRequest,
+  type JobInput,
+  type JobResult,
+  type TaskInput,
+  type TaskResult,
+} from './messages.js';
 
 export async function job(input: JobInput): Promise<JobResult> {
   const { workflowId } = workflowInfo();
@@ -71,7 +78,12 @@ async function resultOf(child: ChildWorkflowHandle<typeof codingTask>, taskId: s
 }
 
 /** What is known of a task that could not report itself. */
-const lost = (taskId: string, state: 'dead' | 'cancelled', code: 'terminated' | 'cancelled' | 'infrastructure', detail: string): TaskResult => ({
+const lost = (
+  taskId: string,
+  state: 'dead' | 'cancelled',
+  code: 'terminated' | 'cancelled' | 'infrastructure',
+  detail: string,
+): TaskResult => ({
   taskId,
   state,
   branch: null,
@@ -94,7 +106,8 @@ function taskInput({ spec, requester }: JobInput, taskId: string): TaskInput {
   };
 }
 
-const tagsOf = ({ spec }: TaskInput): string[] => (Array.isArray(spec.tags) ? spec.tags.map((tag) => String(tag).slice(0, 100)).slice(0, 20) : []);
+const tagsOf = ({ spec }: TaskInput): string[] =>
+  Array.isArray(spec.tags) ? spec.tags.map((tag) => String(tag).slice(0, 100)).slice(0, 20) : [];
 
 function stateOf({ state }: TaskResult): JobResult['state'] {
   if (state === 'succeeded' || state === 'decomposed') return 'completed';

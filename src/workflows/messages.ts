@@ -1,5 +1,5 @@
 /** What workflows and their callers say to each other: inputs, results, names of signals and queries, search attributes. */
-import { defineSearchAttributeKey, type SearchAttributeType } from '@temporalio/common';
+import { defineSearchAttributeKey } from '@temporalio/common';
 import type { Failure } from '../domain/failures.js';
 import type { ArtifactRef, Landing, WaitingOn } from '../domain/outcome.js';
 import type { DecisionRecord, Spending } from '../domain/record.js';
@@ -96,6 +96,17 @@ export const SEARCH_ATTRIBUTES = {
   tags: defineSearchAttributeKey('WeaverTags', 'KEYWORD_LIST'),
 } as const;
 
+/** As the server's command line names the types. */
+export type SearchAttributeTypeName = 'Keyword' | 'Int' | 'Double' | 'Datetime' | 'KeywordList';
+
+const TYPE_NAMES = {
+  KEYWORD: 'Keyword',
+  INT: 'Int',
+  DOUBLE: 'Double',
+  DATETIME: 'Datetime',
+  KEYWORD_LIST: 'KeywordList',
+} as const;
+
 /** Name and type of each search attribute, as the server registers them. */
-export const searchAttributeTypes = (): Readonly<Record<string, SearchAttributeType>> =>
-  Object.fromEntries(Object.values(SEARCH_ATTRIBUTES).map(({ name, type }) => [name, type]));
+export const searchAttributeTypes = (): Readonly<Record<string, SearchAttributeTypeName>> =>
+  Object.fromEntries(Object.values(SEARCH_ATTRIBUTES).map(({ name, type }) => [name, TYPE_NAMES[type]]));

@@ -9,7 +9,13 @@ import type { Activities } from '../activities/index.js';
 const nonRetryableErrorTypes = ['NotFoundError'];
 
 /** Network and disk: a second and a third look soon, then the outage belongs to the decider. */
-const shortRetry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '60s', maximumAttempts: 4, nonRetryableErrorTypes } as const;
+const shortRetry = {
+  initialInterval: '1s',
+  backoffCoefficient: 2,
+  maximumInterval: '60s',
+  maximumAttempts: 4,
+  nonRetryableErrorTypes,
+} as const;
 
 /** A first clone of a large repository takes minutes; fifteen seconds without a sign of life mean a dead worker. */
 export const { openWorkspace } = proxyActivities<Activities>({

@@ -1,5 +1,9 @@
 /** The same limit on the way out of a workflow: arguments of activities, start inputs of children. */
-import { ApplicationFailure, type WorkflowInterceptors, type WorkflowOutboundCallsInterceptor } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  type WorkflowInterceptors,
+  type WorkflowOutboundCallsInterceptor,
+} from '@temporalio/workflow';
 import { PAYLOAD_BYTES_MAX, START_INPUT_BYTES_MAX, utf8Bytes } from '../domain/payload-limit.js';
 
 const outbound: WorkflowOutboundCallsInterceptor = {
@@ -22,6 +26,10 @@ export const interceptors = (): WorkflowInterceptors => ({ outbound: [outbound] 
 function guard(what: string, args: readonly unknown[], bytesMax: number): void {
   for (const arg of args) {
     const bytes = utf8Bytes(JSON.stringify(arg) ?? '');
-    if (bytes > bytesMax) throw ApplicationFailure.nonRetryable(`An argument of ${what} has ${bytes} bytes, limit ${bytesMax}.`, 'infrastructure');
+    if (bytes > bytesMax)
+      throw ApplicationFailure.nonRetryable(
+        `An argument of ${what} has ${bytes} bytes, limit ${bytesMax}.`,
+        'infrastructure',
+      );
   }
 }

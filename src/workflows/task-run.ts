@@ -8,7 +8,14 @@ import type { AttemptRecord, DecisionRecord, Spending, TaskRecord } from '../dom
 import { describeTask } from '../domain/report.js';
 import { DECIDER } from '../domain/decide.js';
 import { TASK_DEFAULTS } from '../domain/task.js';
-import { SEARCH_ATTRIBUTES, type CancelRequest, type Phase, type TaskInput, type TaskResult, type TaskStatus } from './messages.js';
+import {
+  SEARCH_ATTRIBUTES,
+  type CancelRequest,
+  type Phase,
+  type TaskInput,
+  type TaskResult,
+  type TaskStatus,
+} from './messages.js';
 import { record as writeRecords } from './proxies.js';
 
 /** What the current attempt has got by now: a step that is asked for again after an outage is not done again. */
@@ -51,7 +58,10 @@ export class TaskRun {
     return this.record.attempts + 1;
   }
 
-  get lastFailed(): { readonly failure: NonNullable<TaskRecord['lastFailure']>; readonly evidence: ArtifactRef | null } | null {
+  get lastFailed(): {
+    readonly failure: NonNullable<TaskRecord['lastFailure']>;
+    readonly evidence: ArtifactRef | null;
+  } | null {
     return this.last;
   }
 
@@ -100,14 +110,24 @@ export class TaskRun {
     this.unwritten.push({ sequence, record: { kind: 'decision', ...decided } });
     this.record = recordDecision(this.record, decision);
     this.phase = decision.reason;
-    this.wakesAt = 'delayMs' in decision ? Date.now() + decision.delayMs : 'probeMs' in decision ? Date.now() + decision.probeMs : null;
+    this.wakesAt =
+      'delayMs' in decision
+        ? Date.now() + decision.delayMs
+        : 'probeMs' in decision
+          ? Date.now() + decision.probeMs
+          : null;
     this.show();
   }
 
   bookCancel(request: CancelRequest): void {
     const { sequence } = this.record;
     this.unwritten.push({ sequence, record: { kind: 'cancelled', sequence, at: Date.now(), ...request } });
-    this.record = { ...this.record, state: 'cancelled', sequence: sequence + 1, lastFailure: { code: 'cancelled', detail: `${request.requester}: ${request.reason}`.slice(0, 1_000) } };
+    this.record = {
+      ...this.record,
+      state: 'cancelled',
+      sequence: sequence + 1,
+      lastFailure: { code: 'cancelled', detail: `${request.requester}: ${request.reason}`.slice(0, 1_000) },
+    };
     this.phase = 'cancelled';
     this.show();
   }

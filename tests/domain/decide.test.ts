@@ -2,19 +2,38 @@ import { attemptDelayMs, probeDelayMs } from '../../src/domain/backoff';
 import { decide, limitReached, runningMs } from '../../src/domain/decide';
 import { failure, failureCodes, catalogueEntry, type FailureCode } from '../../src/domain/failures';
 import type { Outcome } from '../../src/domain/outcome';
-import { beginRecord, NOTHING_SPENT, recordCall, recordDecision, recordOutcome, type Spending, type TaskRecord } from '../../src/domain/record';
+import {
+  beginRecord,
+  NOTHING_SPENT,
+  recordCall,
+  recordDecision,
+  recordOutcome,
+  type Spending,
+  type TaskRecord,
+} from '../../src/domain/record';
 import type { ModelChoice } from '../../src/domain/task';
 
 const LIMITS = { attempts: 5, wallTimeSeconds: 1_800, outageSeconds: 600 };
 const START = 1_000_000;
 
-const failed = (code: FailureCode, signature: string = code): Outcome => ({ kind: 'failed', failure: failure(code), signature });
+const failed = (code: FailureCode, signature: string = code): Outcome => ({
+  kind: 'failed',
+  failure: failure(code),
+  signature,
+});
 const down: Outcome = { kind: 'blocked', waitingOn: 'resource', failure: failure('modelUnreachable') };
 const landing = { branch: 'weaver/x', commit: 'c', base: 'b', filesChanged: 1, insertions: 1, deletions: 0 };
 
 /** A record with these outcomes behind it. */
-function given(outcomes: readonly Outcome[], limits: Partial<TaskRecord['limits']> = {}, models: readonly ModelChoice[] = []): TaskRecord {
-  return outcomes.reduce((record, outcome) => recordOutcome(record, outcome, START), beginRecord({ ...LIMITS, ...limits }, models, START));
+function given(
+  outcomes: readonly Outcome[],
+  limits: Partial<TaskRecord['limits']> = {},
+  models: readonly ModelChoice[] = [],
+): TaskRecord {
+  return outcomes.reduce(
+    (record, outcome) => recordOutcome(record, outcome, START),
+    beginRecord({ ...LIMITS, ...limits }, models, START),
+  );
 }
 
 describe('the default decider', () => {
@@ -31,12 +50,19 @@ describe('the default decider', () => {
     [4, 16_000],
   ])('after attempt %i waits %i ms', (attempts, delayMs) => {
     const outcomes = Array.from({ length: attempts }, (_, index) => failed('checksFailed', `s${index}`));
-    expect(decide(given(outcomes), failed('checksFailed', 'x'), START)).toMatchObject({ kind: 'retry', delayMs, changes: 'evidence' });
+    expect(decide(given(outcomes), failed('checksFailed', 'x'), START)).toMatchObject({
+      kind: 'retry',
+      delayMs,
+      changes: 'evidence',
+    });
   });
 
   it('marks dead after exactly five attempts and says so', () => {
     const outcomes = Array.from({ length: 5 }, (_, index) => failed('checksFailed', `s${index}`));
-    expect(decide(given(outcomes), failed('checksFailed'), START)).toMatchObject({ kind: 'markDead', reason: 'attempts 5/5' });
+    expect(decide(given(outcomes), failed('checksFailed'), START)).toMatchObject({
+      kind: 'markDead',
+      reason: 'attempts 5/5',
+    });
   });
 
   it.each(failureCodes.filter((code) => catalogueEntry(code).heals === 'never'))('marks dead at once on %s', (code) => {
@@ -45,26 +71,41 @@ describe('the default decider', () => {
 
   it('asks the next model of the ladder where another attempt of the same would not help', () => {
     const models = [{ provider: 'a' }, { provider: 'b' }];
-    expect(decide(given([failed('modelRefused')], {}, models), failed('modelRefused'), START)).toMatchObject({ kind: 'retry', changes: 'model' });
+    expect(decide(given([failed('modelRefused')], {}, models), failed('modelRefused'), START)).toMatchObject({
+      kind: 'retry',
+      changes: 'model',
+    });
     expect(decide(given([failed('modelRefused')]), failed('modelRefused'), START).kind).toBe('markDead');
   });
 
   it('stops when the same failure comes again and again, before the attempts run out', () => {
     const outcomes = Array.from({ length: 5 }, () => failed('checksFailed', 'same'));
-    expect(decide(given(outcomes, { attempts: 20 }), failed('checksFailed', 'same'), START)).toMatchObject({ kind: 'markDead', failure: { code: 'noProgress' } });
+    expect(decide(given(outcomes, { attempts: 20 }), failed('checksFailed', 'same'), START)).toMatchObject({
+      kind: 'markDead',
+      failure: { code: 'noProgress' },
+    });
     const mixed = [...outcomes.slice(1), failed('checksFailed', 'other')];
     expect(decide(given(mixed, { attempts: 20 }), failed('checksFailed', 'other'), START).kind).toBe('retry');
   });
 
   it('honours the pause asked for, within five minutes', () => {
-    const asked = (retryAfterMs: number): Outcome => ({ kind: 'failed', failure: failure('checksFailed'), signature: 's', retryAfterMs });
+    const asked = (retryAfterMs: number): Outcome => ({
+      kind: 'failed',
+      failure: failure('checksFailed'),
+      signature: 's',
+      retryAfterMs,
+    });
     expect(decide(given([asked(60_000)]), asked(60_000), START)).toMatchObject({ delayMs: 60_000 });
     expect(decide(given([asked(9_000_000)]), asked(9_000_000), START)).toMatchObject({ delayMs: 300_000 });
   });
 });
 
 describe('limits', () => {
-  const spent = (costUsdMicros: number, tokens: number): Spending => ({ ...NOTHING_SPENT, costUsdMicros, tokens: { prompt: tokens, cached: 0, completion: 0, reasoning: 0 } });
+  const spent = (costUsdMicros: number, tokens: number): Spending => ({
+    ...NOTHING_SPENT,
+    costUsdMicros,
+    tokens: { prompt: tokens, cached: 0, completion: 0, reasoning: 0 },
+  });
 
   it.each([
     ['budgetCost', { costUsdMicros: 100 }, spent(100, 1)],
@@ -104,7 +145,10 @@ describe('an outage', () => {
   });
 
   it('ends stuck at its limit, naming the cause', () => {
-    expect(decide(given([down]), down, START + 600_000)).toMatchObject({ kind: 'markStuck', failure: { code: 'modelUnreachable' } });
+    expect(decide(given([down]), down, START + 600_000)).toMatchObject({
+      kind: 'markStuck',
+      failure: { code: 'modelUnreachable' },
+    });
   });
 
   it('is over with the next outcome that is not blocked', () => {

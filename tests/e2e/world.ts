@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { startScriptedEndpoint, type ScriptedEndpoint, type ScriptRule } from '../../src/adapters/model/scripted';
 import { startTemporalServer } from '../../src/adapters/server/temporal-server';
+import { recordHistories } from '../replay/recorded-histories';
 import { searchAttributeTypes } from '../../src/workflows/messages';
 
 const ROOT = resolve(__dirname, '../..');
@@ -78,7 +79,9 @@ export class World {
   }
 
   /** A worker process; resolves when it says that it polls. */
-  async startWorker(options: { readonly nodeArgs?: readonly string[]; readonly env?: Readonly<Record<string, string>> } = {}): Promise<ChildProcess> {
+  async startWorker(
+    options: { readonly nodeArgs?: readonly string[]; readonly env?: Readonly<Record<string, string>> } = {},
+  ): Promise<ChildProcess> {
     const child = spawn(process.execPath, [...(options.nodeArgs ?? []), CLI, 'worker'], {
       env: { ...this.env, ...options.env },
       cwd: this.folder,
@@ -89,13 +92,27 @@ export class World {
     return child;
   }
 
-  cli(args: readonly string[], options: { readonly env?: Readonly<Record<string, string>>; readonly input?: string } = {}): Promise<CliResult> {
-    return runProcess(process.execPath, [CLI, ...args], { env: { ...this.env, ...options.env }, cwd: this.folder, ...(options.input === undefined ? {} : { input: options.input }) });
+  cli(
+    args: readonly string[],
+    options: { readonly env?: Readonly<Record<string, string>>; readonly input?: string } = {},
+  ): Promise<CliResult> {
+    return runProcess(process.execPath, [CLI, ...args], {
+      env: { ...this.env, ...options.env },
+      cwd: this.folder,
+      ...(options.input === undefined ? {} : { input: options.input }),
+    });
   }
 
   /** `weaver run` on a task given as an object; the last line of its output is the result. */
-  async run(task: Readonly<Record<string, unknown>>, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<RunResult & { readonly stderr: string }> {
-    const { stdout, stderr, exitCode } = await this.cli(['run', '-', '--json', ...args], { input: JSON.stringify(task), env });
+  async run(
+    task: Readonly<Record<string, unknown>>,
+    args: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<RunResult & { readonly stderr: string }> {
+    const { stdout, stderr, exitCode } = await this.cli(['run', '-', '--json', ...args], {
+      input: JSON.stringify(task),
+      env,
+    });
     const last = stdout.trim().split('\n').at(-1) ?? '';
     let result: RunResult;
     try {
@@ -117,12 +134,16 @@ export class World {
   }
 
   async stop(): Promise<void> {
+    if (process.env['WEAVER_RECORD_HISTORIES'] === '1') await recordHistories(this.server.address);
     await Promise.all(this.processes.map(endProcess));
     await this.endpoint.stop();
     await this.server.stop();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 }
+
+/** As the embedded server has them (docs/decisions/0005). */
+export const POLL_RATES = ['transfer', 'timer', 'visibility'].map((name) => `history.${name}ProcessorMaxPollRPS=2000`);
 
 export function startTestServer(folder: string, port?: number) {
   const binary = process.env['WEAVER_TEMPORAL_BINARY'] ?? '';
@@ -134,16 +155,22 @@ export function startTestServer(folder: string, port?: number) {
     logFile: join(folder, 'temporal', 'server.log'),
     namespace: 'default',
     searchAttributes: searchAttributeTypes(),
+    dynamicConfig: POLL_RATES,
+    environment: { PATH: process.env['PATH'] ?? '', HOME: folder },
     ...(port === undefined ? {} : { port }),
   });
 }
 
 export function git(cwd: string, ...args: readonly string[]): string {
-  return execFileSync('git', ['-c', 'user.name=Test', '-c', 'user.email=test@localhost', '-c', 'init.defaultBranch=main', ...args], {
-    cwd,
-    encoding: 'utf8',
-    env: { PATH: process.env['PATH'] ?? '', GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1', LC_ALL: 'C' },
-  }).trim();
+  return execFileSync(
+    'git',
+    ['-c', 'user.name=Test', '-c', 'user.email=test@localhost', '-c', 'init.defaultBranch=main', ...args],
+    {
+      cwd,
+      encoding: 'utf8',
+      env: { PATH: process.env['PATH'] ?? '', GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1', LC_ALL: 'C' },
+    },
+  ).trim();
 }
 
 export function makeRepository(bare: string, files: Readonly<Record<string, string>>): string {
@@ -178,10 +205,16 @@ export const answerValue = (value: string) => ({
   notes: '',
 });
 
-export const commitsOn = (bare: string, branch: string): number => Number(git(bare, 'rev-list', '--count', `main..refs/heads/${branch}`));
-export const branchesOf = (bare: string): readonly string[] => git(bare, 'for-each-ref', '--format=%(refname:short)', 'refs/heads').split('\n');
+export const commitsOn = (bare: string, branch: string): number =>
+  Number(git(bare, 'rev-list', '--count', `main..refs/heads/${branch}`));
+export const branchesOf = (bare: string): readonly string[] =>
+  git(bare, 'for-each-ref', '--format=%(refname:short)', 'refs/heads').split('\n');
 
-export async function until(condition: () => boolean | Promise<boolean>, what: string, withinMs = 30_000): Promise<void> {
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  withinMs = 30_000,
+): Promise<void> {
   const end = Date.now() + withinMs;
   while (!(await condition())) {
     if (Date.now() > end) throw new Error(`not within ${withinMs} ms: ${what}`);
@@ -189,7 +222,11 @@ export async function until(condition: () => boolean | Promise<boolean>, what: s
   }
 }
 
-export function runProcess(command: string, args: readonly string[], options: { readonly env: Readonly<Record<string, string>>; readonly cwd: string; readonly input?: string }): Promise<CliResult> {
+export function runProcess(
+  command: string,
+  args: readonly string[],
+  options: { readonly env: Readonly<Record<string, string>>; readonly cwd: string; readonly input?: string },
+): Promise<CliResult> {
   return new Promise((settle, fail) => {
     const child = spawn(command, args, { env: options.env, cwd: options.cwd, stdio: ['pipe', 'pipe', 'pipe'] });
     let stdout = '';

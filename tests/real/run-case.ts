@@ -51,7 +51,7 @@ export async function runCase(
   const { repositoryUrl, taskFile, taskBranch, answers } = await buildCase(real, work);
   await mkdir(folders.home, { recursive: true });
   const endpoint = await startScriptedEndpoint({
-    script: [{ match: '', answers: recordings[recording].map((name) => ({ content: answers[name] })) }],
+    script: [{ answers: recordings[recording].map((name) => ({ kind: 'text', text: answers[name] })) }],
   });
   try {
     const cli = resolve(__dirname, '../../dist/cli.js');

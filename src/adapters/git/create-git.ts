@@ -7,7 +7,8 @@ import { createFolderLocks } from './folder-lock.js';
 import { entriesOf } from './listing.js';
 import { createMirrors } from './mirror.js';
 import type { GitLimits } from './mirror.js';
-import { openRemote, pushCommit } from './remote.js';
+import { openRemote } from './open-remote.js';
+import { pushCommit } from './push.js';
 import { createSnapshots } from './snapshots.js';
 import type { Snapshots } from './snapshots.js';
 import { checkoutTree, closeWorkspace, untrackedNames } from './work-tree.js';
@@ -42,7 +43,7 @@ export function createGit({ home, environment, tokenOf, redact, limits: given }:
   });
   const snapshots = createSnapshots(mirrors);
   memory.snapshots = snapshots;
-  const remote = { mirrors, snapshots, limits, redact };
+  const remote = { mirrors, snapshots, redact };
   const workTree = { home, mirrors, snapshots, locks };
   const onMirror = <T>(url: string, work: (mirror: ReturnType<typeof mirrors.of>) => Promise<T>): Promise<T> => {
     const mirror = mirrors.of(url);

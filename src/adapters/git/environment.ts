@@ -68,17 +68,13 @@ export const localEnvironment = (
 ): Readonly<Record<string, string>> => ({ ...base(options), ...asVariables(CONFIG), GIT_DIR: mirror, ...extra });
 
 /** Environment of a git that talks to the remote; the only one that knows the token. */
-export function remoteEnvironment(
-  options: EnvironmentOptions,
-  mirror: string,
-  url: string,
-): Readonly<Record<string, string>> {
+export function remoteEnvironment(options: EnvironmentOptions, url: string): Readonly<Record<string, string>> {
   const network: Record<string, string> = {};
   for (const name of NETWORK_NAMES) {
     const value = options.inherited[name];
     if (value !== undefined) network[name] = value;
   }
-  const shared = { ...base(options), ...network, GIT_DIR: mirror };
+  const shared = { ...base(options), ...network };
   const origin = /^https?:\/\//.test(url) ? new URL(url) : null;
   if (origin === null) return { ...shared, ...asVariables(CONFIG), ...sshVariables(options) };
   const token = options.tokenOf(origin.hostname);

@@ -1,5 +1,6 @@
 /** What git's complaints mean. They are read in the C locale, the only one that weaver runs git in. */
 import { PortFault } from '../../ports.js';
+import { errorCode } from './error-code.js';
 import type { GitResult } from './run-git.js';
 
 /** A git that did not do what it was asked; becomes a PortFault before it leaves the adapter. */
@@ -34,7 +35,7 @@ const CREDENTIALS =
 const REMOTE =
   /Could not resolve|Couldn't resolve|Connection (?:refused|reset|timed out|closed)|Failed to connect|unable to connect|unable to access|Operation too slow|timed out|Could not read from remote|does not appear to be a git repository|[Rr]epository .*not found|No route to host|Network is unreachable|RPC failed|returned error: \d|SSL|certificate|remote error|not our ref|early EOF|hung up|unexpected disconnect|couldn't find remote ref|server/i;
 const BROKEN =
-  /object|\bpack|corrupt|not a git repository|unable to (?:read|find|parse)|bad (?:tree|config|revision|signature|index|sha1)|missing|invalid refspec|does not match any|inflate|sha1|hash mismatch|unresolved|broken|Not a valid|did not receive expected/i;
+  /object|\bpack|corrupt|not a git repository|unable to (?:read|find|parse)|could not read [0-9a-f]{40}|bad (?:tree|config|revision|signature|index|sha1)|missing|invalid refspec|does not match any|inflate|sha1|hash mismatch|unresolved|broken|Not a valid|did not receive expected/i;
 
 /** A lock file of git is in the way. */
 export const isLocked = (cause: unknown): boolean => cause instanceof GitFailure && LOCKED.test(cause.result.stderr);
@@ -79,8 +80,9 @@ export function remoteFault(cause: unknown, redact: Redact): unknown {
 
 /** An error of the file system, as the port speaks of it. */
 function fileFault(cause: unknown, redact: Redact): unknown {
-  if (!(cause instanceof Error) || !('syscall' in cause) || !('code' in cause)) return cause;
-  if (cause.code === 'ENOSPC' || cause.code === 'EDQUOT') return diskFull(cause);
+  const code = errorCode(cause);
+  if (cause instanceof PortFault || code === undefined || !(cause instanceof Error)) return cause;
+  if (code === 'ENOSPC' || code === 'EDQUOT') return diskFull(cause);
   return new PortFault('infrastructure', shown(cause.message, redact), true, { cause });
 }
 

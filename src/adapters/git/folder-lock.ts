@@ -4,11 +4,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { link, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { link, readFile, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { PortFault } from '../../ports.js';
-import { errorCode } from './error-code.js';
+import { errorCode, unlessGone } from './error-code.js';
 import { signalGroup } from './run-git.js';
 
 export interface HeldLock {
@@ -50,12 +51,23 @@ export function createFolderLocks(waitMs: number): FolderLocks {
       const tail = mine.then(nothing, nothing);
       tails.set(file, tail);
       void tail.then(() => (tails.get(file) === tail ? tails.delete(file) : false));
-      return mine;
+      return signal === undefined ? mine : abortable(before, mine, signal);
     },
   };
 }
 
 const nothing = (): void => undefined;
+
+/** Who waits in the line and is aborted need not wait on; work that has begun hears of the abort itself. */
+async function abortable<T>(before: Promise<unknown>, mine: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const turn = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: turn.signal });
+  });
+  await Promise.race([before, aborted]).finally(() => turn.abort());
+  return mine;
+}
 
 async function holdFile<T>(
   file: string,
@@ -65,6 +77,7 @@ async function holdFile<T>(
 ): Promise<T> {
   const self: Owner = { host: hostname(), pid: process.pid, began: beganAt(process.pid) };
   const takenOver = await acquire(file, self, Date.now() + waitMs, signal);
+  await removeDrafts(file);
   try {
     return await work({
       takenOver,
@@ -103,10 +116,20 @@ async function create(file: string, self: Owner): Promise<boolean> {
     await link(draft, file);
     return true;
   } catch (cause) {
-    if (errorCode(cause) !== 'EEXIST') throw cause;
+    // Gone: an owner on another host could not know that this process lives. It tries again.
+    if (!['EEXIST', 'ENOENT'].includes(errorCode(cause) ?? '')) throw cause;
     return false;
   } finally {
-    await unlink(draft);
+    await unlink(draft).catch(unlessGone);
+  }
+}
+
+/** What processes have left that were killed while they wrote their names. */
+async function removeDrafts(file: string): Promise<void> {
+  const start = `${basename(file)}.`;
+  for (const name of await readdir(dirname(file))) {
+    const pid = /^(\d+)\.[0-9a-f]{8}$/.exec(name.startsWith(start) ? name.slice(start.length) : '')?.[1];
+    if (pid !== undefined && !isRunning(Number(pid))) await unlink(join(dirname(file), name)).catch(unlessGone);
   }
 }
 
@@ -146,14 +169,17 @@ async function endOrphan(git: { readonly pid: number; readonly began: string }):
   }
 }
 
-function isAlive({ pid, began }: { readonly pid: number; readonly began: string }): boolean {
+/** Whether it is still the same process. */
+const isAlive = ({ pid, began }: { readonly pid: number; readonly began: string }): boolean =>
+  isRunning(pid) && beganAt(pid) === began;
+
+function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
   } catch (cause) {
     if (errorCode(cause) === 'ESRCH') return false;
   }
-  const now = beganAt(pid);
-  return now === 'ended' ? false : now === began;
+  return beganAt(pid) !== 'ended';
 }
 
 /** Start time of a process from Linux's /proc, `ended` for one that only waits to be buried; the same empty word elsewhere. */
@@ -185,8 +211,3 @@ const isOwner = (value: unknown): value is Owner =>
   'pid' in value &&
   typeof value.pid === 'number' &&
   'began' in value;
-
-function unlessGone(cause: unknown): undefined {
-  if (errorCode(cause) !== 'ENOENT') throw cause;
-  return undefined;
-}

@@ -1,11 +1,13 @@
 /** One bare mirror per repository: made, filled, and made anew when it is found broken. */
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstat, mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { PortFault } from '../../ports.js';
+import { ensureBareRepository, exchange, objectFormatOf, removeLeftovers } from './bare-repository.js';
+import type { ObjectFormat } from './bare-repository.js';
 import { localEnvironment, remoteEnvironment } from './environment.js';
 import type { EnvironmentOptions } from './environment.js';
-import { errorCode } from './error-code.js';
+import { unlessGone } from './error-code.js';
 import { GitFailure, isBroken, isBrokenFetch, isLocked, localFault, remoteFault } from './faults.js';
 import type { Redact } from './faults.js';
 import type { FolderLocks, HeldLock } from './folder-lock.js';
@@ -40,13 +42,10 @@ export interface Mirrors {
   fetch(mirror: Mirror, branches: readonly string[], signal: AbortSignal | undefined): Promise<void>;
   /** Runs git on the mirror; rejects with GitFailure unless it ends with 0 (or was cut at `bytesMax`). */
   local(mirror: Mirror, args: readonly string[], options?: LocalOptions): Promise<GitResult>;
-  /** Runs git towards the remote; resolves for any exit code. */
-  remote(
-    mirror: Mirror,
-    args: readonly string[],
-    timeoutMs: number,
-    signal: AbortSignal | undefined,
-  ): Promise<GitResult>;
+  /** Runs git from the mirror to the remote; resolves for any exit code. */
+  send(mirror: Mirror, args: readonly string[], signal: AbortSignal | undefined): Promise<GitResult>;
+  /** Asks the remote a small question, which takes no mirror; resolves for any exit code. */
+  ask(mirror: Mirror, args: readonly string[], signal: AbortSignal | undefined): Promise<GitResult>;
   /** Runs a local operation; when the mirror turns out to be broken, mends it and runs the operation again. */
   mending<T>(mirror: Mirror, operation: () => Promise<T>): Promise<T>;
 }
@@ -59,8 +58,6 @@ export interface LocalOptions {
   /** Exit codes beside 0 that are an answer. */
   readonly also?: readonly number[];
 }
-
-export type ObjectFormat = 'sha1' | 'sha256';
 
 interface MirrorOptions {
   readonly home: string;
@@ -89,12 +86,13 @@ export function createMirrors(options: MirrorOptions): Mirrors {
         directory: join(options.home, 'mirrors', `${createHash('sha256').update(url).digest('hex').slice(0, 16)}.git`),
       };
     },
-    isEmpty: (mirror) => isMissing(join(mirror.directory, 'refs', 'weaver')),
-    ensure: (mirror, objectFormat) => ensureSkeleton(mirror.directory, objectFormat),
+    isEmpty: async (mirror) => (await lstat(join(mirror.directory, 'refs', 'weaver')).catch(unlessGone)) === undefined,
+    ensure: (mirror, objectFormat) => ensureBareRepository(mirror.directory, objectFormat),
     fetch: (mirror, branches, signal) =>
       underLock(context, mirror, signal, (lock) => fetchMending(context, mirror, branches, signal, lock)),
     local: (mirror, args, run = {}) => runLocal(context, mirror.directory, args, run),
-    remote: (mirror, args, timeoutMs, signal) => runRemote(context, mirror, mirror.directory, args, timeoutMs, signal),
+    send: (mirror, args, signal) => runRemote(context, mirror, args, { signal }),
+    ask: (mirror, args, signal) => ask(context, mirror, args, signal),
     mending: (mirror, operation) => mending(context, mirror, operation),
   };
 }
@@ -120,7 +118,7 @@ async function runLocal(
   args: readonly string[],
   run: LocalOptions,
 ): Promise<GitResult> {
-  await ensureSkeleton(directory);
+  await ensureBareRepository(directory);
   const result = await runGit({
     args,
     directory,
@@ -136,89 +134,48 @@ async function runLocal(
   throw new GitFailure(args[0] ?? '', result);
 }
 
-const runRemote = (
-  { environment }: Context,
+interface RemoteRun {
+  readonly signal: AbortSignal | undefined;
+  /** Another folder than the mirror's. */
+  readonly directory?: string;
+  readonly onStart?: (pid: number) => void;
+}
+
+async function runRemote(
+  { environment, limits }: Context,
   mirror: Mirror,
-  directory: string,
   args: readonly string[],
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
-  onStart?: (pid: number) => void,
-): Promise<GitResult> =>
-  runGit({
+  { signal, directory = mirror.directory, onStart }: RemoteRun,
+): Promise<GitResult> {
+  await ensureBareRepository(directory);
+  return runGit({
     args,
     directory,
-    environment: remoteEnvironment(environment, directory, mirror.url),
-    timeoutMs,
+    environment: { ...remoteEnvironment(environment, mirror.url), GIT_DIR: directory },
+    timeoutMs: limits.transferMs,
     bytesMax: OUTPUT_BYTES_MAX,
     signal,
     onStart,
   });
-
-// ---------------------------------------------------------------- the empty repository
-
-const configOf = (objectFormat: ObjectFormat): string =>
-  objectFormat === 'sha1'
-    ? '[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n'
-    : '[core]\n\trepositoryformatversion = 1\n\tfilemode = true\n\tbare = true\n[extensions]\n\tobjectformat = sha256\n';
-
-/** Written by hand: `git init` is one process more, and this also puts right what a check may have changed in the configuration. */
-async function ensureSkeleton(directory: string, objectFormat?: ObjectFormat): Promise<void> {
-  try {
-    await writeSkeleton(directory, objectFormat);
-  } catch (cause) {
-    if (!['EEXIST', 'ENOTDIR', 'EISDIR'].includes(errorCode(cause) ?? '')) throw cause;
-    // A file where a folder should be, or the other way round: nothing of git's making.
-    await moveAside(directory);
-    await writeSkeleton(directory, objectFormat);
-  }
 }
 
-async function writeSkeleton(directory: string, objectFormat: ObjectFormat | undefined): Promise<void> {
-  const [config, head] = await Promise.all([
-    readOrNothing(join(directory, 'config')),
-    readOrNothing(join(directory, 'HEAD')),
-    mkdir(join(directory, 'objects', 'pack'), { recursive: true }),
-    mkdir(join(directory, 'refs'), { recursive: true }),
-  ]);
-  const format = objectFormat ?? (config.includes('sha256') ? 'sha256' : 'sha1');
-  if (config !== configOf(format)) await replaceFile(join(directory, 'config'), configOf(format));
-  if (head !== HEAD) await replaceFile(join(directory, 'HEAD'), HEAD);
-}
-
-const readOrNothing = (path: string): Promise<string> =>
-  readFile(path, 'utf8').catch((cause: unknown) => {
-    if (errorCode(cause) === 'ENOENT') return '';
-    throw cause;
+/** Outside of any repository, so that neither a broken mirror nor what a check wrote into it has a word in it. */
+async function ask(
+  { environment, limits }: Context,
+  mirror: Mirror,
+  args: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<GitResult> {
+  const directory = dirname(mirror.directory);
+  await mkdir(directory, { recursive: true });
+  return runGit({
+    args,
+    directory,
+    environment: { ...remoteEnvironment(environment, mirror.url), GIT_CEILING_DIRECTORIES: dirname(directory) },
+    timeoutMs: limits.askMs,
+    bytesMax: OUTPUT_BYTES_MAX,
+    signal,
   });
-
-async function isMissing(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return false;
-  } catch (cause) {
-    if (errorCode(cause) === 'ENOENT') return true;
-    throw cause;
-  }
-}
-
-/** One broken mirror is kept for whoever wants to know; the one before it goes. */
-async function moveAside(directory: string): Promise<void> {
-  const broken = `${directory}.broken`;
-  await removeFolder(broken);
-  await rename(directory, broken).catch((cause: unknown) => {
-    if (errorCode(cause) !== 'ENOENT') throw cause;
-  });
-}
-
-/** Points nowhere on purpose: no branch of the mirror is anybody's. */
-const HEAD = 'ref: refs/heads/none\n';
-
-/** Whole or not at all: several processes may write the same at once. */
-async function replaceFile(path: string, text: string): Promise<void> {
-  const draft = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`;
-  await writeFile(draft, text);
-  await rename(draft, path);
 }
 
 // ---------------------------------------------------------------- fetching
@@ -239,7 +196,7 @@ async function fetchMending(
   signal: AbortSignal | undefined,
   lock: HeldLock,
 ): Promise<void> {
-  await ensureSkeleton(mirror.directory);
+  await ensureBareRepository(mirror.directory);
   const fetch = (): Promise<void> => fetchInto(context, mirror, mirror.directory, refspecsOf(branches), signal, lock);
   try {
     await fetch().catch(async (cause: unknown) => {
@@ -273,29 +230,9 @@ async function fetchInto(
     '--prune',
     '--force',
   ];
-  const result = await runRemote(
-    context,
-    mirror,
-    directory,
-    [...args, '--', mirror.url, ...refspecs],
-    context.limits.transferMs,
-    signal,
-    lock.note,
-  );
+  const run = { directory, signal, onStart: lock.note };
+  const result = await runRemote(context, mirror, [...args, '--', mirror.url, ...refspecs], run);
   if (result.exitCode !== 0) throw new GitFailure('fetch', result);
-}
-
-/** Lock files and half-written packs of a git that was killed. */
-async function removeLeftovers(directory: string): Promise<void> {
-  const names = await readdir(directory, { recursive: true }).catch((cause: unknown) => {
-    if (errorCode(cause) === 'ENOENT') return [];
-    throw cause;
-  });
-  const left = names.filter(
-    (name) =>
-      (name.endsWith('.lock') && !name.startsWith('objects/')) || /^objects\/pack\/(?:\.?tmp_|.*\.lock$)/.test(name),
-  );
-  for (const name of left) await removeFolder(join(directory, name));
 }
 
 // ---------------------------------------------------------------- mending
@@ -318,7 +255,7 @@ async function mending<T>(context: Context, mirror: Mirror, operation: () => Pro
 /** What is missing may simply never have been fetched: by another host, or because the mirror was thrown away. */
 const refresh = (context: Context, mirror: Mirror): Promise<void> =>
   underLock(context, mirror, undefined, async (lock) => {
-    await ensureSkeleton(mirror.directory);
+    await ensureBareRepository(mirror.directory);
     await fetchInto(context, mirror, mirror.directory, ALL_BRANCHES, undefined, lock).catch((cause: unknown) => {
       if (isBrokenFetch(cause) || isLocked(cause)) return;
       throw remoteFault(cause, context.redact);
@@ -345,8 +282,7 @@ async function rebuild(
   context.rebuiltAt.set(mirror.directory, Date.now());
   const fresh = `${mirror.directory}.new`;
   await removeFolder(fresh);
-  const old = await readFile(join(mirror.directory, 'config'), 'utf8').catch(() => '');
-  await ensureSkeleton(fresh, old.includes('sha256') ? 'sha256' : 'sha1');
+  await ensureBareRepository(fresh, await objectFormatOf(mirror.directory));
   await fetchInto(context, mirror, fresh, ALL_BRANCHES, signal, lock).catch((cause: unknown) => {
     throw remoteFault(cause, context.redact);
   });
@@ -359,12 +295,6 @@ async function rebuild(
       },
     ),
   );
-  await moveAside(mirror.directory);
-  await rename(fresh, mirror.directory).catch(async (cause: unknown) => {
-    // An operation that waits for no lock has made an empty mirror in the moment between.
-    if (errorCode(cause) !== 'ENOTEMPTY' && errorCode(cause) !== 'EEXIST') throw cause;
-    await removeFolder(mirror.directory);
-    await rename(fresh, mirror.directory);
-  });
+  await exchange(fresh, mirror.directory);
   context.onDoubt();
 }

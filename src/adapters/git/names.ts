@@ -53,7 +53,7 @@ export function assertObjectId(id: string): void {
 
 /** Throws unless the name is one plain folder name. */
 export function assertWorkspace(name: string): void {
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/.test(name))
+  if (!/^[A-Za-z0-9][A-Za-z0-9._~-]{0,199}$/.test(name))
     throw new PortFault('infrastructure', `${JSON.stringify(name.slice(0, 200))} is no name for a workspace.`, false);
 }
 

@@ -2,15 +2,21 @@
 import { chmod, lstat, readdir, rm, rmdir, unlink } from 'node:fs/promises';
 import { errorCode } from './error-code.js';
 
+/** A dying check may still write there: every round removes what the one before did not see. */
+const ROUNDS_MAX = 5;
+
+/** What the next round may do better: open closed folders, remove what has appeared. */
+const WORTH_A_ROUND = ['EACCES', 'EPERM', 'ENOTEMPTY', 'EINVAL', 'ERR_INVALID_ARG_TYPE'];
+
 /** Removes a file, link or folder with all below it, read-only folders too (Go's module cache). Never follows a link; harmless if it is gone. */
 export async function removeFolder(path: string | Buffer): Promise<void> {
-  try {
-    // Quick, and right nearly always. Retried, since a dying check may still write.
-    await rm(path, { recursive: true, force: true, maxRetries: 2 });
-  } catch (cause) {
-    if (!['EACCES', 'EPERM', 'ENOTEMPTY', 'EINVAL', 'ERR_INVALID_ARG_TYPE'].includes(errorCode(cause) ?? ''))
-      throw cause;
-    await removeByHand(Buffer.from(path));
+  for (let round = 1; ; round += 1) {
+    try {
+      // Node's own is quick, and right nearly always. Its retries are off: every level of folders would multiply them.
+      return await (round === 1 ? rm(path, { recursive: true, force: true }) : removeByHand(Buffer.from(path)));
+    } catch (cause) {
+      if (round === ROUNDS_MAX || !WORTH_A_ROUND.includes(errorCode(cause) ?? '')) throw cause;
+    }
   }
 }
 

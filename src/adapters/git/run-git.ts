@@ -1,7 +1,12 @@
-/** Starts git, once, and sees it end: bounded in time and in output, its whole process group gone when the promise settles. */
+/**
+ * Starts git, once, and sees it end: bounded in time and in output, its whole process group gone when the promise settles.
+ * Our own and not simple-git, which ends git alone (its ssh and https helpers live on), knows a limit for silence but none
+ * for the whole or for the output, tells no process id for the lock to name, and turns exit codes into errors.
+ */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { PortFault } from '../../ports.js';
+import { errorCode } from './error-code.js';
 
 export interface GitCall {
   readonly args: readonly string[];
@@ -113,6 +118,6 @@ export function signalGroup(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(-pid, name);
   } catch (cause) {
-    if (!(cause instanceof Error && 'code' in cause && (cause.code === 'ESRCH' || cause.code === 'EPERM'))) throw cause;
+    if (!['ESRCH', 'EPERM'].includes(errorCode(cause) ?? '')) throw cause;
   }
 }

@@ -1,72 +1,56 @@
 /** Finding what is in a work tree but not in its snapshot, without asking git. */
-import { lstat, readdir } from 'node:fs/promises';
-import type { Dirent } from 'node:fs';
+import { chmod, lstat, readdir } from 'node:fs/promises';
 import { errorCode } from './error-code.js';
 import type { Listing } from './listing.js';
 
+/** Keys, as in the listing. */
 export interface Strangers {
-  /** Names beside the snapshot's own, ignored ones included. Folders are named, not entered. */
+  /** Names beside the snapshot's own, ignored or not. Folders are named, not entered. */
   readonly others: readonly string[];
-  /** What stands where it never may: a link or file in the place of a folder, a repository inside a folder of the snapshot. */
+  /** A link or file in the place of a folder: what seems to be below it is somewhere else. */
   readonly intruders: readonly string[];
-  /** A folder of the snapshot is not there, or is behind an intruder: its files have to be written again. */
-  readonly missing: boolean;
 }
 
 /** Folders read at a time; the disk answers faster than that anyway. */
 const BATCH = 32;
 
-/** Looks into every folder of the snapshot. Keys are those of the listing. */
+/** Looks into every folder of the snapshot, submodules included (here they are empty folders), and opens those that are closed to their owner. */
 export async function strangersIn(root: string, listing: Listing): Promise<Strangers> {
   const others: string[] = [];
   const intruders: string[] = [];
-  let missing = false;
-  const submodules = new Set([...listing.files].filter(([, { mode }]) => mode === '160000').map(([key]) => key));
+  const isOwn = (key: string): boolean => key === '.git' || listing.files.has(key) || listing.folders.has(key);
   const look = async (folder: string): Promise<void> => {
-    if ([...intruders].some((key) => folder.startsWith(`${key}/`))) return;
-    const found = await entriesOf(root, folder);
-    if (found === 'missing') missing = true;
-    else if (found === 'intruder') {
-      missing = true;
-      intruders.push(folder);
-    } else sortOut(folder, found);
-  };
-  const sortOut = (folder: string, entries: readonly Dirent<Buffer>[]): void => {
-    for (const entry of entries) {
-      const name = entry.name.toString('latin1');
-      const key = folder === '' ? name : `${folder}/${name}`;
-      // At the top it is weaver's own pointer, restored after the cleaning.
-      if (name === '.git') {
-        if (folder !== '') intruders.push(key);
-      } else if (!listing.files.has(key) && !listing.folders.has(key)) others.push(key);
-    }
+    if (intruders.some((key) => folder.startsWith(`${key}/`))) return;
+    const found = await namesIn(root, folder);
+    if (found === 'intruder') intruders.push(folder);
+    else others.push(...found.map((name) => (folder === '' ? name : `${folder}/${name}`)).filter((key) => !isOwn(key)));
   };
   // Parents come before their children: what is behind a link is not looked at.
-  const folders = ['', ...listing.folders.keys()].toSorted((a, b) => depthOf(a) - depthOf(b));
-  for (let at = 0; at < folders.length;) {
-    const depth = depthOf(folders[at] ?? '');
-    const batch = folders.slice(at, at + BATCH).filter((folder) => depthOf(folder) === depth);
-    await Promise.all(batch.map(look));
-    at += batch.length;
-  }
-  for (const key of submodules) {
-    const found = await entriesOf(root, key);
-    if (found === 'intruder' || found === 'missing') continue;
-    // A submodule is an empty folder here; what is in it, a check put there.
-    for (const entry of found) intruders.push(`${key}/${entry.name.toString('latin1')}`);
-  }
-  return { others, intruders, missing };
+  for (const folders of byDepth(['', ...listing.folders.keys(), ...submodulesOf(listing)]))
+    for (let at = 0; at < folders.length; at += BATCH) await Promise.all(folders.slice(at, at + BATCH).map(look));
+  return { others, intruders };
 }
 
-const depthOf = (folder: string): number => (folder === '' ? 0 : folder.split('/').length);
+const submodulesOf = ({ files }: Listing): readonly string[] =>
+  [...files].filter(([, { mode }]) => mode === '160000').map(([key]) => key);
 
-async function entriesOf(root: string, folder: string): Promise<readonly Dirent<Buffer>[] | 'missing' | 'intruder'> {
+function byDepth(folders: readonly string[]): readonly (readonly string[])[] {
+  const levels: string[][] = [];
+  // Every folder's parent is in the list too, so no level is skipped.
+  for (const folder of folders) (levels[folder === '' ? 0 : folder.split('/').length] ??= []).push(folder);
+  return levels;
+}
+
+async function namesIn(root: string, folder: string): Promise<readonly string[] | 'intruder'> {
   const path = Buffer.concat([Buffer.from(`${root}/`), Buffer.from(folder, 'latin1')]);
   try {
-    if (!(await lstat(path)).isDirectory()) return 'intruder';
-    return await readdir(path, { encoding: 'buffer', withFileTypes: true });
+    const about = await lstat(path);
+    if (!about.isDirectory()) return 'intruder';
+    // Closed by a check: nobody could look into it, or write there what belongs there.
+    if ((about.mode & 0o700) !== 0o700) await chmod(path, 0o755);
+    return (await readdir(path, { encoding: 'buffer' })).map((name) => name.toString('latin1'));
   } catch (cause) {
-    if (errorCode(cause) === 'ENOENT' || errorCode(cause) === 'ENOTDIR') return 'missing';
+    if (errorCode(cause) === 'ENOENT' || errorCode(cause) === 'ENOTDIR') return [];
     throw cause;
   }
 }

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { chmod, copyFile, lstat, mkdir, readFile, readdir, rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Git } from '../../ports.js';
-import { errorCode } from './error-code.js';
+import { unlessGone } from './error-code.js';
 import { GitFailure, isLocked } from './faults.js';
 import type { FolderLocks, HeldLock } from './folder-lock.js';
 import { keyOf, pathOf } from './listing.js';
@@ -49,7 +49,7 @@ function workspaceOf(home: string, name: string): Workspace {
   };
 }
 
-/** See `Git.checkout`. One process for a fresh folder or one without strangers, two otherwise. */
+/** See `Git.checkout`. One process, two if something is in its way. */
 export async function checkoutTree(options: WorkTreeOptions, request: CheckoutRequest): Promise<string> {
   assertObjectId(request.tree);
   assertObjectId(request.commit);
@@ -60,9 +60,9 @@ export async function checkoutTree(options: WorkTreeOptions, request: CheckoutRe
     // Removed first, written last: a stamp says that the work tree was finished.
     await unlink(space.stamp).catch(unlessGone);
     const fresh = await makeFolder(space);
+    if (!fresh) await removeStrangers(options, mirror, space, request);
     await readTree(options, mirror, space, request, lock);
-    if (!fresh && (await clean(options, mirror, space, request))) await readTree(options, mirror, space, request, lock);
-    await showGit(space, mirror, request.commit, fresh);
+    await showGit(space, mirror, request.commit);
     await writeFile(space.stamp, request.tree);
     return space.tree;
   });
@@ -112,90 +112,60 @@ const INDEX_DAMAGED = /index file|bad signature|bad index|unknown index entry/i;
 const IN_THE_WAY =
   /unable to (?:unlink|create|write)|cannot (?:unlink|rmdir|create|stat)|Permission denied|not empty|failed to remove/i;
 
-/** Whatever is in the way, such as folders that cannot be written to, goes away with everything that need not stay. */
+/** Whatever is in the way goes, with everything that need not stay. */
 async function startOver(space: Workspace, keep: readonly string[]): Promise<void> {
   const kept = new Set(keep.map(keyOf));
   await removeFolder(space.index);
   await chmod(space.tree, 0o755);
-  for (const name of await readdir(space.tree, { encoding: 'buffer' })) {
-    const key = name.toString('latin1');
-    if (!kept.has(key)) await removeFolder(below(space.tree, key));
-  }
+  for (const name of await readdir(space.tree, { encoding: 'buffer' }))
+    await removeUnlessKept(space.tree, name.toString('latin1'), kept);
 }
 
-/** Removes what does not belong to the snapshot. True if tracked files went with it and have to be written again. */
-async function clean(
+/**
+ * Everything goes that is not of the snapshot and need not stay. Ignored files too: a compiled file of the last check whose
+ * source has changed within the same second, with the same length, would be taken for fresh (Python's `__pycache__`).
+ */
+async function removeStrangers(
   { mirrors, snapshots }: WorkTreeOptions,
   mirror: Mirror,
   space: Workspace,
-  request: CheckoutRequest,
-): Promise<boolean> {
-  const listing = await mirrors.mending(mirror, () => snapshots.listing(mirror, request.tree));
-  const strangers = await strangersIn(space.tree, listing);
-  const kept = new Set(request.keep.map(keyOf));
-  for (const key of strangers.intruders) await removeFolder(below(space.tree, key));
-  if (strangers.others.some((key) => !kept.has(key))) await removeUntracked(mirrors, mirror, space, kept);
-  return strangers.missing;
-}
-
-/** Git knows best what is ignored, and keeps ignored files inside untracked folders. `-ff`: nested repositories too. */
-async function removeUntracked(
-  mirrors: Mirrors,
-  mirror: Mirror,
-  space: Workspace,
-  kept: ReadonlySet<string>,
+  { tree, keep }: CheckoutRequest,
 ): Promise<void> {
-  const environment = { GIT_WORK_TREE: space.tree, GIT_INDEX_FILE: space.index };
-  const spared = [...kept].flatMap((key) => ['-e', `/${pathOf(key).replace(/[\\*?[\]!# ]/g, '\\$&')}`]);
-  try {
-    await mirrors.local(mirror, ['clean', '-d', '-ff', '-q', ...spared], { environment });
-  } catch (cause) {
-    // It stumbles over folders that cannot be written to; what it left is removed by hand.
-    if (!(cause instanceof GitFailure) || cause.result.timedOut) throw cause;
-    for (const key of await notIgnored(mirrors, mirror, space, kept)) await removeFolder(below(space.tree, key));
-  }
+  const listing = await mirrors.mending(mirror, () => snapshots.listing(mirror, tree));
+  const { others, intruders } = await strangersIn(space.tree, listing);
+  const kept = new Set(keep.map(keyOf));
+  for (const key of intruders) await removeFolder(below(space.tree, key));
+  for (const key of others) await removeUnlessKept(space.tree, key, kept);
 }
 
-/** Untracked files and folders that no .gitignore of the snapshot covers. */
-async function notIgnored(
-  mirrors: Mirrors,
-  mirror: Mirror,
-  space: Workspace,
-  kept: ReadonlySet<string>,
-): Promise<readonly string[]> {
-  const environment = { GIT_WORK_TREE: space.tree, GIT_INDEX_FILE: space.index };
-  const args = ['ls-files', '-z', '--others', '--directory', '--exclude-standard'];
-  const { stdout } = await mirrors.local(mirror, args, { environment });
-  return stdout
-    .toString('latin1')
-    .split('\0')
-    .map((key) => key.replace(/\/$/, ''))
-    .filter((key) => key !== '' && !kept.has(key.split('/')[0] ?? ''));
+/** What is kept is kept with all below it, and inside a folder that goes otherwise. */
+async function removeUnlessKept(root: string, key: string, kept: ReadonlySet<string>): Promise<void> {
+  for (let end = key.length; end > 0; end = key.lastIndexOf('/', end - 1)) if (kept.has(key.slice(0, end))) return;
+  const path = below(root, key);
+  if (![...kept].some((name) => name.startsWith(`${key}/`)) || (await lstat(path)).isDirectory() === false)
+    return removeFolder(path);
+  for (const name of await readdir(path, { encoding: 'buffer' }))
+    await removeUnlessKept(root, `${key}/${name.toString('latin1')}`, kept);
 }
 
 const below = (folder: string, key: string): Buffer =>
   Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(key, 'latin1')]);
 
 /** What a check sees when it asks git: a detached HEAD at the commit, a clean index, the mirror's objects. A copy, so it may spoil it. */
-async function showGit(space: Workspace, mirror: Mirror, commit: string, fresh: boolean): Promise<void> {
-  if (!fresh) await removeFolder(space.git);
+async function showGit(space: Workspace, mirror: Mirror, commit: string): Promise<void> {
+  const pointer = join(space.tree, '.git');
+  // Removed, not written over: a check may have put a link or a folder there.
+  await Promise.all([removeFolder(space.git), removeFolder(pointer)]);
   await mkdir(space.git);
   await Promise.all([
     writeFile(join(space.git, 'HEAD'), `${commit}\n`),
     writeFile(join(space.git, 'commondir'), `${mirror.directory}\n`),
     copyFile(space.index, join(space.git, 'index'), constants.COPYFILE_FICLONE),
-    pointToGit(space, fresh),
+    writeFile(pointer, `gitdir: ${space.git}\n`, { flag: 'wx' }),
   ]);
 }
 
-async function pointToGit(space: Workspace, fresh: boolean): Promise<void> {
-  const file = join(space.tree, '.git');
-  // Renamed into place: a check may have put a link or a folder there, which must not be written through.
-  if (!fresh) await removeFolder(file);
-  await writeFile(file, `gitdir: ${space.git}\n`, { flag: 'wx' });
-}
-
-/** See `Git.untracked`. No process: the top of the work tree against the top of the snapshot. */
+/** See `Git.untracked`. No process: the folders of the work tree against those of the snapshot. */
 export async function untrackedNames(
   { home, mirrors, snapshots }: WorkTreeOptions,
   url: string,
@@ -205,15 +175,8 @@ export async function untrackedNames(
   const space = workspaceOf(home, name);
   const tree = await readFile(space.stamp, 'utf8').catch(unlessGone);
   if (tree === undefined) return [];
-  const { files, folders } = await mirrors.mending(mirror, () => snapshots.listing(mirror, tree));
-  const names = await readdir(space.tree, { encoding: 'buffer' });
-  return names
-    .filter((entry) => {
-      const key = entry.toString('latin1');
-      return key !== '.git' && !files.has(key) && !folders.has(key);
-    })
-    .map((entry) => entry.toString('utf8'))
-    .toSorted();
+  const listing = await mirrors.mending(mirror, () => snapshots.listing(mirror, tree));
+  return (await strangersIn(space.tree, listing)).others.map(pathOf).toSorted();
 }
 
 /** See `Git.close`. Moved aside first, so that the name is free even if the removal is killed half way. */
@@ -227,9 +190,4 @@ export async function closeWorkspace({ home, locks }: WorkTreeOptions, name: str
     await rename(space.folder, aside).catch(unlessGone);
     await removeFolder(aside);
   });
-}
-
-function unlessGone(cause: unknown): undefined {
-  if (errorCode(cause) !== 'ENOENT') throw cause;
-  return undefined;
 }

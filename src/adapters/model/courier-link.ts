@@ -1,6 +1,6 @@
 /** The worker's one connection to the request process: made on demand, made anew when it breaks. */
 import { spawn } from 'node:child_process';
-import { mkdir, open, rename, stat } from 'node:fs/promises';
+import { mkdir, open as openFile, rename, stat, type FileHandle } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { PortFault, type CallRequest, type CallResult } from '../../ports.js';
@@ -49,6 +49,8 @@ export interface LinkOptions {
 /** A start takes a quarter of a second; an older process may have to finish a request first. */
 const CONNECT_MS_MAX = 20_000;
 const CONNECT_POLL_MS = 15;
+/** A process that accepts and says nothing (stopped, or swapped out) must not hold a call for ever. */
+const HELLO_MS_MAX = 5_000;
 /** Starts while waiting for a connection: more would be a program that cannot run. */
 const STARTS_MAX = 5;
 const LOG_BYTES_MAX = 1024 * 1024;
@@ -88,7 +90,8 @@ export function createCourierLink(options: LinkOptions): CourierLink {
   return {
     connect: async () => void (await connected()),
     ask: async (question, asking) => {
-      const made = await connected();
+      const made = await unlessAborted(connected(), asking.signal);
+      if (made === null) return null;
       lastId += 1;
       return askOn(made, lastId, question, asking, () => (closed ? closing() : new CourierLost('connection lost')));
     },
@@ -97,6 +100,16 @@ export function createCourierLink(options: LinkOptions): CourierLink {
       open?.socket.destroy();
     },
   };
+}
+
+/** Null as soon as the signal aborts; what was waited for goes on for others. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  return new Promise((resolve, reject) => {
+    const giveUp = (): void => resolve(null);
+    if (signal.aborted) giveUp();
+    signal.addEventListener('abort', giveUp, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
+  });
 }
 
 const closing = (): PortFault =>
@@ -167,19 +180,22 @@ async function untilConnected(options: LinkOptions, places: CourierPlaces, onLos
 function tryConnect(path: string, onLost: () => void): Promise<Connection | null> {
   return new Promise((resolve) => {
     const socket = connect(path);
+    const silent = setTimeout(() => socket.destroy(), HELLO_MS_MAX);
     const handlers = new Map<number, Handler>();
     let ready = false;
     socket.once('connect', () => sendMessage(socket, { kind: 'hello', protocol: PROTOCOL }));
     socket.on('error', () => socket.destroy()); // 'close' follows and tells everyone
     socket.on('close', () => {
+      clearTimeout(silent);
       resolve(null);
       if (ready) onLost();
-      for (const handler of [...handlers.values()]) handler('lost');
+      for (const handler of handlers.values()) handler('lost');
     });
     onMessages<FromCourier>(socket, (message) => {
       if (message.kind !== 'ready') return handlers.get(message.id)?.(message);
       if (message.protocol !== PROTOCOL) return void socket.destroy(); // it ends by itself now, see request-process.ts
       ready = true;
+      clearTimeout(silent);
       resolve({ socket, handlers });
     });
   });
@@ -219,11 +235,11 @@ async function start(
 }
 
 /** The log keeps the last megabyte or two: the file and the one before it. */
-async function openLog(file: string): Promise<Awaited<ReturnType<typeof open>>> {
+async function openLog(file: string): Promise<FileHandle> {
   const size = await stat(file).then(
     (found) => found.size,
     () => 0,
   );
   if (size > LOG_BYTES_MAX) await rename(file, `${file}.1`);
-  return open(file, 'a', 0o600);
+  return openFile(file, 'a', 0o600);
 }

@@ -69,7 +69,7 @@ interface Entry {
   readonly listeners: Set<Listener>;
   readonly controller: AbortController;
   rows: readonly LedgerRow[];
-  /** A request of it is or was on the wire. */
+  /** Its request is on the way to the wire, or was there: from now on only an abort stops it. */
   sent: boolean;
   toldAt: number;
   ended: Promise<void>;
@@ -84,6 +84,12 @@ export function createCourier(parts: CourierParts): Courier {
   const entries = new Map<string, Entry>();
   const carry = createCarrier(parts);
 
+  const finish = async (key: string, order: Order, entry: Entry): Promise<void> => {
+    const end = await carry.run(key, order, entry);
+    entries.delete(key); // first, so that who asks again on hearing the end starts anew
+    for (const listener of entry.listeners) listener.onEnd(end);
+  };
+
   const begin = (key: string, order: Order): Entry => {
     const entry: Entry = {
       listeners: new Set(),
@@ -94,10 +100,7 @@ export function createCourier(parts: CourierParts): Courier {
       ended: Promise.resolve(),
     };
     entries.set(key, entry);
-    entry.ended = carry.run(key, order, entry).then((end) => {
-      entries.delete(key); // first, so that who asks again on hearing the end starts anew
-      for (const listener of entry.listeners) listener.onEnd(end);
-    });
+    entry.ended = finish(key, order, entry);
     return entry;
   };
 
@@ -151,16 +154,84 @@ interface Carrier {
 
 function createCarrier({ home, ledger, ask, redact }: CourierParts): Carrier {
   const slots = createSlots();
-  const unsaved = new Map<string, Unsaved>();
+  const books = createBooks(ledger);
   const dialects = new Map<string, Dialect>();
 
-  const append = async (request: CallRequest, entry: Entry, row: LedgerRow): Promise<void> => {
+  /** Null if nobody wanted it any more before it left. */
+  const sendOnce = async (
+    key: string,
+    { request, apiKey }: Order,
+    entry: Entry,
+    dialect: Dialect,
+  ): Promise<EndpointResult | null> => {
+    await requireRoom(home);
+    if (entry.controller.signal.aborted) return null;
+    entry.sent = true; // before the intent is written: once it is, the ledger counts a request
+    const intent = intentOf(request, sendsIn(entry.rows) + 1);
+    await books.append(request, entry, intent);
+    const onBytes = (bytes: number): void => tellProgress(entry, bytes);
+    const result = await ask({ ...request, apiKey, dialect, redact, signal: entry.controller.signal, onBytes });
+    await books.save(key, request, entry, endOf(intent, result));
+    return result;
+  };
+
+  /** Whether the rows now end in what became of it. */
+  const send = async (key: string, order: Order, entry: Entry, warnings: string[]): Promise<boolean> => {
+    const { provider } = order.request;
+    const endpoint = `${provider.baseUrl} ${provider.model} ${provider.level}`;
+    let dialect = dialects.get(endpoint) ?? dialectOf(provider);
+    for (let adaptations = 0; ; adaptations += 1) {
+      const result = await sendOnce(key, order, entry, dialect);
+      if (result === null) return false;
+      if (result.kind === 'answered') {
+        dialects.set(endpoint, dialect);
+        if (result.usageEstimated) warnings.push(`${provider.name} reports no usage; its tokens are estimated.`);
+        return true;
+      }
+      if (result.adapted === undefined || adaptations >= ADAPTATIONS_MAX || entry.controller.signal.aborted)
+        return true;
+      warnings.push(`${provider.name} refused a field of the request and was asked again without it: ${result.says}`);
+      dialect = result.adapted;
+    }
+  };
+
+  const run = async (key: string, order: Order, entry: Entry): Promise<CallEnd> => {
+    const warnings: string[] = [];
+    try {
+      await books.recover(key, order.request, entry, warnings);
+      if (answerIn(entry.rows) === null) {
+        const release = await slots.take(order.request.provider, entry.controller.signal);
+        if (release === null) return cancelled(entry.rows);
+        const isSent = await send(key, order, entry, warnings).finally(release);
+        if (!isSent) return cancelled(entry.rows);
+      }
+      return { kind: 'result', result: resultOf(endIn(entry.rows), entry.rows), warnings };
+    } catch (error) {
+      return { kind: 'fault', fault: ledgerFault(error) };
+    }
+  };
+
+  return { run, hasUnsaved: books.hasUnsaved };
+}
+
+/** The rows of the calls, on the disk; an end row also in memory while the disk has no room for it. */
+interface Books {
+  append(request: CallRequest, entry: Entry, row: LedgerRow): Promise<void>;
+  /** What the ledger has, made whole: an answer that found no room before is written now, a lost request is said to be lost. */
+  recover(key: string, request: CallRequest, entry: Entry, warnings: string[]): Promise<void>;
+  save(key: string, request: CallRequest, entry: Entry, row: EndRow): Promise<void>;
+  hasUnsaved(): boolean;
+}
+
+function createBooks(ledger: Ledger): Books {
+  const unsaved = new Map<string, Unsaved>();
+
+  const append: Books['append'] = async (request, entry, row) => {
     const kept = await ledger.append(request.lineage, request.callId, row);
     entry.rows = [...entry.rows, kept];
   };
 
-  /** What the ledger has, made whole: an answer that found no room before is written now, a lost request is said to be lost. */
-  const recover = async (key: string, request: CallRequest, entry: Entry, warnings: string[]): Promise<void> => {
+  const recover: Books['recover'] = async (key, request, entry, warnings) => {
     entry.rows = await ledger.recover(request.lineage, request.callId);
     const pending = unsaved.get(key);
     if (pending !== undefined) await append(request, entry, pending.row);
@@ -173,7 +244,7 @@ function createCarrier({ home, ledger, ask, redact }: CourierParts): Carrier {
     );
   };
 
-  const save = async (key: string, request: CallRequest, entry: Entry, row: EndRow): Promise<void> => {
+  const save: Books['save'] = async (key, request, entry, row) => {
     try {
       await append(request, entry, row);
     } catch (error) {
@@ -182,57 +253,14 @@ function createCarrier({ home, ledger, ask, redact }: CourierParts): Carrier {
     }
   };
 
-  const sendOnce = async (
-    key: string,
-    { request, apiKey }: Order,
-    entry: Entry,
-    dialect: Dialect,
-  ): Promise<EndpointResult> => {
-    await requireRoom(home);
-    const intent = intentOf(request, sendsIn(entry.rows) + 1);
-    await append(request, entry, intent);
-    entry.sent = true;
-    const onBytes = (bytes: number): void => tellProgress(entry, bytes);
-    const result = await ask({ ...request, apiKey, dialect, redact, signal: entry.controller.signal, onBytes });
-    await save(key, request, entry, endOf(intent, result));
-    return result;
-  };
-
-  const send = async (key: string, order: Order, entry: Entry, warnings: string[]): Promise<void> => {
-    const { provider } = order.request;
-    const endpoint = `${provider.baseUrl} ${provider.model} ${provider.level}`;
-    let dialect = dialects.get(endpoint) ?? dialectOf(provider);
-    for (let adaptations = 0; ; adaptations += 1) {
-      const result = await sendOnce(key, order, entry, dialect);
-      if (result.kind === 'answered') {
-        dialects.set(endpoint, dialect);
-        if (result.usageEstimated) warnings.push(`${provider.name} reports no usage; its tokens are estimated.`);
-        return;
-      }
-      if (result.adapted === undefined || adaptations >= ADAPTATIONS_MAX || entry.controller.signal.aborted) return;
-      warnings.push(`${provider.name} refused a field of the request and was asked again without it: ${result.says}`);
-      dialect = result.adapted;
-    }
-  };
-
-  const run = async (key: string, order: Order, entry: Entry): Promise<CallEnd> => {
-    const warnings: string[] = [];
-    try {
-      await recover(key, order.request, entry, warnings);
-      if (answerIn(entry.rows) === null) {
-        const release = await slots.take(order.request.provider, entry.controller.signal);
-        if (release === null) return cancelled(entry.rows);
-        await send(key, order, entry, warnings).finally(release);
-      }
-      return { kind: 'result', result: resultOf(endIn(entry.rows), entry.rows), warnings };
-    } catch (error) {
-      return { kind: 'fault', fault: ledgerFault(error) };
-    }
-  };
-
   return {
-    run,
-    hasUnsaved: () => [...unsaved.values()].some(({ since }) => Date.now() - since < UNSAVED_MS_MAX),
+    append,
+    recover,
+    save,
+    hasUnsaved: () => {
+      for (const [key, { since }] of unsaved) if (Date.now() - since >= UNSAVED_MS_MAX) unsaved.delete(key);
+      return unsaved.size > 0;
+    },
   };
 }
 

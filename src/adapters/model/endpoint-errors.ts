@@ -30,11 +30,14 @@ const WORDS = {
   contextOverflow:
     /context_length_exceeded|maximum context length|maximum model length|exceeds? the (available |model'?s? )?(maximum )?context|exceed_context_size|context ?window|prompt is too long|input is too long|input length exceeds|reduce the length of the (messages|prompt)|maximum number of tokens allowed/i,
   contentFiltered:
-    /content[_ ]filter|content[_ ]policy|content management policy|ResponsibleAIPolicy|safety system|data_inspection_failed|flagged (by|as|for)/i,
+    /content[_ ]filter|content[_ ]policy|content management policy|ResponsibleAIPolicy|safety system|data_inspection_failed|flagged (by|as|for)|(input|prompt) was flagged/i,
   modelNotFound:
     /model_not_found|model .{0,200}(not found|does not exist)|invalid model name|not a valid model|unknown model|no such model/i,
   /** Gateways use these words for rates too, but then say when to come again. */
   quota: /exceeded your current quota|billing|credit|quota[_ ]exhausted|payment/i,
+  /** These cannot be about a rate, whatever status they come with. */
+  spent:
+    /insufficient_quota|insufficient (credits|balance|funds)|billing_(hard_limit_reached|not_active)|budget_exceeded|budget has been exceeded|credit balance is too low|key limit exceeded/i,
 } as const;
 
 /** Names the failure that an error answer stands for. */
@@ -70,8 +73,8 @@ function classify(said: EndpointSaid): readonly [code: FailureCode, retryable: b
 
 function isQuota({ status, code, retryAfterMs }: EndpointSaid, about: string): boolean {
   if (status === 402) return true;
-  if (status !== 429 && status !== 403 && status !== undefined) return false;
-  if (/insufficient_quota/i.test(about)) return true;
+  if (status !== undefined && status !== 429 && status !== 403 && status !== 400) return false;
+  if (WORDS.spent.test(about)) return true;
   return status === 429 && !/rate_limit/i.test(code) && retryAfterMs === undefined && WORDS.quota.test(about);
 }
 
@@ -94,8 +97,18 @@ export function retryAfterOf(headers: Headers | undefined, nowMs: number): numbe
   const text = headers?.get('retry-after');
   const seconds = numberIn(text);
   if (seconds !== undefined) return boundPause(seconds * 1_000);
-  const date = Date.parse(text ?? '');
+  // Begins with a weekday; of a bare number Date.parse would make a year.
+  const date = /^\s*[A-Za-z]{3,9},?\s/.test(text ?? '') ? Date.parse(text ?? '') : Number.NaN;
   return Number.isNaN(date) ? undefined : boundPause(date - nowMs);
+}
+
+/** The same where only the sentence says it: "try again in 1m2.5s", "retry in 340ms". */
+export function retryAfterIn(words: string): number | undefined {
+  const found = /\b(?:try again|retry) in (?:(\d{1,4})m(?!s))?(?:(\d{1,6}(?:\.\d+)?)(ms|s)\b)?/i.exec(words);
+  const [, minutes, amount, unit] = found ?? [];
+  if (minutes === undefined && amount === undefined) return undefined;
+  const rest = Number(amount ?? 0) * (unit?.toLowerCase() === 'ms' ? 1 : 1_000);
+  return boundPause(Number(minutes ?? 0) * 60_000 + rest);
 }
 
 /** Text of the endpoint as it may be kept: no known secret, nothing that looks like a key, no line breaks, cut. */

@@ -48,7 +48,7 @@ export function createModel(options: ModelOptions): RunningModel {
       const answer = answerIn(await (await opened()).ledger.read(lineage, callId));
       return answer === null ? null : redact(answer.text);
     },
-    ledger: async (lineage) => (await (await opened()).ledger.list(lineage)).flatMap(toRow).sort(byAge),
+    ledger: async (lineage) => (await (await opened()).ledger.list(lineage)).flatMap(toRow).toSorted(byAge),
     prewarm: async () => (await opened()).link.connect(),
     close: () => void opened().then(({ link }) => link.close(), ignoreUnopened),
   };

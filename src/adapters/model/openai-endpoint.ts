@@ -13,7 +13,14 @@ import {
   type Gathered,
 } from './answer-body.js';
 import { adapt, speak, type Dialect } from './dialect.js';
-import { failureOf, networkFailureOf, retryAfterOf, sayable, type EndpointFailure } from './endpoint-errors.js';
+import {
+  failureOf,
+  networkFailureOf,
+  retryAfterIn,
+  retryAfterOf,
+  sayable,
+  type EndpointFailure,
+} from './endpoint-errors.js';
 import { estimateTokens } from './price.js';
 
 /** Far above any answer that fits a context window; below what would hurt the process. */
@@ -79,6 +86,8 @@ interface Watch {
   readonly fetch: typeof fetch;
   onContent(): void;
   bytes(): number;
+  /** Whether the request was handed to the network. */
+  isSent(): boolean;
   /** Body of an error answer as it came; the client library keeps only one of the forms it may have. */
   errorText(): string;
   stopped(): Stopped | null;
@@ -93,6 +102,7 @@ function startWatch({ provider, signal, onBytes }: EndpointRequest): Watch {
   const controller = new AbortController();
   let stopped: Stopped | null = null;
   let bytes = 0;
+  let sent = false;
   let errorText = '';
   let idle: NodeJS.Timeout | null = null;
   const stop = (why: Stopped): void => {
@@ -112,6 +122,7 @@ function startWatch({ provider, signal, onBytes }: EndpointRequest): Watch {
   return {
     signal: controller.signal,
     fetch: async (url, init) => {
+      sent = true;
       const response = await countedFetch(url, init, onChunk);
       if (response.ok) return response;
       errorText = await readStart(response);
@@ -122,6 +133,7 @@ function startWatch({ provider, signal, onBytes }: EndpointRequest): Watch {
       idle ??= setTimeout(() => stop('idle'), timeoutMs(provider.idleTimeoutSeconds));
     },
     bytes: () => bytes,
+    isSent: () => sent,
     errorText: () => errorText,
     stopped: () => stopped,
     end: () => {
@@ -133,7 +145,8 @@ function startWatch({ provider, signal, onBytes }: EndpointRequest): Watch {
   };
 }
 
-const timeoutMs = (seconds: number): number => Math.min(seconds, TIMEOUT_SECONDS_MAX) * 1_000;
+/** Fractions of a second are fine, fractions of a millisecond are none to the client library. */
+const timeoutMs = (seconds: number): number => Math.ceil(Math.min(seconds, TIMEOUT_SECONDS_MAX) * 1_000);
 
 /** Counts every body, those of errors too. Redirects are not followed: the key is for this address alone. */
 async function countedFetch(
@@ -257,7 +270,12 @@ function nameApiError(error: APIError, errorText: string): EndpointFailure {
     return { kind: 'failed', code: 'modelRequestInvalid', says, retryable: false, httpStatus: status };
   }
   const words = said.words === '' ? error.message : said.words;
-  return failureOf({ code: said.code, words, status, retryAfterMs: retryAfterOf(headers, Date.now()) });
+  return failureOf({
+    code: said.code,
+    words,
+    status,
+    retryAfterMs: retryAfterOf(headers, Date.now()) ?? retryAfterIn(words),
+  });
 }
 
 /** The body of an error, JSON or not. */
@@ -288,5 +306,5 @@ const timedOut = (says: string): EndpointFailure => ({ kind: 'failed', code: 'mo
 /** A request that got no clear refusal may have been worked on, and is booked: a lower bound of what it costs. */
 function mayHaveWorked({ code, httpStatus }: EndpointFailure, watch: Watch): boolean {
   if (httpStatus !== undefined) return false;
-  return watch.bytes() > 0 || code === 'modelTimeout' || code === 'cancelled';
+  return watch.bytes() > 0 || (watch.isSent() && (code === 'modelTimeout' || code === 'cancelled'));
 }

@@ -7,7 +7,7 @@ import { chmod, rm, stat } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { parseArgs } from 'node:util';
 import { setTimeout as pause } from 'node:timers/promises';
-import { createCourier, type Attachment, type Courier } from './courier.js';
+import { createCourier, type Attachment, type Courier, type CourierParts } from './courier.js';
 import {
   courierPlaces,
   onMessages,
@@ -33,6 +33,7 @@ async function main(): Promise<void> {
   const home = values.home;
   if (home === undefined) throw new Error('--home is missing');
   process.umask(0o077);
+  process.stderr.on('error', () => undefined); // a full disk takes the log, not the requests under way
   process.chdir('/'); // must not keep a file system of the worker's busy
   const places = await courierPlaces(home);
   const hold = await waitForHold(places);
@@ -55,11 +56,11 @@ async function waitForHold(places: CourierPlaces): Promise<Hold | null> {
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
-    const end = (result: boolean) => (): void => {
+    const settle = (result: boolean) => (): void => {
       socket.destroy();
       resolve(result);
     };
-    socket.once('connect', end(true)).once('error', end(false));
+    socket.once('connect', settle(true)).once('error', settle(false));
   });
 }
 
@@ -73,10 +74,7 @@ interface Service {
 function serve({ home, places, hold, idleMs }: Service): void {
   const secrets = createSecrets();
   const ledger = createLedger(home, secrets.redact);
-  // Loading the client library takes longer than all else, so the socket is open before.
-  const ask: Parameters<typeof createCourier>[0]['ask'] = async (request) =>
-    (await import('./openai-endpoint.js')).askEndpoint(request);
-  const courier = createCourier({ home, ledger, ask, redact: secrets.redact });
+  const courier = createCourier({ home, ledger, ask: askLater, redact: secrets.redact });
   const connections = new Set<Socket>();
   let draining = false;
   const drain = (): void => {
@@ -104,6 +102,9 @@ function serve({ home, places, hold, idleMs }: Service): void {
     );
   }, LOOK_EVERY_MS);
 }
+
+/** Loading the client library takes longer than all else, so the socket is open before. */
+const askLater: CourierParts['ask'] = async (request) => (await import('./openai-endpoint.js')).askEndpoint(request);
 
 async function listen(server: Server, path: string): Promise<void> {
   await rm(path, { force: true }); // left by a killed holder; only the holder comes here
@@ -160,11 +161,11 @@ function answerCall(
     { request, apiKey: apiKey ?? undefined },
     {
       onProgress: (bytes) => sendMessage(socket, { kind: 'progress', id, bytes }),
-      onEnd: (end) => {
+      onEnd: (ended) => {
         onEnd();
-        if (end.kind === 'result')
-          return sendMessage(socket, { kind: 'result', id, result: end.result, warnings: end.warnings });
-        const { code, message, retryable } = end.fault;
+        if (ended.kind === 'result')
+          return sendMessage(socket, { kind: 'result', id, result: ended.result, warnings: ended.warnings });
+        const { code, message, retryable } = ended.fault;
         sendMessage(socket, { kind: 'fault', id, code, message, retryable });
       },
     },

@@ -20,6 +20,10 @@ export function createSecrets(): Secrets {
         known.delete(oldest);
       }
     },
-    redact: (text) => [...known].reduce((clean, value) => clean.replaceAll(value, '[redacted]'), text),
+    // A value may be the beginning of another: the longest first, or the rest of it would stay.
+    redact: (text) =>
+      [...known]
+        .toSorted((a, b) => b.length - a.length)
+        .reduce((clean, value) => clean.replaceAll(value, '[redacted]'), text),
   };
 }

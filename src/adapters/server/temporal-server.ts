@@ -38,6 +38,8 @@ export interface TemporalServerOptions {
   readonly logFile: string;
   readonly searchAttributes: Readonly<Record<string, SearchAttributeType>>;
   readonly namespace: string;
+  /** All that the server's process gets to see: no keys, and no TEMPORAL_* settings, which are for clients. */
+  readonly environment: Readonly<Record<string, string>>;
   /** `key=value` with a JSON value each. */
   readonly dynamicConfig?: readonly string[];
 }
@@ -189,9 +191,17 @@ async function launch(
   return { says: `${reason}. Its log ends: ${await logTail(settings.logFile)}` };
 }
 
-/** In a group of its own, so that an interrupt at the terminal lets the worker finish first. Without weaver's secrets. */
+/** In a group of its own, so that an interrupt at the terminal lets the worker finish first. */
 async function spawnServer(
-  { binary, databaseFile, logFile, namespace, searchAttributes, dynamicConfig = [] }: TemporalServerOptions,
+  {
+    binary,
+    databaseFile,
+    logFile,
+    namespace,
+    searchAttributes,
+    environment,
+    dynamicConfig = [],
+  }: TemporalServerOptions,
   { port, uiPort }: { readonly port: number; readonly uiPort: number },
 ): Promise<ChildProcess> {
   await mkdir(path.dirname(logFile), { recursive: true });
@@ -202,18 +212,12 @@ async function spawnServer(
   args.push('--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=NORMAL');
   for (const [name, type] of Object.entries(searchAttributes)) args.push('--search-attribute', `${name}=${type}`);
   for (const value of dynamicConfig) args.push('--dynamic-config-value', value);
-  const child = spawn(binary, args, { detached: true, stdio: ['ignore', log, log], env: serverEnvironment() });
+  const child = spawn(binary, args, { detached: true, stdio: ['ignore', log, log], env: environment });
   closeSync(log);
   child.on('error', () => {}); // a program that cannot be run has no pid, which the caller reports
   child.unref();
   return child;
 }
-
-/** A user's TEMPORAL_* settings are for clients; keys and tokens are nothing for the server. */
-const serverEnvironment = (): NodeJS.ProcessEnv =>
-  Object.fromEntries(
-    ['PATH', 'HOME', 'TMPDIR', 'LANG', 'TZ'].flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])),
-  );
 
 async function becomesReady(
   { namespace, searchAttributes }: TemporalServerOptions,

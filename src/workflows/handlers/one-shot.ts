@@ -48,12 +48,22 @@ async function answer(run: TaskRun, opened: Opened): Promise<Answered> {
     const call = await ask(run, opened, turn, repairs);
     const { verdict } = call;
     if (verdict.kind === 'unusable') {
-      return none({ kind: 'failed', failure: failure(verdict.code, verdict.detail), signature: verdict.code, evidence: call.answer });
+      return none({
+        kind: 'failed',
+        failure: failure(verdict.code, verdict.detail),
+        signature: verdict.code,
+        evidence: call.answer,
+      });
     }
     const mayRepair = turn <= REPAIR_TURNS_MAX && limitReached(run.record, Date.now()) === null;
     if (verdict.kind === 'malformed') {
       if (!mayRepair) {
-        return none({ kind: 'failed', failure: failure('malformedAnswer', verdict.complaint), signature: 'malformedAnswer', evidence: call.answer });
+        return none({
+          kind: 'failed',
+          failure: failure('malformedAnswer', verdict.complaint),
+          signature: 'malformedAnswer',
+          evidence: call.answer,
+        });
       }
       repairs = { callId: call.callId, complaint: verdict.complaint };
       continue;
@@ -67,7 +77,12 @@ async function answer(run: TaskRun, opened: Opened): Promise<Answered> {
   }
 }
 
-async function ask(run: TaskRun, opened: Opened, turn: number, repairs: { readonly callId: string; readonly complaint: string } | null): Promise<Called> {
+async function ask(
+  run: TaskRun,
+  opened: Opened,
+  turn: number,
+  repairs: { readonly callId: string; readonly complaint: string } | null,
+): Promise<Called> {
   const known = run.steps.calls[turn - 1];
   if (known !== undefined) return known;
   const { attempt, input } = run;
@@ -77,7 +92,9 @@ async function ask(run: TaskRun, opened: Opened, turn: number, repairs: { readon
   const { provider, model, prompt } = opened;
   try {
     const options = { activityId: name, summary: `${what} (${model})` };
-    const call = await callModel.executeWithOptions(options, [{ lineage: input.lineage, name, prompt, provider, model, repairs }]);
+    const call = await callModel.executeWithOptions(options, [
+      { lineage: input.lineage, name, prompt, provider, model, repairs },
+    ]);
     run.bookCall(name, call.spending);
     run.steps.calls.push(call);
     return call;
@@ -105,23 +122,47 @@ async function checkBaseline(run: TaskRun, opened: Opened): Promise<Checked> {
   return baseline;
 }
 
-async function checkEdited(run: TaskRun, opened: Opened, edited: Extract<Edited, { kind: 'edited' }>): Promise<Checked> {
+async function checkEdited(
+  run: TaskRun,
+  opened: Opened,
+  edited: Extract<Edited, { kind: 'edited' }>,
+): Promise<Checked> {
   if (run.steps.checked !== undefined) return run.steps.checked;
   const { attempt } = run;
   run.enter('verifying', `attempt ${attempt}: running the checks`);
-  const options = { activityId: `a${attempt}.checks`, summary: `attempt ${attempt}: ${opened.checks.join(', ')}`.slice(0, 120) };
+  const options = {
+    activityId: `a${attempt}.checks`,
+    summary: `attempt ${attempt}: ${opened.checks.join(', ')}`.slice(0, 120),
+  };
   const checked = await runChecks.executeWithOptions(options, [checkInput(run, opened, edited.tree)]);
   run.steps.checked = checked;
   return checked;
 }
 
-async function landEdited(run: TaskRun, opened: Opened, call: Called, edited: Extract<Edited, { kind: 'edited' }>): Promise<Outcome> {
+async function landEdited(
+  run: TaskRun,
+  opened: Opened,
+  call: Called,
+  edited: Extract<Edited, { kind: 'edited' }>,
+): Promise<Outcome> {
   const { attempt, taskId, input } = run;
   run.enter('landing', `attempt ${attempt}: pushing ${opened.branch}`);
   const { spec, baseBranch, branch, baseCommit, baseTree, branchTip } = opened;
   const options = { activityId: `a${attempt}.land`, summary: `push ${branch}: ${edited.subject}`.slice(0, 120) };
   const dateSeconds = run.landingSeconds();
-  const request = { taskId, lineage: input.lineage, callId: call.callId, spec, baseBranch, branch, baseCommit, baseTree, branchTip, tree: edited.tree, dateSeconds };
+  const request = {
+    taskId,
+    lineage: input.lineage,
+    callId: call.callId,
+    spec,
+    baseBranch,
+    branch,
+    baseCommit,
+    baseTree,
+    branchTip,
+    tree: edited.tree,
+    dateSeconds,
+  };
   const landed = await land.executeWithOptions(options, [request]);
   run.steps.landed = landed;
   if (landed.kind === 'landed') return { kind: 'succeeded', landing: landed.landing };

@@ -1,10 +1,9 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { identify, isRunning } from '../../../src/adapters/server/process-identity.js';
 import {
   findRunningServer,
@@ -18,6 +17,7 @@ import { PortFault } from '../../../src/ports.js';
 const root = path.resolve(__dirname, '../../..');
 
 const folders: string[] = [];
+const children: ChildProcess[] = [];
 let binary = '';
 let compiled = '';
 
@@ -27,6 +27,7 @@ beforeAll(() => {
 }, 300_000);
 
 afterAll(async () => {
+  for (const child of children) child.kill('SIGKILL');
   for (const folder of folders) {
     await stopRunningServer(folder);
     rmSync(folder, { recursive: true, force: true });
@@ -51,6 +52,14 @@ describe('a server on a database', () => {
     expect(await server.exited).toBe(0);
     expect(await findRunningServer(folder)).toBeNull();
     await server.stop(); // harmless twice
+  });
+
+  it('sees the environment that it was given and nothing of ours', async () => {
+    process.env['WEAVER_TEST_SECRET'] = 'sk-not-for-the-server';
+    const server = await startTemporalServer({ ...optionsIn(newFolder()), environment: { ONLY: 'this' } });
+    delete process.env['WEAVER_TEST_SECRET'];
+    expect(readFileSync(`/proc/${server.pid}/environ`, 'utf8').split('\0').filter(Boolean)).toEqual(['ONLY=this']);
+    await server.stop();
   });
 
   it('is there again after it was killed, on the same database', async () => {
@@ -203,6 +212,7 @@ async function startElsewhere(options: TemporalServerOptions) {
   const child = spawn(process.execPath, ['-e', script, compiled, JSON.stringify(options)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
+  children.push(child);
   const [line] = await once(child.stdout, 'data');
   const server: Pick<TemporalServer, 'pid' | 'address' | 'reused'> = JSON.parse(String(line));
   const ended = once(child, 'exit');
@@ -231,6 +241,7 @@ const optionsIn = (folder: string): TemporalServerOptions => ({
   logFile: path.join(folder, 'server.log'),
   searchAttributes: { TestPhase: 'Keyword', TestCost: 'Double' },
   namespace: 'weaver',
+  environment: { PATH: process.env['PATH'] ?? '', HOME: path.dirname(compiled) },
 });
 
 const listedAttributes = ({ address }: TemporalServer): string =>

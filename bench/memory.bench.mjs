@@ -1,0 +1,77 @@
+/** What a waiting task costs a worker: resident memory with none, a hundred and five hundred tasks waiting for a remote. */
+import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { BenchWorld, ruleFor, taskFor } from './bench-world.mjs';
+import { figure, round } from './figures.mjs';
+
+export const name = 'memory';
+
+const STEPS = [100, 500];
+/** Nothing listens on the discard port: the remote is refused at once, and the task waits for it to come back. */
+const UNREACHABLE = 'http://127.0.0.1:9/nowhere.git';
+const SUBMITTED_AT_ONCE = 20;
+/** Four tries of a step take seven seconds, for five hundred tasks on two cores more. */
+const SETTLE_TIMEOUT_MS = 10 * 60_000;
+/** What a garbage collector gives back late. */
+const REST_MS = 5_000;
+
+export default async function (context) {
+  const world = await BenchWorld.start(context, [ruleFor('Bench memory')]);
+  try {
+    const worker = await world.startWorker();
+    await world.connect();
+    await oneTask(world);
+    await pause(REST_MS);
+    const rows = [{ waiting: 0, rssMb: residentMb(worker.pid) }];
+    for (const waiting of STEPS) {
+      context.say(`memory: ${waiting} tasks waiting`);
+      await submit(world, rows.at(-1).waiting, waiting);
+      await untilWaiting(world, waiting);
+      await pause(REST_MS);
+      rows.push({ waiting, rssMb: residentMb(worker.pid) });
+    }
+    const [none, last] = [rows[0], rows.at(-1)];
+    const perTaskKb = ((last.rssMb - none.rssMb) * 1_024) / last.waiting;
+    return {
+      figures: [
+        figure('worker memory, no task', none.rssMb, 'MB'),
+        ...rows.slice(1).map(({ waiting, rssMb }) => figure(`worker memory, ${waiting} tasks waiting`, rssMb, 'MB')),
+        figure('worker memory for each waiting task', perTaskKb, 'KB'),
+      ],
+      rows: rows.map(({ waiting, rssMb }) => ({ waiting, rssMb: round(rssMb) })),
+    };
+  } finally {
+    await world.stop();
+  }
+}
+
+/** Loads everything that the first task loads, so that it is not counted for the waiting ones. */
+async function oneTask(world) {
+  const repository = world.repository('memory');
+  const job = await world.client.submit(taskFor('Bench memory', repository.url, 'memory'));
+  await world.client.result(job.jobId);
+}
+
+async function submit({ client }, from, to) {
+  for (let first = from; first < to; first += SUBMITTED_AT_ONCE) {
+    const numbers = Array.from({ length: Math.min(SUBMITTED_AT_ONCE, to - first) }, (_, n) => first + n);
+    await Promise.all(numbers.map((n) => client.submit(taskFor(`Waiting ${n}`, UNREACHABLE, `waiting-${n}`))));
+  }
+}
+
+async function untilWaiting({ temporal }, wanted) {
+  const end = Date.now() + SETTLE_TIMEOUT_MS;
+  const query = `WorkflowType='codingTask' AND ExecutionStatus='Running' AND WeaverPhase='waiting'`;
+  for (;;) {
+    const { count } = await temporal.workflow.count(query);
+    if (count >= wanted) return;
+    if (Date.now() > end) throw new Error(`only ${count} of ${wanted} tasks wait after ${SETTLE_TIMEOUT_MS / 1_000} s`);
+    await pause(500);
+  }
+}
+
+function residentMb(pid) {
+  const [, kb] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  if (kb === undefined) throw new Error('resident memory is read from /proc, which this system has not');
+  return Number(kb) / 1_024;
+}

@@ -1,0 +1,89 @@
+/** Sixteen tasks at once on one worker against sixteen scripts at once. */
+import { availableParallelism } from 'node:os';
+import { BenchWorld, ruleFor, taskFor } from './bench-world.mjs';
+import { figure, median, round, timed } from './figures.mjs';
+
+export const name = 'throughput';
+
+const AT_ONCE = 16;
+const ROUNDS = 5;
+/** A model that answers at once shows every other cost; one that thinks a little is nearer to life. */
+const LATENCIES_MS = [0, 200];
+
+export default async function (context) {
+  const rules = LATENCIES_MS.flatMap((latencyMs) =>
+    rounds().flatMap((turn) =>
+      ['weaver', 'script'].flatMap((who) =>
+        places().map((place) => ruleFor(titleOf(who, latencyMs, turn, place), latencyMs)),
+      ),
+    ),
+  );
+  const world = await BenchWorld.start(context, rules);
+  try {
+    await Promise.all([world.startWorker(), world.connect()]);
+    const repository = world.repository('throughput');
+    const results = [];
+    for (const latencyMs of LATENCIES_MS) results.push(await measure(context, world, repository, latencyMs));
+    return {
+      figures: results.flatMap(({ latencyMs, weaverMs, scriptMs, ratio }) => [
+        figure(`${AT_ONCE} tasks at once by weaver, model answers in ${latencyMs} ms`, weaverMs, 'ms'),
+        figure(`${AT_ONCE} scripts at once, model answers in ${latencyMs} ms`, scriptMs, 'ms'),
+        figure(`weaver's throughput by the script's, model answers in ${latencyMs} ms`, ratio, 'ratio', {
+          atLeast: 0.8,
+          aim: 0.95,
+        }),
+      ]),
+      cores: availableParallelism(),
+      latencies: results,
+    };
+  } finally {
+    await world.stop();
+  }
+}
+
+const rounds = () => Array.from({ length: ROUNDS + 1 }, (_, n) => n);
+const places = () => Array.from({ length: AT_ONCE }, (_, n) => n);
+const titleOf = (who, latencyMs, turn, place) => `Bench ${who} ${latencyMs}-${turn}-${place}.`;
+
+/** The first round warms up. */
+async function measure({ say }, world, repository, latencyMs) {
+  const measured = { weaver: [], script: [] };
+  for (const turn of rounds()) {
+    say(`throughput: model ${latencyMs} ms, round ${turn + 1} of ${ROUNDS + 1}`);
+    for (const who of turn % 2 === 0 ? ['weaver', 'script'] : ['script', 'weaver']) {
+      repository.move();
+      const { ms } = await timed(() =>
+        Promise.all(places().map((place) => WAYS[who](world, repository, latencyMs, turn, place))),
+      );
+      for (const place of places()) verify(repository, who, latencyMs, turn, place);
+      if (turn > 0) measured[who].push(ms);
+    }
+  }
+  const [weaverMs, scriptMs] = [measured.weaver, measured.script].map(median);
+  return {
+    latencyMs,
+    weaverMs: round(weaverMs),
+    scriptMs: round(scriptMs),
+    ratio: round(scriptMs / weaverMs, 2),
+    weaverTasksPerSecond: round((AT_ONCE * 1_000) / weaverMs),
+    scriptTasksPerSecond: round((AT_ONCE * 1_000) / scriptMs),
+    rounds: { weaver: measured.weaver.map((ms) => round(ms)), script: measured.script.map((ms) => round(ms)) },
+  };
+}
+
+const branchOf = (who, latencyMs, turn, place) => `${who}-${latencyMs}-${turn}-${place}`;
+
+const WAYS = {
+  async weaver({ client }, { url }, ...at) {
+    const job = await client.submit(taskFor(titleOf('weaver', ...at), url, branchOf('weaver', ...at)));
+    const result = await client.result(job.jobId);
+    if (result.state !== 'completed') throw new Error(`the task did not land: ${JSON.stringify(result)}`);
+  },
+  script: (world, { url }, ...at) =>
+    world.runScript({ url, branch: branchOf('script', ...at), title: titleOf('script', ...at) }),
+};
+
+function verify(repository, who, ...at) {
+  const value = repository.valueOn(branchOf(who, ...at));
+  if (value !== `right: ${titleOf(who, ...at)}`) throw new Error(`${branchOf(who, ...at)} says ${value}`);
+}

@@ -1,0 +1,90 @@
+/** `.ci/run`: `npm test`, then `npm run check`, both whatever the other says. The last line counts tests and checks together. */
+import { spawn } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { checkNodeVersion } from './node-version.mjs';
+import { npmCommand } from './packages.mjs';
+import { runScript, say, seconds, SetupFault } from './progress.mjs';
+import { lastLines, runCommand } from './run-command.mjs';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+
+/** An install that waits longer waits for another one, or for a network that is not there. */
+const INSTALL_TIMEOUT_MS = 2 * 60_000;
+
+/** The line that `npm test` and `npm run check` end with. */
+const COUNT_LINE = /^(\d+) passed, (\d+) failed$/;
+
+await runScript(async () => {
+  const counts = [];
+  try {
+    checkNodeVersion();
+    await installBubblewrap();
+    for (const args of [['test'], ['run', 'check']]) counts.push(await counted(args));
+  } catch (error) {
+    if (!(error instanceof SetupFault)) throw error;
+    say(error.message);
+    counts.push({ passed: 0, failed: 1 });
+  }
+  const sum = (key) => counts.reduce((total, count) => total + count[key], 0);
+  process.stdout.write(`${sum('passed')} passed, ${sum('failed')} failed\n`);
+  if (sum('failed') > 0) process.exitCode = 1;
+});
+
+/** Runs an npm script, passes on what it says but for its count, and gives that. Ending without one is a failure. */
+async function counted(args) {
+  const startedAt = performance.now();
+  const name = `npm ${args.join(' ')}`;
+  say(name);
+  const { code, counts } = await runNpm(args);
+  const { passed, failed } = counts ?? { passed: 0, failed: 1 };
+  say(`${name}: ${passed} good and ${failed} bad in ${seconds(startedAt)}`);
+  return { passed, failed: code !== 0 && failed === 0 ? 1 : failed };
+}
+
+function runNpm(args) {
+  return new Promise((resolve, reject) => {
+    const [command, ...before] = npmCommand();
+    const child = spawn(command, [...before, '--silent', ...args], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+    let counts = null;
+    const lines = createInterface({ input: child.stdout });
+    lines.on('line', (line) => {
+      const [, passed, failed] = COUNT_LINE.exec(line) ?? [];
+      // Held back: who reads the output from the end, or for all such lines, must find one answer.
+      if (passed === undefined) process.stdout.write(`${line}\n`);
+      else counts = { passed: Number(passed), failed: Number(failed) };
+    });
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, counts }));
+  });
+}
+
+/**
+ * The checks' sandbox is tested only where bubblewrap is. A pipeline's machine is thrown away, so there it is installed if
+ * that is possible at all; weaver and its tests do without it too, and say so.
+ */
+async function installBubblewrap() {
+  if (onPath('bwrap') || process.env['CI'] !== 'true' || process.getuid?.() !== 0 || !onPath('apt-get')) return;
+  const startedAt = performance.now();
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  let result;
+  for (const args of [['update'], ['install', '-y', '--no-install-recommends', 'bubblewrap']]) {
+    result = await runCommand('apt-get', ['-qq', ...args], { env, timeoutMs: INSTALL_TIMEOUT_MS });
+  }
+  if (result.code === 0) say(`bubblewrap installed in ${seconds(startedAt)}`);
+  else say(`bubblewrap could not be installed, its tests are skipped: ${lastLines(result.stderr, 1)}`);
+}
+
+function onPath(name) {
+  return (process.env['PATH'] ?? '').split(path.delimiter).some((folder) => {
+    try {
+      accessSync(path.join(folder, name), constants.X_OK);
+      return true;
+    } catch {
+      return false; // not in this folder
+    }
+  });
+}

@@ -1,0 +1,148 @@
+#!/usr/bin/env node
+/** The `weaver` command: gives the command line the house around it. Heavy parts are loaded when they are needed. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { EmbeddedServer, Finding, House } from './client/cli/house.js';
+import { main } from './client/cli/main.js';
+import { Terminal } from './client/cli/terminal.js';
+import { catalogueFault, WeaverFault } from './client/weaver-fault.js';
+import { currentConfig, withScriptedEndpoint, type Config } from './config.js';
+import { PortFault } from './ports.js';
+import { createRedactor } from './adapters/redact.js';
+import { searchAttributeTypes } from './workflows/messages.js';
+
+/** The server looks for new work this often a second, docs/decisions/0005. */
+const DYNAMIC_CONFIG = [
+  'history.transferProcessorMaxPollRPS=2000',
+  'history.timerProcessorMaxPollRPS=2000',
+  'history.visibilityProcessorMaxPollRPS=2000',
+];
+
+const serverFolder = ({ home }: Config): string => join(home, 'temporal');
+const databaseFile = (config: Config): string => join(serverFolder(config), 'temporal.db');
+
+const terminal = new Terminal();
+
+const house: House = {
+  version: versionOfPackage(),
+  terminal,
+  loadConfig: (file) => currentConfig(file),
+  startServer: (config, ports) => translated(() => startServer(config, ports)),
+  findServer: async (config) => {
+    const { findRunningServer } = await import('./adapters/server/temporal-server.js');
+    return await findRunningServer(serverFolder(config));
+  },
+  hasDatabase: (config) => existsSync(databaseFile(config)),
+  preloadWorker: async () => void (await import('./worker.js')),
+  startWorker: async (config, where, options) => {
+    const { startWorker } = await import('./worker.js');
+    return await translated(() => startWorker(config, where, options));
+  },
+  openStores: async (config) => (await import('./worker.js')).openStores(config),
+  startScripted: async (config) => {
+    const [{ startScriptedEndpoint }, { DEMO_SCRIPT }] = await Promise.all([
+      import('./adapters/model/scripted.js'),
+      import('./adapters/model/demo-script.js'),
+    ]);
+    const endpoint = await startScriptedEndpoint({ script: DEMO_SCRIPT });
+    return { config: withScriptedEndpoint(config, endpoint.baseUrl), stop: () => endpoint.stop() };
+  },
+  demo: async () => {
+    const { DEMO_FILES, DEMO_TASK } = await import('./adapters/model/demo-script.js');
+    return { files: DEMO_FILES, task: DEMO_TASK };
+  },
+  probeSandbox,
+  registerSearchAttributes: async ({ connection }, namespace) => {
+    const { ensureSearchAttributes } = await import('./search-attributes.js');
+    await translated(() => ensureSearchAttributes(connection.operatorService, namespace));
+  },
+  redactor: ({ secrets }) => createRedactor({ secrets }).redact,
+};
+
+void main(house, process.argv.slice(2)).then(async (exitCode) => {
+  await terminal.flushed();
+  // Open connections of the libraries must not keep a finished command alive.
+  process.exit(exitCode);
+});
+
+/** A server that runs is joined; the program for a new one is looked for only then. */
+async function startServer(
+  config: Config,
+  { port, uiPort }: { readonly port?: number; readonly uiPort?: number },
+): Promise<EmbeddedServer> {
+  const { findRunningServer, startTemporalServer } = await import('./adapters/server/temporal-server.js');
+  const folder = serverFolder(config);
+  const running = await findRunningServer(folder);
+  return await startTemporalServer({
+    binary: running === null ? await findBinary() : 'temporal',
+    databaseFile: databaseFile(config),
+    logFile: join(folder, 'server.log'),
+    searchAttributes: searchAttributeTypes(),
+    namespace: config.temporal.namespace,
+    dynamicConfig: DYNAMIC_CONFIG,
+    environment: config.environment,
+    ...(port === undefined ? {} : { port }),
+    ...(uiPort === undefined ? {} : { uiPort }),
+  });
+}
+
+/** The search is a script without dependencies, shared with the set-up. */
+async function findBinary(): Promise<string> {
+  const script = pathToFileURL(join(__dirname, '..', 'scripts', 'temporal-binary.mjs')).href;
+  const { findTemporal } = (await import(script)) as {
+    findTemporal(options: { log(line: string): void }): Promise<{ path: string }>;
+  };
+  const { path } = await findTemporal({ log: (line) => terminal.note(line) });
+  return path;
+}
+
+async function probeSandbox(config: Config): Promise<Finding> {
+  const { createSandbox } = await import('./adapters/sandbox/create-sandbox.js');
+  try {
+    const { sandbox, warning } = await createSandbox({
+      mode: config.sandbox,
+      environment: config.environment,
+      home: config.home,
+    });
+    if (warning === null) return { name: 'sandbox', verdict: 'ok', says: sandbox.name, next: null };
+    return {
+      name: 'sandbox',
+      verdict: 'warn',
+      says: `${sandbox.name}: ${warning}`,
+      next: 'Install bubblewrap, so that checks run without network and secrets.',
+    };
+  } catch (thrown) {
+    if (!(thrown instanceof PortFault)) throw thrown;
+    const fault = catalogueFault(thrown.code, thrown.message);
+    return { name: 'sandbox', verdict: 'fail', says: fault.message, next: fault.next };
+  }
+}
+
+/** What adapters and the SDK throw, in the words of the command line. */
+async function translated<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    throw faultOf(thrown) ?? thrown;
+  }
+}
+
+function faultOf(thrown: unknown): WeaverFault | null {
+  if (thrown instanceof PortFault) return catalogueFault(thrown.code, thrown.message, thrown);
+  if (!(thrown instanceof Error)) return null;
+  if (thrown.name === 'TransportError') return catalogueFault('temporalUnreachable', thrown.message, thrown);
+  // The set-up scripts are no part of the house: they bring words of their own.
+  if ('next' in thrown && typeof thrown.next === 'string')
+    return new WeaverFault({ code: 'temporalUnreachable', message: thrown.message, next: thrown.next }, 4, {
+      cause: thrown,
+    });
+  return null;
+}
+
+function versionOfPackage(): string {
+  const { version } = JSON.parse(readFileSync(join(__dirname, '..', 'package.json'), 'utf8')) as {
+    readonly version: string;
+  };
+  return version;
+}

@@ -1,0 +1,77 @@
+/** What the commands get from the wiring (src/cli.ts): the client's room knows neither adapters nor the worker. */
+import type { Client } from '@temporalio/client';
+import type { Config, Loaded } from '../../config.js';
+import type { ArtifactStore, CallRow, Records } from '../../ports.js';
+import type { Terminal } from './terminal.js';
+
+export interface Where {
+  readonly namespace: string;
+  readonly connection: Readonly<Record<string, unknown>>;
+}
+
+export interface RunningWorker {
+  readonly taskQueue: string;
+  readonly identity: string;
+  readonly warnings: readonly string[];
+  readonly ended: Promise<void>;
+  shutdown(): Promise<void>;
+}
+
+export interface EmbeddedServer {
+  readonly address: string;
+  readonly uiUrl: string;
+  readonly reused: boolean;
+  /** Leaves the server; the last one to leave ends it. */
+  stop(): Promise<void>;
+  readonly exited: Promise<number | null>;
+}
+
+export interface Stores {
+  readonly artifacts: ArtifactStore;
+  readonly records: Records;
+  readonly ledger: (lineage: string) => Promise<readonly CallRow[]>;
+}
+
+/** Model in the place of a model: answers of its own, over real HTTP. */
+export interface Scripted {
+  readonly config: Config;
+  stop(): Promise<void>;
+}
+
+export interface Demo {
+  readonly files: Readonly<Record<string, string>>;
+  /** Content of a task file without its repository. */
+  readonly task: Readonly<Record<string, unknown>>;
+}
+
+/** One thing that the host has or lacks. */
+export interface Finding {
+  readonly name: string;
+  readonly verdict: 'ok' | 'warn' | 'fail';
+  readonly says: string;
+  readonly next: string | null;
+}
+
+export interface House {
+  readonly version: string;
+  readonly terminal: Terminal;
+  loadConfig(file: string | undefined): Loaded;
+  /** Joins the server of this home, or starts it; on the given ports if it has to be started. */
+  startServer(config: Config, ports: { readonly port?: number; readonly uiPort?: number }): Promise<EmbeddedServer>;
+  /** Null if none runs on this home. */
+  findServer(config: Config): Promise<{ readonly address: string; readonly uiUrl: string } | null>;
+  /** True if a server has ever run on this home. */
+  hasDatabase(config: Config): boolean;
+  /** Loads what a worker consists of, so that it is there when the server is. */
+  preloadWorker(): Promise<void>;
+  startWorker(config: Config, where: Where, options: { readonly logDestination: string }): Promise<RunningWorker>;
+  openStores(config: Config): Promise<Stores>;
+  startScripted(config: Config): Promise<Scripted>;
+  demo(): Promise<Demo>;
+  /** Which sandbox the checks would get here. */
+  probeSandbox(config: Config): Promise<Finding>;
+  /** Registers what the namespace lacks; a server that nobody has used with weaver yet has none of them. */
+  registerSearchAttributes(client: Client, namespace: string): Promise<void>;
+  /** Takes secrets out of anything that is printed. */
+  redactor(config: Config): (text: string) => string;
+}

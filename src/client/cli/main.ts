@@ -1,0 +1,125 @@
+/** From arguments to an exit code: the one place where the command line catches. */
+import { CommanderError, type Command } from 'commander';
+import type { Config } from '../../config.js';
+import { reportWithout } from '../run-report.js';
+import { usageFault, WeaverFault } from '../weaver-fault.js';
+import type { Context } from './context.js';
+import type { House } from './house.js';
+import type { Terminal } from './terminal.js';
+import { createProgram, type GlobalFlags, type Order } from './program.js';
+
+const MISUSED = 2;
+
+/** Never rejects and never ends the process: the caller does, with the code it gets. */
+export async function main(house: House, args: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  const program = createProgram(house.version, async (order, flags) => {
+    exitCode = await execute(house, order, flags);
+  });
+  prepare(program, house);
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+  } catch (thrown) {
+    if (!(thrown instanceof CommanderError)) throw thrown;
+    if (thrown.exitCode === 0) return 0;
+    exitCode = MISUSED;
+    // The words have been printed by commander; a program wants them in its own shape too.
+    if (args.includes('--json')) endInJson(house.terminal, args[0] === 'run', usageFault(thrown.message, ''));
+  }
+  return exitCode;
+}
+
+/** Commander throws instead of ending the process, and writes where everything is written. */
+function prepare(command: Command, house: House): void {
+  command.exitOverride().configureOutput({
+    writeOut: (text) => house.terminal.raw(text),
+    writeErr: (text) => house.terminal.note(text.trimEnd()),
+    getOutHasColors: () => false,
+    getErrHasColors: () => false,
+  });
+  command.showHelpAfterError(`(weaver ${command.parent === null ? '' : `${command.name()} `}--help shows how)`);
+  for (const child of command.commands) prepare(child, house);
+}
+
+async function execute(house: House, order: Order, flags: GlobalFlags): Promise<number> {
+  const { terminal } = house;
+  try {
+    if (order.kind === 'doctor') return await (await import('./doctor.js')).doctor(house, flags);
+    const context = { house, terminal, json: flags.json, config: configOf(house, flags) };
+    return await carry(context, order);
+  } catch (thrown) {
+    return failed(house, order, flags, thrown instanceof WeaverFault ? thrown : unexpected(thrown));
+  }
+}
+
+function configOf(house: House, { config: file }: GlobalFlags): Config {
+  const loaded = house.loadConfig(file);
+  if (loaded.kind === 'faults') {
+    throw new WeaverFault(
+      {
+        code: 'badConfiguration',
+        message: ['The configuration is not valid.', ...loaded.faults.map((fault) => `  ${fault}`)].join('\n'),
+        next: 'Mend what is named; weaver doctor checks it.',
+      },
+      3,
+    );
+  }
+  house.terminal.useRedactor(house.redactor(loaded.config));
+  for (const warning of loaded.warnings)
+    house.terminal.note(`${house.terminal.paintNote('yellow', 'warning')} ${warning}`);
+  return loaded.config;
+}
+
+/** Each command is loaded when it is asked for: a status need not wait for what a run consists of. */
+async function carry(context: Context, order: Exclude<Order, { kind: 'doctor' }>): Promise<number> {
+  switch (order.kind) {
+    case 'run':
+      return await (await import('./run.js')).run(context, order.file, order.flags);
+    case 'demo':
+      return await (await import('./demo.js')).demo(context);
+    case 'up':
+      return await (await import('./serve.js')).up(context, order.ports);
+    case 'worker':
+      return await (await import('./serve.js')).worker(context);
+    case 'status':
+      return await (await import('./look.js')).status(context, order.id);
+    case 'watch':
+      return await (await import('./look.js')).watch(context, order.id);
+    case 'list':
+      return await (await import('./look.js')).list(context, order.filters);
+    case 'decisions':
+      return await (await import('./look.js')).decisions(context, order.id);
+    case 'diff':
+      return await (await import('./artifacts.js')).diff(context, order.id);
+    case 'logs':
+      return await (await import('./artifacts.js')).logs(context, order.id, order.flags);
+    case 'cancel':
+      return await (await import('./cancel.js')).cancel(context, order.id, order.flags);
+    default:
+      throw new TypeError(`unknown order ${JSON.stringify(order satisfies never)}`);
+  }
+}
+
+/** One shape for programs: `run` and `demo` end with their report in any case, the others with the failure. */
+function failed({ terminal }: House, { kind }: Order, { json }: GlobalFlags, fault: WeaverFault): number {
+  const { shown, exitCode } = fault;
+  terminal.note(`${terminal.paintNote('red', shown.code)} ${shown.message}`);
+  if (shown.next !== '') terminal.note(`  ${shown.next}`);
+  if (json) endInJson(terminal, kind === 'run' || kind === 'demo', fault);
+  return exitCode;
+}
+
+function endInJson(terminal: Terminal, isRun: boolean, fault: WeaverFault): void {
+  const { shown: failure, exitCode } = fault;
+  terminal.json(isRun ? reportWithout(null, { state: 'notSubmitted', exitCode, fault }) : { exitCode, failure });
+}
+
+/** Ours: the stack is what a report of it needs. */
+function unexpected(thrown: unknown): WeaverFault {
+  const message = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+  return new WeaverFault(
+    { code: 'internal', message, next: 'This is a defect of weaver; please report it with the lines above.' },
+    9,
+    { cause: thrown },
+  );
+}

@@ -1,0 +1,170 @@
+/** The command line as commander knows it: commands, options, help with examples. It only parses; `execute` does. */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { LISTED_STATES, type ListFilters } from '../list-tasks.js';
+import type { CancelFlags } from './cancel.js';
+import type { LogFlags } from './artifacts.js';
+import type { RunFlags } from './run.js';
+import type { Ports } from './temporal-session.js';
+
+/** What was asked for. */
+export type Order =
+  | { readonly kind: 'run'; readonly file: string | undefined; readonly flags: RunFlags }
+  | { readonly kind: 'up'; readonly ports: Ports }
+  | { readonly kind: 'worker' }
+  | { readonly kind: 'status'; readonly id: string }
+  | { readonly kind: 'watch'; readonly id: string }
+  | { readonly kind: 'list'; readonly filters: ListFilters }
+  | { readonly kind: 'decisions'; readonly id: string }
+  | { readonly kind: 'diff'; readonly id: string }
+  | { readonly kind: 'logs'; readonly id: string; readonly flags: LogFlags }
+  | { readonly kind: 'cancel'; readonly id: string; readonly flags: CancelFlags }
+  | { readonly kind: 'doctor' }
+  | { readonly kind: 'demo' };
+
+export interface GlobalFlags {
+  readonly config?: string;
+  readonly json: boolean;
+}
+
+export type Execute = (order: Order, flags: GlobalFlags) => Promise<void>;
+
+/** Examples of each command; they stand in its help, and tests parse them. */
+export const EXAMPLES: Readonly<Record<Order['kind'], readonly string[]>> = {
+  run: [
+    'weaver run task.yaml',
+    'weaver run task.yaml --set limits.attempts=2 --set repo.branch=weaver/try',
+    "weaver run --repo git@example.org:team/app.git --title 'Mend the login' --description 'It fails after midnight.' --check 'npm test'",
+    'weaver run - --json --timeout 600',
+    'weaver run task.yaml --detach --key login-fix',
+  ],
+  up: ['weaver up', 'weaver up --port 7233 --ui-port 8233'],
+  worker: ['weaver worker', 'weaver worker --config /etc/weaver.config.yaml'],
+  status: ['weaver status login-fix', 'weaver status job/login-fix/t/0 --json'],
+  watch: ['weaver watch login-fix'],
+  list: [
+    'weaver list',
+    'weaver list --state failed --tag nightly --limit 50',
+    'weaver list --requester ana@desk --json',
+  ],
+  decisions: ['weaver decisions login-fix'],
+  diff: ['weaver diff login-fix', 'weaver diff login-fix --json'],
+  logs: ['weaver logs login-fix', 'weaver logs login-fix --attempt 1 --check unit'],
+  cancel: ["weaver cancel login-fix --reason 'not wanted any more'"],
+  doctor: ['weaver doctor', 'weaver doctor --json'],
+  demo: ['weaver demo'],
+};
+
+const EXIT_CODES_HELP = `
+Exit codes of run, watch and demo:
+  0 succeeded            4 remote or Temporal unreachable   8 waits for a person
+  1 checks failed        5 model endpoint                   9 stuck or out of time
+  2 invalid input        6 rate limit                      10 cancelled
+  3 configuration        7 budget                         124 not waited any longer
+                                                          130 interrupted (the task goes on)`;
+
+export function createProgram(version: string, execute: Execute): Command {
+  const program = new Command('weaver')
+    .description('Carries coding tasks to tested commits on pushed branches.')
+    .version(version)
+    .option('--config <file>', 'configuration file (default: weaver.config.yaml in this folder)')
+    .option('--json', 'print JSON on stdout')
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', EXIT_CODES_HELP)
+    .helpCommand(true);
+  const order: Ordering = (make) =>
+    async function (...given): Promise<void> {
+      const { config, json = false } = this.optsWithGlobals<Partial<GlobalFlags>>();
+      await execute(make(...given), { json, ...(config === undefined ? {} : { config }) });
+    };
+  addRun(program, order);
+  addProcesses(program, order);
+  addLooking(program, order);
+  addArtifacts(program, order);
+  addOthers(program, order);
+  return program;
+}
+
+/** From what commander hands over (arguments, then options) to an order. */
+type Ordering = <Given extends readonly unknown[]>(
+  make: (...given: Given) => Order,
+) => (this: Command, ...given: Given) => Promise<void>;
+
+/** A command with its examples at the end of its help. */
+const add = (program: Command, usage: string, description: string): Command => {
+  const command = program.command(usage).description(description);
+  const examples = EXAMPLES[command.name() as Order['kind']];
+  return command.addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}`);
+};
+
+function addRun(program: Command, order: Ordering): void {
+  add(program, 'run [file]', 'carry a task out and wait for its end (- reads the file from standard input)')
+    .option('--set <path=value>', 'set a field of the task file (repeatable)', collect)
+    .option('--repo <url>', 'repository, in place of a file')
+    .option('--title <text>', 'title, in place of a file')
+    .option('--description <text>', 'description, in place of a file')
+    .option('--check <command>', 'check, in place of a file (repeatable)', collect)
+    .option('--key <key>', 'name of the job: the same task under the same key is the same job')
+    .option('--timeout <seconds>', 'stop waiting after this time; the task goes on', positive)
+    .option('--detach', 'submit, and do not wait')
+    .option('--worker', 'work in this process also when a Temporal server is configured')
+    .action(order((file: string | undefined, flags: RunFlags) => ({ kind: 'run', file, flags })));
+}
+
+function addProcesses(program: Command, order: Ordering): void {
+  add(program, 'up', 'server, Web UI and worker, in the foreground')
+    .option('--port <port>', 'port of the server, if it has to be started', port)
+    .option('--ui-port <port>', 'port of the Web UI, if it has to be started', port)
+    .action(order((ports: Ports) => ({ kind: 'up', ports })));
+  add(program, 'worker', 'a worker alone, in the foreground').action(order(() => ({ kind: 'worker' })));
+}
+
+function addLooking(program: Command, order: Ordering): void {
+  add(program, 'status <id>', 'what a task is doing, or how it ended').action(
+    order((id: string) => ({ kind: 'status', id })),
+  );
+  add(program, 'watch <id>', 'follow a task until it ends').action(order((id: string) => ({ kind: 'watch', id })));
+  add(program, 'list', 'tasks, newest first')
+    .addOption(new Option('--state <state>', 'only in this state').choices(LISTED_STATES))
+    .option('--repo <url>', 'only of this repository')
+    .option('--tag <tag>', 'only with this tag')
+    .option('--requester <name>', 'only asked for by this person')
+    .option('--limit <number>', 'at most this many', positive, 20)
+    .action(order((filters: ListFilters) => ({ kind: 'list', filters })));
+  add(program, 'decisions <id>', 'every attempt and decision of a task, with reasons').action(
+    order((id: string) => ({ kind: 'decisions', id })),
+  );
+}
+
+function addArtifacts(program: Command, order: Ordering): void {
+  add(program, 'diff <id>', 'the last change that the task has made').action(
+    order((id: string) => ({ kind: 'diff', id })),
+  );
+  add(program, 'logs <id>', 'what the checks have printed')
+    .option('--attempt <number>', 'of this attempt (default: the last one with logs)', positive)
+    .option('--check <name>', 'of this check only')
+    .action(order((id: string, flags: LogFlags) => ({ kind: 'logs', id, flags })));
+}
+
+function addOthers(program: Command, order: Ordering): void {
+  add(program, 'cancel <id>', 'stop a task')
+    .requiredOption('--reason <text>', 'why; it is recorded')
+    .action(order((id: string, flags: CancelFlags) => ({ kind: 'cancel', id, flags })));
+  add(program, 'doctor', 'look for what is missing on this machine').action(order(() => ({ kind: 'doctor' })));
+  add(program, 'demo', 'carry out an example task on an example repository').action(order(() => ({ kind: 'demo' })));
+}
+
+const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 1_000_000_000)
+    throw new InvalidArgumentError('It must be a whole number above 0.');
+  return value;
+}
+
+function port(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 65_535)
+    throw new InvalidArgumentError('It must be a port number.');
+  return value;
+}

@@ -1,0 +1,104 @@
+/** `weaver run`: a task file, or flags in its place, to a pushed commit. */
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
+import type { Config } from '../../config.js';
+import { ATTENDED_OUTAGE_SECONDS, type LimitsSpec, type TaskSpec } from '../../domain/task.js';
+import { parseTask, taskFromFlags, type ParsedTask } from '../../schemas.js';
+import { endLines } from '../render-task.js';
+import { invalidTask } from '../task-faults.js';
+import { usageFault } from '../weaver-fault.js';
+import { carryOut } from './carry-out.js';
+import type { Context } from './context.js';
+import type { RunReport } from '../run-report.js';
+import type { JobResult } from '../../workflows/messages.js';
+
+export interface RunFlags {
+  readonly set?: readonly string[];
+  readonly detach?: boolean;
+  readonly repo?: string;
+  readonly title?: string;
+  readonly description?: string;
+  readonly check?: readonly string[];
+  readonly key?: string;
+  readonly timeout?: number;
+  readonly worker?: boolean;
+}
+
+export async function run(context: Context, file: string | undefined, flags: RunFlags): Promise<number> {
+  const spec = await readSpec(file, flags, context.config);
+  return await carryOut(context, {
+    spec,
+    key: flags.key ?? spec.key,
+    timeoutMs: flags.timeout === undefined ? null : flags.timeout * 1_000,
+    worker: flags.worker === true,
+    detach: flags.detach === true,
+    show: (report, result) => showEnd(context, report, result),
+  });
+}
+
+function showEnd({ terminal, json }: Context, report: RunReport, result: JobResult | null): void {
+  if (json) {
+    terminal.json(report);
+    return;
+  }
+  const colour = report.exitCode === 0 ? 'green' : 'red';
+  terminal.out(terminal.paint(colour, report.state));
+  for (const line of endLines(report, result)) terminal.out(`  ${line}`);
+}
+
+async function readSpec(file: string | undefined, flags: RunFlags, config: Config): Promise<TaskSpec> {
+  const limits = limitsOf(config, flags.detach === true);
+  const parsed = file === undefined ? fromFlags(flags, limits) : await fromFile(file, flags, limits);
+  if (parsed.kind === 'ok') return parsed.spec;
+  throw invalidTask(parsed.faults, file === '-' ? 'stdin' : file);
+}
+
+/** Somebody waits in front of a `run`: an outage is given up sooner. */
+const limitsOf = (config: Config, detached: boolean): Partial<LimitsSpec> =>
+  detached ? config.limits : { outageSeconds: ATTENDED_OUTAGE_SECONDS, ...config.limits };
+
+function fromFlags(
+  { repo, title, description, check = [], set = [] }: RunFlags,
+  limits: Partial<LimitsSpec>,
+): ParsedTask {
+  if (repo === undefined && title === undefined && description === undefined) {
+    throw usageFault(
+      'There is no task to run.',
+      'Name a task file (or - for standard input), or give --repo, --title and --description.',
+    );
+  }
+  const flags = {
+    ...(repo === undefined ? {} : { repo }),
+    ...(title === undefined ? {} : { title }),
+    ...(description === undefined ? {} : { description }),
+    checks: check,
+    sets: set,
+  };
+  return taskFromFlags(flags, { limits, cwd: process.cwd() });
+}
+
+/** Flags beside a file stand for --set of their field. A relative repo.url is relative to the file. */
+async function fromFile(file: string, flags: RunFlags, limits: Partial<LimitsSpec>): Promise<ParsedTask> {
+  if (flags.check !== undefined)
+    throw usageFault('--check cannot be used beside a task file.', 'Name the checks in the file.');
+  const text = file === '-' ? await textOf(process.stdin) : readTaskFile(file);
+  const sets = [
+    ...(flags.repo === undefined ? [] : [`repo.url=${flags.repo}`]),
+    ...(flags.title === undefined ? [] : [`title=${flags.title}`]),
+    ...(flags.description === undefined ? [] : [`description=${flags.description}`]),
+    ...(flags.set ?? []),
+  ];
+  return parseTask(text, { sets, limits, cwd: file === '-' ? process.cwd() : dirname(resolve(file)) });
+}
+
+function readTaskFile(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (thrown) {
+    throw usageFault(
+      `The task file cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+      'Name an existing file, or - for standard input.',
+    );
+  }
+}

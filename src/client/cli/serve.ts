@@ -1,0 +1,62 @@
+/** `weaver up` and `weaver worker`: the processes that stay. */
+import type { Context } from './context.js';
+import type { RunningWorker, Scripted } from './house.js';
+import { aborted, listenForInterrupts } from './interrupts.js';
+import { noServerHere, openTemporal, type Need, type Ports, type TemporalSession } from './temporal-session.js';
+import { catalogueFault } from '../weaver-fault.js';
+
+/** The server of this home with its Web UI, and a worker, until a signal. */
+export const up = (context: Context, ports: Ports): Promise<number> => serve(context, 'start', ports);
+
+/** A worker for the Temporal that is configured, or for the server that runs on this home. */
+export const worker = (context: Context): Promise<number> => serve(context, 'join', {});
+
+async function serve(context: Context, need: Need, ports: Ports): Promise<number> {
+  const { house, config, terminal } = context;
+  const interrupts = listenForInterrupts(() =>
+    terminal.note('Stopping when the steps under way have ended; once more ends it at once.'),
+  );
+  const opening = openTemporal(house, config, need, ports);
+  opening.catch(() => {}); // awaited below
+  await house.preloadWorker();
+  const session = await opening;
+  if (session === null) throw noServerHere();
+  let scripted: Scripted | null = null;
+  try {
+    if (config.scripted) scripted = await house.startScripted(config);
+    if (scripted !== null)
+      terminal.note(
+        'No model is configured (OPENAI_API_KEY, OPENAI_BASE_URL): a scripted endpoint answers, which knows only the demo task.',
+      );
+    const running = await house.startWorker(scripted?.config ?? config, session.where, { logDestination: 'stderr' });
+    announce(context, session, running);
+    await Promise.race([aborted(interrupts.signal), endedEarly(running)]);
+    await running.shutdown();
+    return 0;
+  } finally {
+    await Promise.all([session.leave(), scripted?.stop()]);
+    interrupts.stop();
+  }
+}
+
+function announce({ terminal, json, config }: Context, session: TemporalSession, running: RunningWorker): void {
+  for (const warning of running.warnings) terminal.note(`${terminal.paintNote('yellow', 'warning')} ${warning}`);
+  if (json) {
+    const { address, uiUrl } = session;
+    terminal.json({
+      address,
+      namespace: session.where.namespace,
+      uiUrl,
+      taskQueue: running.taskQueue,
+      identity: running.identity,
+    });
+  }
+  if (session.uiUrl !== null) terminal.note(`Web UI ${session.uiUrl}`);
+  if (session.embedded !== null) terminal.note(`Temporal ${session.address}, kept in ${config.home}`);
+  terminal.note(`worker ${running.identity} polls ${running.taskQueue} on ${session.address}`);
+}
+
+async function endedEarly(running: RunningWorker): Promise<never> {
+  await running.ended;
+  throw catalogueFault('infrastructure', 'The worker has ended by itself.');
+}

@@ -1,0 +1,105 @@
+/** Which Temporal a command talks to: the one that is configured, else the embedded server of the weaver home. */
+import type { ConnectionOptions } from '@temporalio/client';
+import type { Config } from '../../config.js';
+import type { WeaverClient } from '../weaver-client.js';
+import { catalogueFault } from '../weaver-fault.js';
+import type { EmbeddedServer, House, Where } from './house.js';
+
+/** `start` the embedded server if need be, `join` one that runs, or `startIfUsed`: start it only where a database shows that it ever ran. */
+export type Need = 'start' | 'join' | 'startIfUsed';
+
+export interface TemporalSession {
+  readonly where: Where;
+  readonly address: string;
+  readonly uiUrl: string | null;
+  /** The embedded server of this home; null with a configured Temporal. */
+  readonly embedded: { readonly reused: boolean } | null;
+  /** Leaves the embedded server, which ends when nobody else uses it. Harmless twice. */
+  leave(): Promise<void>;
+}
+
+export interface Ports {
+  readonly port?: number;
+  readonly uiPort?: number;
+}
+
+/** Null if the embedded server is not to be started and does not run. */
+export async function openTemporal(
+  house: House,
+  config: Config,
+  need: Need,
+  ports: Ports = {},
+): Promise<TemporalSession | null> {
+  if (config.temporal.configured) return await configuredTemporal(house, config);
+  if (need === 'join' && (await house.findServer(config)) === null) return null;
+  if (need === 'startIfUsed' && !house.hasDatabase(config)) return null;
+  return await embeddedTemporal(house, config, ports);
+}
+
+/** Its Web UI is known only if it is this home's own server. */
+async function configuredTemporal(house: House, config: Config): Promise<TemporalSession> {
+  const { namespace, connection } = config.temporal;
+  const address = addressOf(connection);
+  const own = await house.findServer(config);
+  return {
+    where: { namespace, connection },
+    address,
+    uiUrl: own?.address === address ? own.uiUrl : null,
+    embedded: null,
+    leave: async () => {},
+  };
+}
+
+const addressOf = (connection: Readonly<Record<string, unknown>>): string =>
+  typeof connection['address'] === 'string' ? connection['address'] : 'localhost:7233';
+
+async function embeddedTemporal(house: House, config: Config, ports: Ports): Promise<TemporalSession> {
+  const server = await house.startServer(config, ports);
+  const leave = keepAlive(house, config, server);
+  return {
+    where: { namespace: config.temporal.namespace, connection: { address: server.address } },
+    address: server.address,
+    uiUrl: server.uiUrl,
+    embedded: { reused: server.reused },
+    leave,
+  };
+}
+
+/** A server that dies is started again on its ports: workers and clients find it there, and every task goes on. */
+function keepAlive(house: House, config: Config, first: EmbeddedServer): () => Promise<void> {
+  let server = first;
+  let left: Promise<void> | null = null;
+  const ports = { port: portOf(first.address), uiPort: portOf(first.uiUrl) };
+  const watch = async (): Promise<void> => {
+    for (;;) {
+      await server.exited;
+      if (left !== null) return;
+      house.terminal.note('The Temporal server has ended; it is started again.');
+      server = await house.startServer(config, ports);
+    }
+  };
+  watch().catch((thrown: unknown) =>
+    house.terminal.note(
+      `The Temporal server cannot be started again: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+    ),
+  );
+  return () => (left ??= Promise.resolve().then(() => server.stop()));
+}
+
+const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1));
+
+/** A client over the session; loaded late, because the library takes its time. */
+export async function connectClient(session: TemporalSession, config: Config): Promise<WeaverClient> {
+  const { WeaverClient: Loaded } = await import('../weaver-client.js');
+  return await Loaded.connect({
+    connection: session.where.connection as ConnectionOptions,
+    namespace: session.where.namespace,
+    taskQueue: config.taskQueue,
+    requester: config.requester,
+    uiUrl: session.uiUrl,
+  });
+}
+
+/** For commands that make no sense without a server. */
+export const noServerHere = (): Error =>
+  catalogueFault('temporalUnreachable', 'None is configured, and none runs on this weaver home.');

@@ -1,0 +1,11 @@
+/** All faults of a task file in one. */
+import { exitCodeOf, failure, showFailure } from '../domain/failures.js';
+import { showFault, type TaskFault } from '../schemas.js';
+import { WeaverFault } from './weaver-fault.js';
+
+export function invalidTask(faults: readonly TaskFault[], file?: string): WeaverFault {
+  const failed = failure('invalidTask');
+  const shown = showFailure(failed);
+  const lines = faults.map((fault) => `  ${showFault(fault, file)}`);
+  return new WeaverFault({ ...shown, message: [shown.message, ...lines].join('\n') }, exitCodeOf(failed));
+}

@@ -1,0 +1,35 @@
+/** The identifiers that people give: the key, `job/<key>`, or `job/<key>/t/<path>`. */
+import { randomBytes } from 'node:crypto';
+import { usageFault } from './weaver-fault.js';
+
+export interface TaskIds {
+  readonly jobId: string;
+  readonly taskId: string;
+}
+
+/** Throws a usage fault for what cannot be an identifier. */
+export function idsOf(id: string): TaskIds {
+  const match = /^(?:job\/)?([^/\s]+)(?:\/t\/([^/\s]+))?$/u.exec(id.trim());
+  const [, key, path = '0'] = match ?? [];
+  if (key === undefined)
+    throw usageFault(
+      `“${id.slice(0, 100)}” is not an identifier.`,
+      'Give a key, job/<key> or job/<key>/t/0, as weaver list shows it.',
+    );
+  return { jobId: `job/${key}`, taskId: `job/${key}/t/${path}` };
+}
+
+/** Keys become workflow ids and folder names. */
+const KEY = /^[A-Za-z0-9._:~+-]{1,100}$/;
+
+export function jobIdOfKey(key: string): string {
+  if (!KEY.test(key))
+    throw usageFault(`“${key.slice(0, 120)}” cannot be a key.`, 'Use 1 to 100 letters, digits and . _ : ~ + -');
+  return `job/${key}`;
+}
+
+/** Short, and in the order of time: milliseconds and 20 random bits, in base 36. */
+export function randomKey(nowMs: number): string {
+  const chance = (randomBytes(3).readUIntBE(0, 3) % 36 ** 4).toString(36).padStart(4, '0');
+  return `${nowMs.toString(36)}${chance}`;
+}

@@ -1,0 +1,94 @@
+/** A task as it is seen from outside: what its worker, the server or the store knows of it. */
+import type { WorkflowExecutionDescription } from '@temporalio/client';
+import { NOTHING_SPENT } from '../domain/record.js';
+import type { TaskState } from '../domain/task.js';
+import { JOB_WORKFLOW, SEARCH_ATTRIBUTES, type TaskStatus } from '../workflows/messages.js';
+import { idsOf } from './task-id.js';
+
+export interface TaskView extends Omit<TaskStatus, 'attemptsMax'> {
+  readonly jobId: string;
+  /** Null where only the worker would know. */
+  readonly attemptsMax: number | null;
+  /** `worker` knows all; `server` the search attributes; `store` what was last written down. */
+  readonly source: 'worker' | 'server' | 'store';
+  /** What a step that is being tried again has met. */
+  readonly retrying: string | null;
+  readonly webUrl: string | null;
+}
+
+const TERMINAL = new Set<string>([
+  'succeeded',
+  'dead',
+  'decomposed',
+  'cancelled',
+  'stuck',
+] satisfies readonly TaskState[]);
+
+export const isTerminal = ({ state }: Pick<TaskView, 'state'>): boolean => TERMINAL.has(state);
+
+export const viewOfStatus = (status: TaskStatus, source: TaskView['source'], webUrl: string | null): TaskView => ({
+  ...status,
+  jobId: idsOf(status.taskId).jobId,
+  source,
+  retrying: null,
+  webUrl,
+});
+
+/** What the server knows without asking a worker. */
+export async function viewOfDescription(
+  described: WorkflowExecutionDescription,
+  webUrl: string | null,
+): Promise<TaskView> {
+  const attributes = described.typedSearchAttributes;
+  const phase = attributes.get(SEARCH_ATTRIBUTES.phase) ?? 'waiting for a worker';
+  const costUsd = attributes.get(SEARCH_ATTRIBUTES.costUsd) ?? 0;
+  const tokens = attributes.get(SEARCH_ATTRIBUTES.tokens) ?? 0;
+  return {
+    ...idsOf(described.workflowId),
+    title: (await described.staticSummary()) ?? '',
+    state:
+      described.type === JOB_WORKFLOW && described.status.name === 'RUNNING'
+        ? 'pending'
+        : stateOf(described.status.name, attributes.get(SEARCH_ATTRIBUTES.outcome) ?? null, phase),
+    phase,
+    attempt: Math.max(1, attributes.get(SEARCH_ATTRIBUTES.attempt) ?? 1),
+    attemptsMax: null,
+    waitingOn: null,
+    spending: {
+      ...NOTHING_SPENT,
+      tokens: { ...NOTHING_SPENT.tokens, completion: tokens },
+      costUsdMicros: Math.round(costUsd * 1_000_000),
+    },
+    branch: attributes.get(SEARCH_ATTRIBUTES.branch) ?? null,
+    failure: null,
+    wakesAt: null,
+    source: 'server',
+    retrying: retryingStep(described),
+    webUrl,
+  };
+}
+
+/** A run that was ended from outside has no outcome of its own. */
+export function stateOf(status: string, outcome: string | null, phase: string): TaskState {
+  if (outcome !== null && TERMINAL.has(outcome)) return outcome as TaskState;
+  switch (status) {
+    case 'RUNNING':
+    case 'PAUSED':
+      return phase === 'waiting' ? 'blocked' : 'running';
+    case 'CANCELLED':
+      return 'cancelled';
+    case 'TIMED_OUT':
+      return 'stuck';
+    default:
+      return 'dead';
+  }
+}
+
+/** A step that fails and is tried again by Temporal is the one thing that neither phase nor attempts show. */
+export function retryingStep(described: WorkflowExecutionDescription): string | null {
+  const steps = described.raw.pendingActivities ?? [];
+  const step = steps.find(({ attempt }) => (attempt ?? 1) > 1);
+  if (step === undefined) return null;
+  const says = (step.lastFailure?.message ?? '').replace(/\s+/g, ' ').slice(0, 200);
+  return `${step.activityType?.name ?? 'a step'}, try ${step.attempt}: ${says}`;
+}

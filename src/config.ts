@@ -1,0 +1,198 @@
+/** The configuration: file, variables and Temporal profiles, as one value. The only reader of the environment. */
+import { homedir, hostname, userInfo } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { LimitsSpec, ModelChoice, ProtectSpec } from './domain/task.js';
+import { PortFault, type ProviderSettings } from './ports.js';
+import { childEnvironment, proxyPasswords } from './config/child-environment.js';
+import { readConfigFile } from './config/config-file.js';
+import { logLevel, type ConfigFile } from './config/config-shape.js';
+import { DEFAULT_PROTECT } from './config/default-protect.js';
+import { resolveProviders } from './config/providers.js';
+import { readTemporal, type TemporalSettings } from './config/temporal-connection.js';
+
+export interface Config {
+  /** Absolute folder of everything that weaver keeps: ledger, artifacts, mirrors, the embedded server's database. */
+  readonly home: string;
+  /** The weaver.config.yaml that was read; null if there is none. */
+  readonly file: string | null;
+  readonly taskQueue: string;
+  readonly temporal: TemporalSettings;
+  /** Never empty unless `scripted`. */
+  readonly providers: readonly ProviderSettings[];
+  /** The ladder of tasks that name no models. */
+  readonly defaultModels: readonly ModelChoice[];
+  /** No key, no address and no provider: weaver answers the example task itself, over HTTP, and says so. */
+  readonly scripted: boolean;
+  readonly limits: Partial<LimitsSpec>;
+  /** Built-in rules, then those of the file; the last that names a path counts. */
+  readonly protect: readonly ProtectSpec[];
+  /** `Name <address>`. */
+  readonly author: string;
+  readonly sandbox: 'auto' | 'required' | 'none';
+  readonly concurrency: { readonly workflows: number; readonly activities: number; readonly checks: number };
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** Value of a variable that holds a key. */
+  readonly keyOf: (variable: string) => string | undefined;
+  /** Token for a git remote on this host. */
+  readonly gitTokenOf: (host: string) => string | undefined;
+  /** Every secret value known, for the redactor. */
+  readonly secrets: () => readonly string[];
+  /** What child processes may have; never a key. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Who asks, as recorded in decisions. */
+  readonly requester: string;
+}
+
+export type Loaded =
+  | { readonly kind: 'ok'; readonly config: Config; readonly warnings: readonly string[] }
+  | { readonly kind: 'faults'; readonly faults: readonly string[] };
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const DEFAULT_TASK_QUEUE = 'weaver';
+const DEFAULT_GIT_TOKEN_VARIABLE = 'WEAVER_GIT_TOKEN';
+
+/** A column of the lists. */
+const REQUESTER_CHARACTERS_MAX = 100;
+
+/** Every fault at once, each naming its line or variable; none repeats a value. */
+export function loadConfig(options: {
+  readonly env: Environment;
+  readonly cwd: string;
+  readonly file?: string;
+}): Loaded {
+  const env = withoutBlanks(options.env);
+  const { cwd } = options;
+  const read = readConfigFile(options.file ?? env['WEAVER_CONFIG'], cwd);
+  const { content } = read;
+  const temporal = readTemporal(options.env);
+  const offered = resolveProviders(content, env, read.path ?? 'weaver.config.yaml');
+  const level = logLevel.safeParse(env['WEAVER_LOG_LEVEL'] ?? content.logLevel);
+  const faults = [
+    ...read.faults,
+    // A file that was not understood has no providers yet; that is no second fault.
+    ...(read.faults.length > 0 ? [] : offered.faults),
+    ...(level.success ? [] : [`WEAVER_LOG_LEVEL must be one of ${logLevel.options.join(', ')}`]),
+    ...temporal.faults,
+  ];
+  if (faults.length > 0 || !level.success) return { kind: 'faults', faults };
+  const { providers, defaultModels, scripted, warnings } = offered;
+  const config: Config = {
+    home: homeOf(env, cwd),
+    file: read.path,
+    taskQueue: env['WEAVER_TASK_QUEUE'] ?? content.taskQueue ?? DEFAULT_TASK_QUEUE,
+    temporal: temporal.settings,
+    providers,
+    defaultModels,
+    scripted,
+    limits: content.limits,
+    protect: [...DEFAULT_PROTECT, ...content.protect],
+    author: content.author,
+    sandbox: content.sandbox,
+    concurrency: content.concurrency,
+    logLevel: level.data,
+    ...secretsOf(env, content, providers, temporal.secrets),
+    environment: childEnvironment(env),
+    requester: (env['WEAVER_REQUESTER'] ?? `${userName(env)}@${hostname()}`).slice(0, REQUESTER_CHARACTERS_MAX),
+  };
+  return { kind: 'ok', config, warnings };
+}
+
+/** With this process's environment and folder. */
+export const currentConfig = (file?: string): Loaded =>
+  loadConfig({ env: process.env, cwd: process.cwd(), ...(file === undefined ? {} : { file }) });
+
+/** The same with weaver's own endpoint as the default model. */
+export function withScriptedEndpoint(config: Config, baseUrl: string): Config {
+  const provider: ProviderSettings = {
+    name: 'scripted',
+    baseUrl: baseUrl.replace(/\/+$/, ''),
+    keyVariable: 'WEAVER_SCRIPTED_KEY',
+    model: 'scripted-1',
+    level: 'json-schema',
+    // Recorded answers are free, and known to be.
+    price: { promptUsdMicros: 0, cachedUsdMicros: 0, completionUsdMicros: 0, date: '2026-11-21' },
+    // It answers from memory at once, or not at all.
+    concurrency: 16,
+    callTimeoutSeconds: 30,
+    idleTimeoutSeconds: 10,
+    maxOutputTokens: 16_384,
+  };
+  return {
+    ...config,
+    providers: [...config.providers.filter(({ name }) => name !== provider.name), provider],
+    defaultModels: [{ provider: provider.name }],
+  };
+}
+
+/** Settings of the provider for the model that is asked. Throws PortFault unknownProvider. */
+export function providerOf({ providers }: Config, { provider, model }: ModelChoice): ProviderSettings {
+  const found = providers.find(({ name }) => name === provider);
+  if (found === undefined) {
+    const names = providers.map(({ name }) => name).join(', ');
+    throw new PortFault(
+      'unknownProvider',
+      `There is no provider ${JSON.stringify(provider)}; there are: ${names}.`,
+      false,
+    );
+  }
+  if (model === undefined || model === found.model) return found;
+  // The price is that of the configured model.
+  const { price: _price, ...unpriced } = found;
+  return { ...unpriced, model };
+}
+
+/** A variable set to nothing is not set; blanks around a value are slips of copying, and break headers. */
+const withoutBlanks = (env: Environment): Environment =>
+  Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => {
+      const trimmed = value?.trim();
+      return trimmed === undefined || trimmed === '' ? [] : [[name, trimmed]];
+    }),
+  );
+
+function homeOf(env: Environment, cwd: string): string {
+  const given = env['WEAVER_HOME'];
+  if (given !== undefined) return resolve(cwd, given);
+  const state = env['XDG_STATE_HOME'] ?? join(env['HOME'] ?? homedir(), '.local', 'state');
+  return resolve(cwd, state, 'weaver');
+}
+
+function userName(env: Environment): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A container's user may have a number and no name.
+    return env['USER'] ?? env['LOGNAME'] ?? 'unknown';
+  }
+}
+
+function secretsOf(
+  env: Environment,
+  { git }: ConfigFile,
+  providers: readonly ProviderSettings[],
+  ofTemporal: readonly string[],
+): Pick<Config, 'keyOf' | 'gitTokenOf' | 'secrets'> {
+  const tokens = git?.tokenEnv ?? DEFAULT_GIT_TOKEN_VARIABLE;
+  const byHost = typeof tokens === 'string' ? null : lowerCaseNames(tokens);
+  const variables = [
+    ...providers.map(({ keyVariable }) => keyVariable),
+    'OPENAI_API_KEY',
+    DEFAULT_GIT_TOKEN_VARIABLE,
+    ...(typeof tokens === 'string' ? [tokens] : Object.values(tokens)),
+  ];
+  const known = variables.map((name) => env[name]).filter((value) => value !== undefined);
+  const secrets = [...new Set([...known, ...ofTemporal, ...proxyPasswords(env)])];
+  return {
+    keyOf: (variable) => env[variable],
+    gitTokenOf: (host) => {
+      // Named hosts get their tokens and others none: a task must not be able to send a token elsewhere.
+      const variable = byHost === null ? String(tokens) : byHost.get(host.toLowerCase());
+      return variable === undefined ? undefined : env[variable];
+    },
+    secrets: () => secrets,
+  };
+}
+
+const lowerCaseNames = (tokens: Readonly<Record<string, string>>): ReadonlyMap<string, string> =>
+  new Map(Object.entries(tokens).map(([host, variable]) => [host.toLowerCase(), variable]));

@@ -1,0 +1,159 @@
+/** The fields of weaver.config.yaml: their types, their bounds and their defaults. */
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import type { FieldNames } from '../schemas/faults.js';
+import {
+  author,
+  limitFields,
+  limitsMap,
+  line,
+  microDollars,
+  modelFields,
+  modelList,
+  protectFields,
+  protectList,
+} from '../schemas/task-shape.js';
+
+/** Numbers that hold where the configuration names none, each with its reason. */
+const DEFAULTS = {
+  /** Requests at a provider at once: what the smallest paid plans accept without a rate limit. */
+  providerConcurrency: 4,
+  /** A long answer at a slow model's 100 tokens a second is done by then. */
+  callTimeoutSeconds: 120,
+  /** Between two parts of a streamed answer a working endpoint is silent for a few seconds at most; reasoning adds to it. */
+  idleTimeoutSeconds: 30,
+  /** Some 60 KB of code, and every current model can write it. */
+  maxOutputTokens: 16_384,
+  /** Steps of workflows are short computations; more at once than this only take turns on the processor. */
+  workflows: 40,
+  /** Most activities wait for a model or a remote: 16 tasks with two steps each, and as many more. */
+  activities: 64,
+  /** Checks compute: as many at once as there are processors. */
+  checks: Math.max(1, availableParallelism()),
+} as const;
+
+/** Beyond these a number is a slip. */
+const BOUNDS = {
+  concurrency: 1_000,
+  /** An hour; the longest reasoning models answer within half of it. */
+  callSeconds: 3_600,
+  outputTokens: 1_000_000,
+  /** Dollars a million tokens. */
+  price: 10_000,
+} as const;
+
+/** A key pasted where the name of its variable belongs is refused, and not repeated. */
+const variableName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, 'must be the name of an environment variable (not the secret itself)')
+  .refine(
+    (name) => !/^(?:sk|gh[opsur]|pk|glpat)_/.test(name),
+    'must be the name of an environment variable (not the secret itself)',
+  );
+
+/** Without the slash at its end, which would double in the addresses made from it. */
+export const baseUrl = z
+  .string()
+  .trim()
+  .transform((url, context) => {
+    const says = baseUrlFault(url);
+    if (says !== null) context.addIssue({ code: 'custom', message: says });
+    return url.replace(/\/+$/, '');
+  });
+
+function baseUrlFault(text: string): string | null {
+  if (!URL.canParse(text)) return 'must be an address such as https://host/v1';
+  const url = new URL(text);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'must start with https:// or http://';
+  if (url.username !== '' || url.password !== '') return 'has a user name or password in it: use keyVariable';
+  if (url.search !== '' || url.hash !== '') return 'must end with its path: no "?" and no "#"';
+  return null;
+}
+
+const whole = (minimum: number, maximum: number) => z.number().int('must be a whole number').min(minimum).max(maximum);
+const dollars = z.number().min(0).max(BOUNDS.price);
+
+const priceShape = {
+  promptUsdPerMillion: dollars,
+  cachedUsdPerMillion: dollars.optional(),
+  completionUsdPerMillion: dollars,
+  date: z.iso.date('must be a date such as 2026-01-31'),
+};
+
+/** Prompt tokens that the endpoint had in its cache cost what others cost unless the list says less. */
+const price = z
+  .strictObject(priceShape)
+  .transform(({ promptUsdPerMillion, cachedUsdPerMillion, completionUsdPerMillion, date }) => ({
+    promptUsdMicros: microDollars(promptUsdPerMillion),
+    cachedUsdMicros: microDollars(cachedUsdPerMillion ?? promptUsdPerMillion),
+    completionUsdMicros: microDollars(completionUsdPerMillion),
+    date,
+  }));
+
+const providerShape = {
+  baseUrl: baseUrl.optional(),
+  keyVariable: variableName.default('OPENAI_API_KEY'),
+  model: line(200).optional(),
+  /** Tried first; an endpoint that refuses it is asked again one level lower. */
+  level: z.enum(['json-schema', 'json-object', 'text']).default('json-schema'),
+  price: price.optional(),
+  concurrency: whole(1, BOUNDS.concurrency).default(DEFAULTS.providerConcurrency),
+  callTimeoutSeconds: whole(1, BOUNDS.callSeconds).default(DEFAULTS.callTimeoutSeconds),
+  idleTimeoutSeconds: whole(1, BOUNDS.callSeconds).default(DEFAULTS.idleTimeoutSeconds),
+  maxOutputTokens: whole(1, BOUNDS.outputTokens).default(DEFAULTS.maxOutputTokens),
+};
+
+/** One provider of the file, without its name. */
+export const providerMap = z.strictObject(providerShape);
+
+const providerName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$/, 'has a name that is not 1 to 40 letters, digits, ".", "_" or "-"');
+
+const hostName = z.string().regex(/^[A-Za-z0-9.:[\]-]{1,255}$/, 'is no name of a host');
+
+const gitShape = {
+  tokenEnv: z.union(
+    [variableName, z.record(hostName, variableName)],
+    'must be the name of an environment variable, or a map of hosts to such names',
+  ),
+};
+
+const concurrencyShape = {
+  workflows: whole(2, BOUNDS.concurrency).default(DEFAULTS.workflows),
+  activities: whole(1, BOUNDS.concurrency).default(DEFAULTS.activities),
+  checks: whole(1, BOUNDS.concurrency).default(DEFAULTS.checks),
+};
+
+export const logLevel = z.enum(['debug', 'info', 'warn', 'error', 'silent']);
+
+const shape = {
+  providers: z.record(providerName, providerMap).default({}),
+  defaultProvider: line(40).optional(),
+  models: modelList.default([]),
+  limits: limitsMap.default({}),
+  protect: protectList.default([]),
+  author: author.default('weaver <weaver@localhost>'),
+  sandbox: z.enum(['auto', 'required', 'none']).default('auto'),
+  taskQueue: line(200).optional(),
+  git: z.strictObject(gitShape).optional(),
+  concurrency: z.strictObject(concurrencyShape).prefault({}),
+  logLevel: logLevel.default('info'),
+};
+
+export const configFileSchema = z.strictObject(shape);
+
+export type ConfigFile = z.infer<typeof configFileSchema>;
+export type FileProvider = z.infer<typeof providerMap>;
+
+export const configFields: FieldNames = {
+  '': Object.keys(shape),
+  'providers.*': Object.keys(providerShape),
+  limits: limitFields,
+  git: Object.keys(gitShape),
+  concurrency: Object.keys(concurrencyShape),
+  'protect[]': protectFields,
+  'models[]': modelFields,
+};
+
+export const priceFields: readonly string[] = Object.keys(priceShape);

@@ -1,0 +1,150 @@
+/** Which models can be asked: the providers of the file, and the one that the usual variables make. */
+import type { ModelChoice } from '../domain/task.js';
+import type { ProviderSettings } from '../ports.js';
+import { nearest } from '../schemas/faults.js';
+import { baseUrl, providerMap, type ConfigFile, type FileProvider } from './config-shape.js';
+
+export interface Providers {
+  readonly providers: readonly ProviderSettings[];
+  readonly defaultModels: readonly ModelChoice[];
+  readonly scripted: boolean;
+  readonly faults: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** The provider that OPENAI_BASE_URL, OPENAI_API_KEY and WEAVER_MODEL are about. */
+const OPENAI = 'openai';
+const OPENAI_URL = 'https://api.openai.com/v1';
+
+/** Cheap, fast enough to wait for, keeps to a JSON schema; asked only where nobody names a model, and then it is said. */
+const OPENAI_MODEL = 'gpt-5-mini';
+
+interface Variables {
+  readonly url: string | undefined;
+  readonly key: string | undefined;
+  readonly model: string | undefined;
+}
+
+/** The file's providers, overridden and added to by the variables. `file` names the file in faults. */
+export function resolveProviders(
+  content: ConfigFile,
+  env: Readonly<Record<string, string | undefined>>,
+  file: string,
+): Providers {
+  const variables = { url: env['OPENAI_BASE_URL'], key: env['OPENAI_API_KEY'], model: env['WEAVER_MODEL'] };
+  const faults: string[] = [];
+  const warnings: string[] = [];
+  const named = Object.entries(content.providers).filter(([name]) => name !== OPENAI);
+  const providers = named.flatMap(([name, provider]) => complete(name, provider, file, faults));
+  const openai = openaiProvider(content, variables, faults, warnings);
+  if (openai !== null) providers.push(openai);
+  const names = [...named.map(([name]) => name), ...(openai === null ? [] : [OPENAI])];
+  if (names.length === 0) {
+    if (variables.model !== undefined)
+      warnings.push(
+        'WEAVER_MODEL is not used: there is no provider to ask (OPENAI_API_KEY, OPENAI_BASE_URL or weaver.config.yaml).',
+      );
+    faults.push(...unknownNames(content, names, file));
+    return { providers, defaultModels: [], scripted: faults.length === 0, faults, warnings };
+  }
+  faults.push(...unknownNames(content, names, file));
+  for (const { name, baseUrl: url, keyVariable } of providers)
+    if (isOpenHttp(url) && env[keyVariable] !== undefined)
+      warnings.push(`Provider ${name} is asked over http: its key travels unencrypted.`);
+  return {
+    providers,
+    defaultModels: defaultModels(content, names, openai !== null, variables),
+    scripted: false,
+    faults,
+    warnings,
+  };
+}
+
+/** A provider of the file must say where it is and what to ask. */
+function complete(name: string, provider: FileProvider, file: string, faults: string[]): readonly ProviderSettings[] {
+  const { baseUrl: url, model } = provider;
+  if (url === undefined) faults.push(`${file}: providers.${name}.baseUrl is missing`);
+  if (model === undefined) faults.push(`${file}: providers.${name}.model is missing`);
+  return url === undefined || model === undefined ? [] : [settings(name, provider, url, model)];
+}
+
+function settings(name: string, provider: FileProvider, url: string, model: string): ProviderSettings {
+  const { price, ...rest } = provider;
+  return { ...rest, name, baseUrl: url, model, ...(price === undefined ? {} : { price }) };
+}
+
+/**
+ * Made by the variables, or by the file and changed by them. A key alone makes no provider beside those of the file: it is
+ * theirs (OPENAI_API_KEY is the default keyVariable), and must not go to another address.
+ */
+function openaiProvider(
+  { providers }: ConfigFile,
+  { url, key, model }: Variables,
+  faults: string[],
+  warnings: string[],
+): ProviderSettings | null {
+  const written = providers[OPENAI];
+  const alone = Object.keys(providers).length === 0;
+  if (written === undefined && url === undefined && (key === undefined || !alone)) return null;
+  const { price, ...from } = written ?? providerMap.parse({});
+  const address = url === undefined ? undefined : baseUrl.safeParse(url);
+  if (address?.success === false)
+    faults.push(...address.error.issues.map(({ message }) => `OPENAI_BASE_URL ${message}`));
+  const asked = model ?? from.model ?? OPENAI_MODEL;
+  if (model === undefined && from.model === undefined)
+    warnings.push(`No model is named (WEAVER_MODEL): ${OPENAI_MODEL} is asked.`);
+  // A price is that of one model at one address.
+  const priced = asked === from.model && (url === undefined || address?.data === from.baseUrl);
+  return settings(
+    OPENAI,
+    { ...from, price: priced ? price : undefined },
+    address?.data ?? from.baseUrl ?? OPENAI_URL,
+    asked,
+  );
+}
+
+function defaultModels(
+  { models, defaultProvider }: ConfigFile,
+  names: readonly string[],
+  hasOpenai: boolean,
+  { url, key, model }: Variables,
+): readonly ModelChoice[] {
+  if (models.length > 0) return models;
+  const usual = hasOpenai && (url !== undefined || key !== undefined) ? OPENAI : names[0];
+  const provider = defaultProvider ?? usual ?? OPENAI;
+  // Without the provider that it is made for, WEAVER_MODEL is about the one that is asked.
+  return [{ provider, ...(model !== undefined && !hasOpenai ? { model } : {}) }];
+}
+
+function unknownNames(
+  { models, defaultProvider }: ConfigFile,
+  names: readonly string[],
+  file: string,
+): readonly string[] {
+  const both =
+    models.length > 0 && defaultProvider !== undefined
+      ? [`${file}: defaultProvider stands beside models: name one of them`]
+      : [];
+  const asked = [
+    ...(defaultProvider === undefined ? [] : [{ place: 'defaultProvider', name: defaultProvider }]),
+    ...models.map(({ provider }, index) => ({ place: `models[${index}].provider`, name: provider })),
+  ];
+  return [
+    ...both,
+    ...asked
+      .filter(({ name }) => !names.includes(name))
+      .map(({ place, name }) => `${file}: ${place} ${sayUnknown(name, names)}`),
+  ];
+}
+
+function sayUnknown(name: string, names: readonly string[]): string {
+  const near = nearest(name, names);
+  if (near !== null) return `is none of the providers: did you mean ${near}?`;
+  if (name === OPENAI) return 'is openai, which is not configured: set OPENAI_API_KEY, or add it under providers';
+  return names.length === 0 ? 'names a provider, and none is configured' : `must be one of ${names.join(', ')}`;
+}
+
+function isOpenHttp(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'http:' && !/^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\]|host\.docker\.internal)$/.test(hostname);
+}

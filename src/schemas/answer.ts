@@ -1,0 +1,132 @@
+/** A model's one-shot answer: its JSON schema, and what came of it. */
+import type { Answer, Edit } from '../domain/edits.js';
+import { readAnswerObject } from './answer-object.js';
+
+const OPERATIONS = ['write', 'replace', 'delete', 'move'] as const satisfies readonly Edit['op'][];
+
+const text = { type: 'string' };
+const textOrNull = { type: ['string', 'null'] };
+
+/** For endpoints with a strict schema mode: there every field is required, and none may be added. */
+export const answerSchema: Readonly<Record<string, unknown>> = {
+  type: 'object',
+  properties: {
+    edits: {
+      type: 'array',
+      items: {
+        type: 'object',
+        properties: {
+          op: { type: 'string', enum: [...OPERATIONS] },
+          path: text,
+          content: textOrNull,
+          search: textOrNull,
+          replace: textOrNull,
+          to: textOrNull,
+        },
+        required: ['op', 'path', 'content', 'search', 'replace', 'to'],
+        additionalProperties: false,
+      },
+    },
+    commitMessage: text,
+    notes: text,
+  },
+  required: ['edits', 'commitMessage', 'notes'],
+  additionalProperties: false,
+};
+
+export type ParsedAnswer =
+  | { readonly kind: 'ok'; readonly answer: Answer }
+  /** What to mend, in words for the model: at most 20, of at most 300 characters each. */
+  | { readonly kind: 'malformed'; readonly faults: readonly string[] };
+
+/** Far more than the edits of one answer may hold; longer texts are not even looked at. */
+const CHARACTERS_MAX = 8_000_000;
+
+/** What a model can mend in one go. */
+const FAULTS_MAX = 20;
+const FAULT_CHARACTERS_MAX = 300;
+
+/**
+ * Reads an answer as endpoints of every capability send it: plain, in a fence, with prose around it, with small damage.
+ * An answer that was cut off is malformed, never read in part.
+ */
+export function parseAnswer(given: string): ParsedAnswer {
+  if (given.length > CHARACTERS_MAX) return malformed([`The answer is longer than ${CHARACTERS_MAX} characters.`]);
+  const found = readAnswerObject(given);
+  if (found.kind === 'none') return malformed([found.says]);
+  const faults: string[] = [];
+  const answer = readAnswer(found.object, faults);
+  return faults.length === 0 ? { kind: 'ok', answer } : malformed(faults);
+}
+
+const malformed = (faults: readonly string[]): ParsedAnswer => ({
+  kind: 'malformed',
+  faults: [
+    ...faults.slice(0, FAULTS_MAX - 1),
+    ...(faults.length < FAULTS_MAX
+      ? []
+      : faults.length === FAULTS_MAX
+        ? faults.slice(-1)
+        : [`… and ${faults.length - FAULTS_MAX + 1} more.`]),
+  ].map((fault) => (fault.length > FAULT_CHARACTERS_MAX ? `${fault.slice(0, FAULT_CHARACTERS_MAX - 1)}…` : fault)),
+});
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function readAnswer(object: Fields, faults: string[]): Answer {
+  const edits: unknown = own(object, 'edits');
+  if (!Array.isArray(edits)) faults.push('edits: must be a list.');
+  return {
+    edits: Array.isArray(edits) ? edits.map((edit: unknown, index) => readEdit(edit, `edits[${index}]`, faults)) : [],
+    commitMessage: optionalText(object, 'commitMessage', faults),
+    notes: optionalText(object, 'notes', faults),
+  };
+}
+
+/** Text fields that each operation uses. The others are null whatever the model put there. */
+const USES = {
+  write: ['content'],
+  replace: ['search', 'replace'],
+  delete: [],
+  move: ['to'],
+} as const satisfies Record<Edit['op'], readonly (keyof Edit)[]>;
+
+const NOTHING: Edit = { op: 'delete', path: '', content: null, search: null, replace: null, to: null };
+
+function readEdit(given: unknown, place: string, faults: string[]): Edit {
+  if (!isFields(given)) {
+    faults.push(`${place}: must be an object with op and path.`);
+    return NOTHING;
+  }
+  const op = OPERATIONS.find((name) => name === own(given, 'op'));
+  if (op === undefined) faults.push(`${place}.op: must be one of ${OPERATIONS.join(', ')}.`);
+  const path = needText(given, 'path', place, '', faults);
+  if (op === undefined) return NOTHING;
+  const used: Partial<Record<keyof Edit, string>> = Object.fromEntries(
+    USES[op].map((field) => [field, needText(given, field, place, ` for op "${op}"`, faults)]),
+  );
+  return { ...NOTHING, ...used, op, path };
+}
+
+function needText(given: Fields, field: string, place: string, when: string, faults: string[]): string {
+  const value = own(given, field);
+  if (typeof value !== 'string') faults.push(`${place}.${field}: must be a text${when}.`);
+  else if (!isWellFormed(value)) faults.push(`${place}.${field}: has half of a surrogate pair, which is no text.`);
+  else return value;
+  return '';
+}
+
+function optionalText(given: Fields, field: string, faults: string[]): string {
+  const value = own(given, field) ?? '';
+  if (typeof value === 'string' && isWellFormed(value)) return value;
+  faults.push(`${field}: must be a text.`);
+  return '';
+}
+
+const isWellFormed = (value: string): boolean => !/\p{Surrogate}/u.test(value);
+
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Own fields only: a text can name fields that every object inherits. */
+const own = (fields: Fields, name: string): unknown => (Object.hasOwn(fields, name) ? fields[name] : undefined);

@@ -1,0 +1,306 @@
+/** The fields of a task file: their types, their bounds and their defaults. */
+import { z } from 'zod';
+import { branchFaults } from '../domain/branch-name.js';
+import { START_INPUT_BYTES_MAX, utf8Bytes } from '../domain/payload-limit.js';
+import { TASK_DEFAULTS, type CheckSpec, type LimitsSpec, type TaskSpec } from '../domain/task.js';
+import type { FieldNames } from './faults.js';
+import { remoteUrlFault } from './remote-url.js';
+
+/** Every bound of a task, with its reason. */
+export const TASK_BOUNDS = {
+  /** A line of a list. */
+  titleCharacters: 200,
+  /** The start input travels through Temporal as a whole; this leaves room for the other fields. */
+  descriptionBytes: 200_000,
+  /** What the start input may hold, without its other fields: the requester and the version. */
+  specBytes: START_INPUT_BYTES_MAX - 4_096,
+  /** A task with more criteria is several tasks. */
+  criteria: 100,
+  criterionCharacters: 2_000,
+  checks: 20,
+  /** Shown in tables. */
+  nameCharacters: 40,
+  commandCharacters: 10_000,
+  /** A day: what runs longer is no check. */
+  commandSeconds: 86_400,
+  relatedFiles: 200,
+  protect: 200,
+  /** What file systems allow for a path, about. */
+  pathCharacters: 1_000,
+  attempts: 100,
+  /** Dollars; beyond it somebody has mistaken the unit. */
+  costUsd: 1_000_000,
+  tokens: 1_000_000_000_000,
+  /** A month: a task that waits longer is forgotten. */
+  limitSeconds: 31 * 86_400,
+  models: 10,
+  trailers: 20,
+  lineCharacters: 500,
+  messageCharacters: 10_000,
+  tags: 20,
+  tagCharacters: 100,
+  /** A search attribute holds 2 KB, its quotes and commas included. */
+  tagsBytes: 1_900,
+} as const;
+
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u001f\u007f]/;
+// oxlint-disable-next-line no-control-regex
+const CONTROL_BUT_WHITESPACE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
+const SURROGATE = /\p{Surrogate}/u;
+
+/** Text of any number of lines. Nothing that is not text: git and Temporal refuse it later and less kindly. */
+const prose = (charactersMax: number) =>
+  z
+    .string()
+    .max(charactersMax)
+    .refine((text) => !CONTROL_BUT_WHITESPACE.test(text), 'has a control character')
+    .refine((text) => !SURROGATE.test(text), 'is not valid Unicode');
+
+/** Text of one line, without blanks around it. */
+export const line = (charactersMax: number) =>
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(charactersMax)
+    .refine((text) => !CONTROL.test(text), 'must be one line, without control characters')
+    .refine((text) => !SURROGATE.test(text), 'is not valid Unicode');
+
+const command = prose(TASK_BOUNDS.commandCharacters).refine((text) => text.trim() !== '', 'must not be empty');
+
+const seconds = (minimum: number, maximum: number) =>
+  z.number().int('must be a whole number').min(minimum).max(maximum);
+
+const branch = z.string().superRefine((name, context) => {
+  for (const says of branchFaults(name)) context.addIssue({ code: 'custom', message: says });
+});
+
+const url = z
+  .string()
+  .trim()
+  .min(1)
+  .superRefine((address, context) => {
+    const says = address === '' ? null : remoteUrlFault(address);
+    if (says !== null) context.addIssue({ code: 'custom', message: says });
+  });
+
+/** Path of a file in the repository. */
+const repositoryPath = line(TASK_BOUNDS.pathCharacters)
+  .refine(
+    (path) => !path.startsWith('/') && !/^[A-Za-z]:[\\/]/.test(path),
+    'must be relative to the top of the repository',
+  )
+  .refine((path) => !path.split('/').includes('..'), 'must not leave the repository (..)')
+  .transform((path) => path.replace(/^(?:\.\/+)+/, ''));
+
+const glob = line(TASK_BOUNDS.pathCharacters)
+  .refine(
+    (pattern) => !/^!?\//.test(pattern),
+    'must be relative to the top of the repository: leave out the first slash',
+  )
+  .refine((pattern) => !pattern.split('/').includes('..'), 'must not leave the repository (..)')
+  .transform((pattern) => pattern.replace(/^(?:\.\/+)+/, ''));
+
+/** As git writes it into a commit. */
+export const author = z
+  .string()
+  .max(TASK_BOUNDS.lineCharacters)
+  .regex(
+    // oxlint-disable-next-line no-control-regex
+    /^[^<>\u0000-\u001f\s](?:[^<>\u0000-\u001f]*[^<>\u0000-\u001f\s])? <[^<>\s\u0000-\u001f]+>$/,
+    'must be written as Name <address>',
+  );
+
+const commandShape = {
+  name: line(TASK_BOUNDS.nameCharacters).optional(),
+  run: command,
+  timeoutSeconds: seconds(1, TASK_BOUNDS.commandSeconds).default(TASK_DEFAULTS.checkTimeoutSeconds),
+};
+const setupShape = { ...commandShape, network: z.boolean().default(false) };
+const protectShape = { glob, policy: z.enum(['allow', 'add-only', 'deny']) };
+const modelShape = {
+  provider: line(TASK_BOUNDS.nameCharacters),
+  model: line(TASK_BOUNDS.tagCharacters * 2).optional(),
+};
+const repoShape = { url, baseBranch: branch.optional(), branch: branch.optional() };
+
+/** A text instead of a map: its one needed field. */
+const shorthand = <T extends z.ZodType>(field: string, schema: T) =>
+  z.preprocess((value) => (typeof value === 'string' ? { [field]: value } : value), schema);
+
+export const protectList = z.array(z.strictObject(protectShape)).max(TASK_BOUNDS.protect);
+
+export const modelList = z
+  .array(
+    shorthand('provider', z.strictObject(modelShape)).transform(({ provider, model }) => ({
+      provider,
+      ...defined({ model }),
+    })),
+  )
+  .max(TASK_BOUNDS.models);
+
+const limitsShape = {
+  attempts: z.number().int('must be a whole number').min(1).max(TASK_BOUNDS.attempts).optional(),
+  costUsd: z.number().gt(0).max(TASK_BOUNDS.costUsd).optional(),
+  // A finished specification has micro-dollars.
+  costUsdMicros: z
+    .number()
+    .int('must be a whole number')
+    .min(1)
+    .max(TASK_BOUNDS.costUsd * 1_000_000)
+    .optional(),
+  tokens: z.number().int('must be a whole number').min(1).max(TASK_BOUNDS.tokens).optional(),
+  wallTimeSeconds: seconds(1, TASK_BOUNDS.limitSeconds).optional(),
+  outageSeconds: seconds(0, TASK_BOUNDS.limitSeconds).optional(),
+};
+
+/** The limits that are named; `costUsd` in whole micro-dollars, rounded up so that a small limit does not become none. */
+export const limitsMap = z.strictObject(limitsShape).transform(({ costUsd, ...limits }): Partial<LimitsSpec> => {
+  const costUsdMicros = costUsd === undefined ? limits.costUsdMicros : microDollars(costUsd);
+  return defined({ ...limits, costUsdMicros });
+});
+
+/** The product is rounded first: 1.1 dollars are 1100000.0000000002 micro-dollars to a computer. */
+export const microDollars = (dollars: number): number => Math.ceil(Number((dollars * 1_000_000).toFixed(3)));
+
+const commitShape = {
+  author: author.optional(),
+  trailers: z
+    .array(line(TASK_BOUNDS.lineCharacters).regex(/^[A-Za-z0-9][A-Za-z0-9-]*: \S/, 'must be written as Key: value'))
+    .max(TASK_BOUNDS.trailers)
+    .default([]),
+  message: prose(TASK_BOUNDS.messageCharacters).trim().min(1).optional(),
+};
+
+const shape = {
+  title: line(TASK_BOUNDS.titleCharacters),
+  description: prose(TASK_BOUNDS.descriptionBytes)
+    .refine(
+      (text) => utf8Bytes(text) <= TASK_BOUNDS.descriptionBytes,
+      `must have at most ${TASK_BOUNDS.descriptionBytes} bytes`,
+    )
+    .refine((text) => text.trim() !== '', 'must not be empty'),
+  acceptanceCriteria: z
+    .array(prose(TASK_BOUNDS.criterionCharacters).trim().min(1))
+    .max(TASK_BOUNDS.criteria)
+    .default([]),
+  repo: z.strictObject(repoShape, {
+    error: ({ code, input }) =>
+      code === 'invalid_type' && typeof input === 'string'
+        ? 'must be a map of fields: write repo: { url: … }'
+        : undefined,
+  }),
+  handler: z.literal('one-shot', 'must be one-shot: there is no other handler yet').default('one-shot'),
+  checks: z
+    .array(shorthand('run', z.strictObject(commandShape)))
+    .max(TASK_BOUNDS.checks)
+    .optional(),
+  relatedFiles: z.array(repositoryPath).max(TASK_BOUNDS.relatedFiles).default([]),
+  protect: protectList.default([]),
+  limits: limitsMap.default({}),
+  models: modelList.default([]),
+  setup: z
+    .array(shorthand('run', z.strictObject(setupShape)))
+    .max(TASK_BOUNDS.checks)
+    .default([]),
+  commit: z.strictObject(commitShape).default({ trailers: [] }),
+  tags: z
+    .array(line(TASK_BOUNDS.tagCharacters))
+    .max(TASK_BOUNDS.tags)
+    .refine(
+      (tags) => utf8Bytes(JSON.stringify(tags)) <= TASK_BOUNDS.tagsBytes,
+      `must have at most ${TASK_BOUNDS.tagsBytes} bytes together`,
+    )
+    .default([]),
+  key: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,100}$/, 'must be 1 to 100 characters of letters, digits, ".", "_" and "-"')
+    .optional(),
+};
+
+/** The content of a task file. A finished specification is one too, and stays as it is. */
+export const taskFileSchema = z.strictObject(shape);
+
+export type TaskFile = z.infer<typeof taskFileSchema>;
+
+export const limitFields = Object.keys(limitsShape);
+export const protectFields = Object.keys(protectShape);
+export const modelFields = Object.keys(modelShape);
+
+export const taskFields: FieldNames = {
+  '': Object.keys(shape),
+  repo: Object.keys(repoShape),
+  'checks[]': Object.keys(commandShape),
+  'setup[]': Object.keys(setupShape),
+  limits: limitFields,
+  commit: Object.keys(commitShape),
+  'protect[]': protectFields,
+  'models[]': modelFields,
+};
+
+/** The specification of a valid file: names and limits that it leaves out are filled in. */
+export function toSpec(file: TaskFile, limits: Partial<LimitsSpec>): TaskSpec {
+  const { repo, checks, commit } = file;
+  return {
+    title: file.title,
+    description: file.description,
+    acceptanceCriteria: file.acceptanceCriteria,
+    repo: { url: repo.url, ...defined({ baseBranch: repo.baseBranch, branch: repo.branch }) },
+    handler: file.handler,
+    ...(checks === undefined ? {} : { checks: named(checks) }),
+    relatedFiles: file.relatedFiles,
+    protect: file.protect,
+    limits: {
+      attempts: TASK_DEFAULTS.attempts,
+      wallTimeSeconds: TASK_DEFAULTS.wallTimeSeconds,
+      outageSeconds: TASK_DEFAULTS.outageSeconds,
+      ...limits,
+      ...file.limits,
+    },
+    models: file.models,
+    setup: named(file.setup),
+    commit: {
+      ...defined({ author: commit.author }),
+      trailers: commit.trailers,
+      ...defined({ message: commit.message }),
+    },
+    tags: file.tags,
+    ...defined({ key: file.key }),
+  };
+}
+
+/** Without the fields that are undefined. */
+function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
+/** A command without a name is called after its first words; a name that is taken already gets a number. */
+function named<T extends { readonly name?: string | undefined; readonly run: string }>(
+  commands: readonly T[],
+): readonly (T & Pick<CheckSpec, 'name'>)[] {
+  const taken = new Set(commands.flatMap(({ name }) => name ?? []));
+  return commands.map((each) => {
+    const name = each.name ?? freeName(firstWords(each.run), taken);
+    taken.add(name);
+    return Object.assign({ name }, each, { name });
+  });
+}
+
+function firstWords(run: string): string {
+  const words = run.replaceAll(/[\s\u007f]+/g, ' ').trim();
+  if (words.length <= TASK_BOUNDS.nameCharacters) return words;
+  const cut = words.slice(0, TASK_BOUNDS.nameCharacters + 1);
+  const whole = cut.slice(0, Math.max(cut.lastIndexOf(' '), 0));
+  return (whole === '' ? cut.slice(0, TASK_BOUNDS.nameCharacters) : whole).replace(/[\uD800-\uDBFF]$/, '');
+}
+
+function freeName(wanted: string, taken: ReadonlySet<string>): string {
+  for (let number = 1; ; number += 1) {
+    const mark = number === 1 ? '' : ` (${number})`;
+    const name = `${wanted.slice(0, TASK_BOUNDS.nameCharacters - mark.length)}${mark}`;
+    if (!taken.has(name)) return name;
+  }
+}

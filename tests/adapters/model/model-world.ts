@@ -1,0 +1,165 @@
+/** What the tests of the model adapter stand on: a home, a scripted endpoint, workers in processes of their own. */
+import { transformFileSync } from '@swc/core';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
+import type { CallRequest, CallResult, ProviderSettings } from '../../../src/ports';
+
+const ROOT = resolve(__dirname, '../../..');
+
+/** Looks like a key, so that a leak of it is recognised anywhere. */
+export const API_KEY = 'sk-test-0a1b2c3d4e5f60718293a4b5c6d7e8f9';
+
+export const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), 'weaver-model-'));
+
+export const removeFolder = (folder: string): void =>
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+
+/** The adapter as Node runs it, from the sources as they are now: the request process is a program. */
+export function compileAdapter(folder: string): string {
+  const sources = [
+    join(ROOT, 'src/ports.ts'),
+    ...['domain', 'adapters/model'].flatMap((room) => {
+      const path = join(ROOT, 'src', room);
+      return readdirSync(path).map((name) => join(path, name));
+    }),
+  ];
+  for (const source of sources) {
+    const target = join(folder, relative(join(ROOT, 'src'), source).replace(/\.ts$/, '.js'));
+    mkdirSync(dirname(target), { recursive: true });
+    const { code } = transformFileSync(source, {
+      jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
+      module: { type: 'commonjs' },
+    });
+    writeFileSync(target, code);
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  return folder;
+}
+
+export const requestProcessOf = (compiled: string): string => join(compiled, 'adapters/model/request-process.js');
+
+export const providerAt = (baseUrl: string, more: Partial<ProviderSettings> = {}): ProviderSettings => ({
+  name: 'test',
+  baseUrl,
+  keyVariable: 'TEST_KEY',
+  model: 'scripted-1',
+  level: 'json-schema',
+  price: { promptUsdMicros: 1_000_000, cachedUsdMicros: 100_000, completionUsdMicros: 2_000_000, date: '2026-11-01' },
+  concurrency: 8,
+  callTimeoutSeconds: 20,
+  idleTimeoutSeconds: 10,
+  maxOutputTokens: 1_000,
+  ...more,
+});
+
+export const requestTo = (
+  baseUrl: string,
+  callId: string,
+  more: Partial<ProviderSettings> = {},
+  text = 'Say it.',
+): CallRequest => ({
+  callId,
+  lineage: 'task-1',
+  provider: providerAt(baseUrl, more),
+  messages: [
+    { role: 'system', content: 'Be brief.' },
+    { role: 'user', content: text },
+  ],
+  schema: { name: 'answer', schema: { type: 'object', properties: {}, additionalProperties: false } },
+});
+
+export interface WorkerProcess {
+  readonly child: ChildProcess;
+  /** Resolves when the worker has said this word. */
+  said(word: 'connected' | 'asked' | 'progress' | 'result'): Promise<void>;
+  /** Rejects if the worker ended without a result. */
+  result(): Promise<CallResult>;
+  /** Resolves when the process is gone. */
+  kill(): Promise<void>;
+}
+
+/** A worker in a process of its own that makes one call, or with `holds` waits for a line before it asks. */
+export function startWorkerProcess(
+  compiled: string,
+  options: { readonly home: string; readonly request: CallRequest; readonly holds?: boolean },
+): WorkerProcess {
+  const child = spawn(process.execPath, [join(__dirname, 'worker-process.cjs'), compiled], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { PATH: process.env['PATH'] ?? '', TEST_KEY: API_KEY },
+  });
+  child.stdin.on('error', () => undefined); // killed before it read: its exit says so
+  child.stdin.write(`${JSON.stringify(options)}\n`);
+  const lines: { word: string; result?: CallResult }[] = [];
+  const watchers = new Set<() => void>();
+  let rest = '';
+  let ended = false;
+  const tell = (): void => watchers.forEach((watcher) => watcher());
+  child.stdout.on('data', (chunk: Buffer) => {
+    const parts = (rest + chunk.toString('utf8')).split('\n');
+    rest = parts.pop() ?? '';
+    lines.push(...parts.map((line) => JSON.parse(line) as { word: string; result?: CallResult }));
+    tell();
+  });
+  const gone = new Promise<void>((settle) => {
+    child.once('close', () => {
+      ended = true;
+      tell();
+      settle();
+    });
+  });
+  const line = (word: string): Promise<{ result?: CallResult }> =>
+    new Promise((settle, fail) => {
+      const look = (): void => {
+        const found = lines.find((one) => one.word === word);
+        if (found === undefined && !ended) return;
+        watchers.delete(look);
+        if (found === undefined) fail(new Error(`the worker ended before it said ${word}`));
+        else settle(found);
+      };
+      watchers.add(look);
+      look();
+    });
+  return {
+    child,
+    said: async (word) => void (await line(word)),
+    result: async () => {
+      const { result } = await line('result');
+      if (result === undefined) throw new Error('a result without a result');
+      return result;
+    },
+    kill: async () => {
+      child.kill('SIGKILL');
+      await gone;
+    },
+  };
+}
+
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  withinMs = 15_000,
+): Promise<void> {
+  const end = Date.now() + withinMs;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await new Promise((wake) => setTimeout(wake, 5));
+  }
+}
+
+/** Ids of the request processes that serve this home. */
+export function requestProcessesOf(home: string): readonly number[] {
+  const lines = execFileSync('ps', ['-A', '-o', 'pid=,args=', '-ww'], { encoding: 'utf8' }).split('\n');
+  return lines
+    .filter((line) => line.includes('request-process.js') && line.includes(`--home ${home} `))
+    .map((line) => Number.parseInt(line, 10));
+}
+
+/** Everything below the folder that is a file, as one text. */
+export function everythingIn(folder: string): string {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'))
+    .join('\n');
+}

@@ -1,0 +1,40 @@
+import { idsOf, jobIdOfKey, randomKey } from '../../src/client/task-id.js';
+import { WeaverFault } from '../../src/client/weaver-fault.js';
+
+describe('an identifier', () => {
+  it.each(['login-fix', 'job/login-fix', 'job/login-fix/t/0', ' login-fix '])('%j names the job and its task', (id) => {
+    expect(idsOf(id)).toEqual({ jobId: 'job/login-fix', taskId: 'job/login-fix/t/0' });
+  });
+
+  it('of a child task keeps its path', () => {
+    expect(idsOf('job/big/t/api.2')).toEqual({ jobId: 'job/big', taskId: 'job/big/t/api.2' });
+  });
+
+  it('of a scheduled job may hold its time', () => {
+    expect(idsOf('nightly-2026-11-21T02:00:00Z').jobId).toBe('job/nightly-2026-11-21T02:00:00Z');
+  });
+
+  it.each(['', ' ', 'job/', 'a b', 'job/a/t/', 'job/a/b/c', '../../etc'])('%j is refused with the fix', (id) => {
+    expect(() => idsOf(id)).toThrow(expect.objectContaining({ code: 'usage', exitCode: 2, next: expect.any(String) }));
+  });
+});
+
+describe('a key', () => {
+  it('becomes the id of the job', () => {
+    expect(jobIdOfKey('nightly~2')).toBe('job/nightly~2');
+  });
+
+  it.each(['', 'a/b', 'a b', 'a\nb', 'x'.repeat(101)])('%j is refused', (key) => {
+    expect(() => jobIdOfKey(key)).toThrow(WeaverFault);
+  });
+
+  it('made by chance sorts by time, is short and is an identifier', () => {
+    const keys = [1_763_719_579_000, 1_763_719_579_001, 1_900_000_000_000].map(randomKey);
+    expect(keys.toSorted()).toEqual(keys);
+    for (const key of keys) expect(idsOf(jobIdOfKey(key)).jobId).toMatch(/^job\/[a-z0-9]{12}$/);
+  });
+
+  it('made by chance differs in the same millisecond', () => {
+    expect(new Set(Array.from({ length: 50 }, () => randomKey(1))).size).toBeGreaterThan(45);
+  });
+});

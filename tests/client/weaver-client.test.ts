@@ -1,0 +1,263 @@
+/** The library against a real server. No worker runs: what needs one is tested end to end. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startTemporalServer, type TemporalServer } from '../../src/adapters/server/temporal-server.js';
+import { WeaverClient, type TaskView } from '../../src/client/index.js';
+import { searchAttributeTypes } from '../../src/workflows/messages.js';
+import { until } from './until.js';
+import { aSpec } from './specs.js';
+
+let folder = '';
+let server: TemporalServer;
+let client: WeaverClient;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'weaver-client-'));
+  server = await startTemporalServer({
+    binary: process.env['WEAVER_TEMPORAL_BINARY'] ?? 'temporal',
+    databaseFile: join(folder, 'temporal.db'),
+    logFile: join(folder, 'server.log'),
+    namespace: 'default',
+    searchAttributes: searchAttributeTypes(),
+    environment: { PATH: process.env['PATH'] ?? '', HOME: folder },
+  });
+  client = await connect();
+});
+
+afterAll(async () => {
+  await client?.close();
+  await server?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const connect = (namespace = 'default'): Promise<WeaverClient> =>
+  WeaverClient.connect({
+    connection: { address: server.address },
+    namespace,
+    requester: 'ana@desk',
+    uiUrl: server.uiUrl,
+  });
+
+const fault = (code: string, exitCode: number) =>
+  expect.objectContaining({ name: 'WeaverFault', code, exitCode, next: expect.stringMatching(/.+/) });
+
+describe('submitting', () => {
+  it('starts a job under the key and links to it', async () => {
+    const job = await client.submit(aSpec(), { key: 'first' });
+    expect(job).toEqual({
+      jobId: 'job/first',
+      taskId: 'job/first/t/0',
+      started: true,
+      webUrl: `${server.uiUrl}/namespaces/default/workflows/job%2Ffirst`,
+    });
+    const described = await client.temporal.workflow.getHandle('job/first').describe();
+    expect(described.type).toBe('job');
+    expect(described.taskQueue).toBe('weaver');
+    expect(await described.staticSummary()).toBe('Make the value right');
+    expect(described.searchAttributes).toEqual({
+      WeaverRequester: ['ana@desk'],
+      WeaverRepo: ['/srv/git/value.git'],
+      WeaverTags: ['nightly'],
+    });
+  });
+
+  it('the same task again under the same key gives the same job', async () => {
+    const [first, second] = [
+      await client.submit(aSpec(), { key: 'twice' }),
+      await client.submit(aSpec(), { key: 'twice' }),
+    ];
+    expect(second).toEqual(first);
+    const { historyLength } = await client.temporal.workflow.getHandle('job/twice').describe();
+    expect(historyLength).toBe(2); // started once, its first step scheduled once
+  });
+
+  it('another task under the same key is refused', async () => {
+    await client.submit(aSpec(), { key: 'taken' });
+    await expect(client.submit(aSpec({ title: 'Something else' }), { key: 'taken' })).rejects.toEqual(
+      fault('keyTaken', 2),
+    );
+  });
+
+  it('under the key of a job that has ended does not run it again', async () => {
+    await client.submit(aSpec(), { key: 'ended' });
+    const handle = client.temporal.workflow.getHandle('job/ended');
+    await handle.terminate('by hand');
+    const again = await client.submit(aSpec(), { key: 'ended' });
+    expect(again.started).toBe(false);
+    expect((await handle.describe()).status.name).toBe('TERMINATED');
+    await expect(client.submit(aSpec({ title: 'Other' }), { key: 'ended' })).rejects.toEqual(fault('keyTaken', 2));
+  });
+
+  it('a task file as text is validated here, with lines', async () => {
+    const job = await client.submit('title: From a file\ndescription: d\nrepo: {url: /srv/x.git}\nkey: from-file\n');
+    expect(job.jobId).toBe('job/from-file');
+    await expect(client.submit('title: 5\nrepo: {url: /srv/x.git, brnch: x}\n')).rejects.toMatchObject({
+      code: 'invalidTask',
+      exitCode: 2,
+      message: expect.stringMatching(/line 1: title must be a text[^]*line 2: repo\.brnch is no field/),
+    });
+  });
+
+  it('without a key never collides', async () => {
+    const jobs = await Promise.all([1, 2, 3].map(() => client.submit(aSpec({ tags: ['chance'] }))));
+    expect(new Set(jobs.map(({ jobId }) => jobId)).size).toBe(3);
+  });
+
+  it('what is larger than a start input may be is refused before it is sent', async () => {
+    await expect(client.submit(aSpec({ description: 'x'.repeat(300_000) }), { key: 'large' })).rejects.toEqual(
+      fault('invalidTask', 2),
+    );
+    await expect(client.status('large')).rejects.toEqual(fault('unknownTask', 2));
+  });
+});
+
+describe('looking', () => {
+  it('a job that no worker has taken up is pending', async () => {
+    await client.submit(aSpec(), { key: 'idle' });
+    expect(await client.status('idle')).toMatchObject({
+      jobId: 'job/idle',
+      taskId: 'job/idle/t/0',
+      state: 'pending',
+      source: 'server',
+      phase: 'waiting for a worker',
+    });
+  });
+
+  it('what is not there is said so', async () => {
+    for (const ask of [
+      () => client.status('nobody'),
+      () => client.cancel('nobody', { reason: 'x' }),
+      () => client.result('nobody'),
+      () => client.decisions('nobody'),
+    ])
+      await expect(ask()).rejects.toEqual(fault('unknownTask', 2));
+  });
+
+  it('watching ends when the job has ended', async () => {
+    await client.submit(aSpec(), { key: 'watched' });
+    const seen: TaskView[] = [];
+    for await (const view of client.watch('watched')) {
+      seen.push(view);
+      if (view.state === 'pending') await client.temporal.workflow.getHandle('job/watched').terminate('by hand');
+    }
+    expect(seen.map(({ state }) => state)).toEqual(['pending', 'dead']);
+  });
+
+  it('watching ends when nobody wants to know any more', async () => {
+    await client.submit(aSpec(), { key: 'left' });
+    const leaving = new AbortController();
+    for await (const _view of client.watch('left', { signal: leaving.signal })) leaving.abort();
+    expect(leaving.signal.aborted).toBe(true);
+  });
+
+  it('a job terminated from outside has a result that says so', async () => {
+    await client.submit(aSpec(), { key: 'shot' });
+    const waiting = client.result('shot');
+    await client.temporal.workflow.getHandle('job/shot').terminate('by hand');
+    expect(await waiting).toMatchObject({
+      jobId: 'job/shot',
+      state: 'failed',
+      task: { state: 'dead', failure: { code: 'terminated' } },
+    });
+  });
+
+  it('waiting can be given up without harm to the job', async () => {
+    await client.submit(aSpec(), { key: 'patience' });
+    await expect(client.result('patience', { signal: AbortSignal.timeout(100) })).rejects.toMatchObject({
+      name: 'TimeoutError',
+    });
+    expect((await client.status('patience')).state).toBe('pending');
+  });
+
+  it('nobody polls', async () => {
+    expect(await client.pollers()).toEqual([]);
+  });
+});
+
+describe('the list', () => {
+  it('finds pending jobs by tag, repository and requester, newest first, with their titles', async () => {
+    const repo = { url: '/srv/it\'s "place".git' };
+    await client.submit(aSpec({ title: 'One', tags: ["it's"], repo }), { key: 'l1', requester: "o'brien" });
+    await client.submit(aSpec({ title: 'Two', tags: ["it's", 'b'] }), { key: 'l2' });
+    await until(async () => (await client.list({ tag: "it's" })).length === 2, 'both are listed');
+    const rows = await client.list({ tag: "it's" });
+    expect(rows.map(({ jobId, title, state }) => [jobId, title, state])).toEqual([
+      ['job/l2', 'Two', 'pending'],
+      ['job/l1', 'One', 'pending'],
+    ]);
+    expect(await client.list({ tag: "it's", limit: 1 })).toEqual(rows.slice(0, 1));
+    expect(await client.list({ repo: repo.url })).toEqual(rows.slice(1));
+    expect(await client.list({ requester: "o'brien" })).toEqual(rows.slice(1));
+    expect(await client.list({ tag: "it's", state: 'succeeded' })).toEqual([]);
+    expect(await client.list({ tag: "x' OR WorkflowType = 'job" })).toEqual([]);
+  });
+
+  it('refuses a state that is none', async () => {
+    await expect(client.list({ state: 'nice' })).rejects.toEqual(fault('usage', 2));
+  });
+});
+
+describe('cancelling', () => {
+  it('reaches an open job with reason and requester', async () => {
+    await client.submit(aSpec(), { key: 'stop' });
+    expect(await client.cancel('stop', { reason: 'not wanted' })).toBe(true);
+    const { events } = await client.temporal.workflow.getHandle('job/stop').fetchHistory();
+    const signal = events?.find(
+      ({ workflowExecutionSignaledEventAttributes: found }) => found != null,
+    )?.workflowExecutionSignaledEventAttributes;
+    expect(signal?.signalName).toBe('requestCancel');
+    expect(JSON.parse(Buffer.from(signal?.input?.payloads?.[0]?.data ?? []).toString())).toEqual({
+      reason: 'not wanted',
+      requester: 'ana@desk',
+    });
+  });
+
+  it('says when there is nothing left to cancel', async () => {
+    await client.submit(aSpec(), { key: 'over' });
+    await client.temporal.workflow.getHandle('job/over').terminate('by hand');
+    expect(await client.cancel('over', { reason: 'x' })).toBe(false);
+  });
+});
+
+describe('a server that is not there', () => {
+  it('is a fault with a next step, within five seconds', async () => {
+    const startedAt = Date.now();
+    await expect(WeaverClient.connect({ connection: { address: '127.0.0.1:1' } })).rejects.toEqual(
+      fault('temporalUnreachable', 4),
+    );
+    expect(Date.now() - startedAt).toBeLessThan(5_000);
+  });
+
+  it('or that accepts and never answers, too', async () => {
+    const sockets: Socket[] = [];
+    const silent = await listen(sockets);
+    try {
+      const { port } = silent.address() as AddressInfo;
+      const startedAt = Date.now();
+      await expect(WeaverClient.connect({ connection: { address: `127.0.0.1:${port}` } })).rejects.toEqual(
+        fault('temporalUnreachable', 4),
+      );
+      expect(Date.now() - startedAt).toBeLessThan(6_000);
+    } finally {
+      sockets.forEach((socket) => socket.destroy());
+      silent.close();
+    }
+  });
+
+  it('or that lacks the namespace, is told apart', async () => {
+    const other = await connect('nowhere');
+    await expect(other.submit(aSpec())).rejects.toEqual(fault('temporalNamespace', 3));
+    await other.close();
+  });
+});
+
+const listen = (sockets: Socket[]): Promise<Server> =>
+  new Promise((settle) => {
+    const listening: Server = createServer((socket) => sockets.push(socket.on('error', () => {}))).listen(
+      0,
+      '127.0.0.1',
+      () => settle(listening),
+    );
+  });

@@ -1,0 +1,90 @@
+/**
+ * What a person sees in the Temporal Web UI: the summaries of the steps, the details with the table of attempts.
+ * `WEAVER_SCREENSHOTS=1` writes the pictures of docs.
+ */
+import { resolve } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { findChromium, startChromium } from './chromium';
+import { answerValue, CHECK, until, valueFiles, World, type RunResult } from './world';
+
+const executable = findChromium();
+const describeInChromium = executable === null ? describe.skip : describe;
+if (executable === null) process.stderr.write('web-ui.test.ts is skipped: install chromium, or set WEAVER_CHROMIUM\n');
+
+describeInChromium('the Web UI', () => {
+  let world: World;
+  let browser: Browser;
+  let finished: RunResult;
+
+  beforeAll(async () => {
+    world = await World.start({
+      script: [
+        {
+          when: { contains: 'Make the value right' },
+          answers: [
+            { kind: 'json', value: answerValue('wronger') },
+            { kind: 'json', value: answerValue('right') },
+          ],
+        },
+        {
+          when: { contains: 'Never right' },
+          answers: [1, 2, 3, 4, 5, 6].map((n) => ({ kind: 'json', value: answerValue(`wrong ${n}`) })),
+        },
+      ],
+    });
+    browser = await startChromium(executable ?? '');
+    finished = await world.run(task('Make the value right', 'finished'));
+  }, 180_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    await world?.stop();
+  }, 60_000);
+
+  const task = (title: string, name: string) => ({
+    title,
+    description: 'The file value.txt holds the wrong value.',
+    acceptanceCriteria: ['value.txt says right'],
+    repo: { url: world.repository(name, valueFiles()) },
+    checks: [CHECK],
+    key: name,
+  });
+
+  it('shows a finished task: the summary of each step, the table of attempts, the last decision', async () => {
+    expect(finished.exitCode).toBe(0);
+    const page = await open(browser, finished.webUrl ?? '', finished.taskId);
+    await expectText(page, [
+      'attempt 1: open workspace',
+      'attempt 2: open workspace',
+      /push weaver\/make-the-value-right/,
+    ]);
+    await expectText(page, ['Last decision', 'complete', /2 attempts|attempt 2 of 5/]);
+    await picture(page, 'web-ui-finished');
+  }, 120_000);
+
+  it('shows a task between two attempts: what failed, and when it is tried again', async () => {
+    const running = world.run(task('Never right', 'retrying'));
+    await until(() => world.requestsFor('Never right') >= 3, 'the third attempt has asked', 60_000);
+    const page = await open(browser, finished.webUrl ?? '', 'job/retrying/t/0');
+    await expectText(page, ['Never right', 'checksFailed', 'retry']);
+    await picture(page, 'web-ui-retrying');
+    await world.cli(['cancel', 'job/retrying', '--reason', 'seen enough']);
+    await running;
+  }, 120_000);
+});
+
+/** The page of a workflow on the server whose Web UI another link names. */
+async function open(browser: Browser, link: string, workflowId: string): Promise<Page> {
+  const page = await browser.newPage({ viewport: { width: 1_400, height: 1_500 } });
+  await page.goto(`${new URL(link).origin}/namespaces/default/workflows/${encodeURIComponent(workflowId)}`);
+  return page;
+}
+
+async function expectText(page: Page, texts: readonly (string | RegExp)[]): Promise<void> {
+  for (const text of texts) await page.getByText(text).first().waitFor({ state: 'visible', timeout: 20_000 });
+}
+
+async function picture(page: Page, name: string): Promise<void> {
+  if (process.env['WEAVER_SCREENSHOTS'] !== '1') return;
+  await page.screenshot({ path: resolve(__dirname, '../../docs/pictures', `${name}.png`) });
+}

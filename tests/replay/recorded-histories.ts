@@ -1,0 +1,83 @@
+/** Histories of workflows as files: gzipped JSON, one a workflow, without the names of the machine that recorded them. */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { Client, Connection } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils';
+
+export const HISTORIES = join(__dirname, 'histories');
+
+export interface RecordedHistory {
+  readonly name: string;
+  readonly workflowId: string;
+  readonly history: unknown;
+}
+
+/** Writes the history of every closed workflow of a server, named by type and title. */
+export async function recordHistories(address: string): Promise<void> {
+  const connection = await Connection.connect({ address });
+  try {
+    const client = new Client({ connection });
+    mkdirSync(HISTORIES, { recursive: true });
+    for await (const { workflowId, type, status } of client.workflow.list()) {
+      if (status.name === 'RUNNING') continue;
+      const history = JSON.parse(historyToJSON(await client.workflow.getHandle(workflowId).fetchHistory())) as unknown;
+      const name = `${type}.${slug(titleIn(history))}`;
+      const text = JSON.stringify({ name, workflowId, history: scrub(history) });
+      // A fixed time in the header: the same history is the same file.
+      writeFileSync(join(HISTORIES, `${name}.json.gz`), gzipSync(text, { level: 9 }));
+    }
+  } finally {
+    await connection.close();
+  }
+}
+
+export const recordedHistories = (): readonly RecordedHistory[] =>
+  readdirSync(HISTORIES)
+    .filter((file) => file.endsWith('.json.gz'))
+    .toSorted()
+    .map((file) => JSON.parse(gunzipSync(readFileSync(join(HISTORIES, file))).toString('utf8')) as RecordedHistory);
+
+const slug = (text: string): string =>
+  text
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-|-$/g, '')
+    .slice(0, 60);
+
+function titleIn(history: unknown): string {
+  for (const text of payloadTexts(history)) {
+    const [, title] = /"title":"([^"]+)"/.exec(text) ?? [];
+    if (title !== undefined) return title;
+  }
+  return 'untitled';
+}
+
+interface Payload {
+  readonly data: string;
+  readonly metadata: unknown;
+}
+
+const isPayload = (value: object): value is Payload =>
+  'data' in value && typeof value.data === 'string' && 'metadata' in value;
+
+function payloadTexts(value: unknown): readonly string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  if (isPayload(value)) return [Buffer.from(value.data, 'base64').toString('utf8')];
+  return Object.values(value).flatMap(payloadTexts);
+}
+
+function scrub(value: unknown): unknown {
+  if (typeof value === 'string') return scrubText(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(scrub);
+  if (isPayload(value)) {
+    const data = Buffer.from(scrubText(Buffer.from(value.data, 'base64').toString('utf8'))).toString('base64');
+    return { ...value, data };
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, scrub(one)]));
+}
+
+const scrubText = (text: string): string =>
+  text.replaceAll(hostname(), 'host').replaceAll(new RegExp(`${tmpdir()}/weaver-[A-Za-z0-9-]+`, 'g'), '/work');
