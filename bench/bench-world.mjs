@@ -12,6 +12,7 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 
 /** Any start beyond this is a failure, not a slow machine. */
 const START_TIMEOUT_MS = 60_000;
+const INTERRUPTS = ['SIGINT', 'SIGTERM'];
 const API_KEY = 'sk-bench-0123456789abcdef0123456789abcdef';
 export const CHECK = 'sh check.sh';
 /** Files of the repository beside the two that matter: listing and cloning shall have something to do. */
@@ -29,6 +30,7 @@ export class BenchWorld {
   /** `rules` is the script of the endpoint. */
   static async start(context, rules) {
     const world = new BenchWorld(context, mkdtempSync(path.join(tmpdir(), 'weaver-bench-')));
+    for (const signal of INTERRUPTS) process.once(signal, world.interrupted);
     try {
       mkdirSync(world.home);
       await world.startServer();
@@ -39,6 +41,9 @@ export class BenchWorld {
       throw error;
     }
   }
+
+  /** The server is in a process group of its own: nobody else would end it. */
+  interrupted = (signal) => void this.stop().finally(() => process.exit(signal === 'SIGINT' ? 130 : 143));
 
   async startServer() {
     const { startTemporalServer } = this.load('adapters/server/temporal-server.js');
@@ -139,6 +144,7 @@ export class BenchWorld {
   }
 
   async stop() {
+    for (const signal of INTERRUPTS) process.removeListener(signal, this.interrupted);
     await this.connection?.close();
     await Promise.all(this.processes.map(ended));
     await this.server?.stop();

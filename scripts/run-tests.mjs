@@ -48,9 +48,10 @@ async function temporalVariable() {
 async function runJest(args, env, timeoutMs) {
   const folder = mkdtempSync(path.join(tmpdir(), 'weaver-test-'));
   const countFile = path.join(folder, 'counts.json');
+  // Last, for jest takes every bare word after such an option for one more of its values.
   const reporters = ['--reporters=default', `--reporters=${path.join(root, 'scripts', 'count-reporter.mjs')}`];
   try {
-    const exitCode = await runToEnd([...reporters, ...args], { ...env, WEAVER_TEST_COUNTS: countFile }, timeoutMs);
+    const exitCode = await runToEnd([...args, ...reporters], { ...env, WEAVER_TEST_COUNTS: countFile }, timeoutMs);
     if (existsSync(countFile)) return withExitCode(JSON.parse(readFileSync(countFile, 'utf8')), exitCode);
     say('jest ended without a result');
     return { passed: 0, failed: 1, skipped: 0 };

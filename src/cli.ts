@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /** The `weaver` command: gives the command line the house around it. Heavy parts are loaded when they are needed. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import type { EmbeddedServer, Finding, House } from './client/cli/house.js';
 import { main } from './client/cli/main.js';
@@ -19,6 +20,9 @@ const DYNAMIC_CONFIG = [
   'history.visibilityProcessorMaxPollRPS=2000',
 ];
 
+/** Starting a process takes a few of these. */
+const LAUNCH_POLL_MS = 2;
+
 const serverFolder = ({ home }: Config): string => join(home, 'temporal');
 const databaseFile = (config: Config): string => join(serverFolder(config), 'temporal.db');
 
@@ -34,7 +38,10 @@ const house: House = {
     return await findRunningServer(serverFolder(config));
   },
   hasDatabase: (config) => existsSync(databaseFile(config)),
-  preloadWorker: async () => void (await import('./worker.js')),
+  preloadWorker: async (config, opening) => {
+    if (!config.temporal.configured) await untilLaunched(serverFolder(config), opening);
+    await import('./worker.js');
+  },
   startWorker: async (config, where, options) => {
     const { startWorker } = await import('./worker.js');
     return await translated(() => startWorker(config, where, options));
@@ -73,6 +80,8 @@ async function startServer(
 ): Promise<EmbeddedServer> {
   const { findRunningServer, startTemporalServer } = await import('./adapters/server/temporal-server.js');
   const folder = serverFolder(config);
+  // Mirrors of private repositories are below it: it is made for its owner alone, before anybody else makes it.
+  mkdirSync(config.home, { recursive: true, mode: 0o700 });
   const running = await findRunningServer(folder);
   return await startTemporalServer({
     binary: running === null ? await findBinary() : 'temporal',
@@ -85,6 +94,14 @@ async function startServer(
     ...(port === undefined ? {} : { port }),
     ...(uiPort === undefined ? {} : { uiPort }),
   });
+}
+
+/** A server that is being started has written its record; looking costs next to nothing. */
+async function untilLaunched(folder: string, opening: Promise<unknown>): Promise<void> {
+  const over = new AbortController();
+  const stop = (): void => over.abort();
+  opening.then(stop, stop);
+  while (!over.signal.aborted && !existsSync(join(folder, 'server.json'))) await pause(LAUNCH_POLL_MS);
 }
 
 /** The search is a script without dependencies, shared with the set-up. */

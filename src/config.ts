@@ -16,6 +16,8 @@ export interface Config {
   /** The weaver.config.yaml that was read; null if there is none. */
   readonly file: string | null;
   readonly taskQueue: string;
+  /** Web UI of the configured Temporal, for links; the embedded server has its own. */
+  readonly uiUrl: string | null;
   readonly temporal: TemporalSettings;
   /** Never empty unless `scripted`. */
   readonly providers: readonly ProviderSettings[];
@@ -81,6 +83,7 @@ export function loadConfig(options: {
     home: homeOf(env, cwd),
     file: read.path,
     taskQueue: env['WEAVER_TASK_QUEUE'] ?? content.taskQueue ?? DEFAULT_TASK_QUEUE,
+    uiUrl: env['WEAVER_UI_URL'] ?? content.uiUrl ?? null,
     temporal: temporal.settings,
     providers,
     defaultModels,

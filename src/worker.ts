@@ -11,7 +11,7 @@ import { sizeGuardInterceptor } from './activities/size-guard.js';
 import { failureInterceptor } from './activities/to-failure.js';
 import type { ActivityPorts } from './activities/activity-ports.js';
 import { createArtifactStore } from './adapters/artifacts/artifact-store.js';
-import { createRecords } from './adapters/artifacts/records.js';
+import { createRecords, type LocalRecords } from './adapters/artifacts/records.js';
 import { createGit } from './adapters/git/create-git.js';
 import { createModel, type RunningModel } from './adapters/model/model.js';
 import { createRedactor, type Redactor } from './adapters/redact.js';
@@ -22,7 +22,7 @@ import { providerOf, type Config } from './config.js';
 import { detectChecks, pathsForDetection } from './domain/detect-checks.js';
 import { parseSpec } from './schemas.js';
 import { ensureSearchAttributes } from './search-attributes.js';
-import type { ArtifactStore, CallRow, Records } from './ports.js';
+import type { ArtifactStore, CallRow } from './ports.js';
 
 /** Which Temporal: the configured one, or the embedded one. */
 export interface Where {
@@ -55,7 +55,7 @@ export async function startWorker(
   const logger = createLogger({
     level: config.logLevel,
     destination: options.logDestination ?? 'stderr',
-    redact: redactor.redact,
+    redact: redactor.scrub,
   });
   const identity = `${process.pid}@${hostname()}`;
   installRuntime(logger);
@@ -91,7 +91,7 @@ export async function startWorker(
 /** Artifact store, records and call ledger of the home, for commands that show them. */
 export function openStores(config: Config): {
   readonly artifacts: ArtifactStore;
-  readonly records: Records;
+  readonly records: LocalRecords;
   readonly ledger: (lineage: string) => Promise<readonly CallRow[]>;
 } {
   const redactor = createRedactor({ secrets: config.secrets });
@@ -134,7 +134,10 @@ async function wire(config: Config, redactor: Redactor, logger: Logger, identity
   return { ports, model, warnings: warning === null ? [] : [warning] };
 }
 
-const stores = ({ home }: Config, redactor: Redactor): Pick<ActivityPorts, 'artifacts' | 'records'> => ({
+const stores = (
+  { home }: Config,
+  redactor: Redactor,
+): { readonly artifacts: ArtifactStore; readonly records: LocalRecords } => ({
   artifacts: createArtifactStore({ home, redactor }),
   records: createRecords({ home, redact: redactor.redact }),
 });
@@ -148,7 +151,7 @@ const modelOptions = (config: Config, { redact }: Redactor, onWarning: (warning:
   onWarning,
 });
 
-function settings(config: Config, { ports }: Wired, logger: Logger, { redact }: Redactor): WorkerOptions {
+function settings(config: Config, { ports }: Wired, logger: Logger, { scrub }: Redactor): WorkerOptions {
   const { workflows, activities } = config.concurrency;
   return {
     taskQueue: config.taskQueue,
@@ -166,7 +169,7 @@ function settings(config: Config, { ports }: Wired, logger: Logger, { redact }: 
       // The first is the outermost: the log sees what Temporal is told.
       activity: [
         logInterceptor((level, fields, message) => logger[level](fields, message)),
-        failureInterceptor(redact),
+        failureInterceptor(scrub),
         heartbeat,
         sizeGuard,
       ].map((inbound) => (context) => ({ inbound: inbound(context) })),

@@ -24,12 +24,16 @@ export const createApplyEdits =
     const { git, artifacts, model } = ports;
     const spec = await readSpec(artifacts, input.spec);
     const answer = parseAnswer((await model.answer(input.lineage, input.callId)) ?? '');
-    if (answer.kind === 'malformed') throw new PortFault('infrastructure', 'The ledger lost the answer of this call.', false);
+    if (answer.kind === 'malformed')
+      throw new PortFault('infrastructure', 'The ledger lost the answer of this call.', false);
     const { url } = spec.repo;
     const result = await compute(ports, spec, input.baseTree, answer.answer.edits);
     if (result.kind === 'rejected') return reject(ports, result.faults);
     if (result.changes.length === 0) return nothing(ports, answer.answer.notes);
-    const changes: readonly TreeChange[] = result.changes.map(({ path, file }) => [path, file === null ? null : { mode: file.mode, bytes: Buffer.from(file.bytes) }]);
+    const changes: readonly TreeChange[] = result.changes.map(({ path, file }) => [
+      path,
+      file === null ? null : { mode: file.mode, bytes: Buffer.from(file.bytes) },
+    ]);
     const tree = await git.write(url, input.baseTree, changes);
     if (tree === input.baseTree) return nothing(ports, answer.answer.notes);
     const { stat, patch } = await git.diff(url, input.baseTree, tree, DIFF_BYTES_MAX);
@@ -39,8 +43,8 @@ export const createApplyEdits =
     return { kind: 'edited', tree, diff, stat, subject: subjectOf(spec, answer.answer.commitMessage) };
   };
 
-/** A round for the files that edits name, one for those behind links; more come only from chains of links. */
-const READ_ROUNDS_MAX = 10;
+/** Two rounds are usual: without content, and with it. Each link of a chain takes one more, and a chain has at most 40. */
+const READ_ROUNDS_MAX = 50;
 
 async function compute({ git, settings }: ActivityPorts, spec: TaskSpec, baseTree: string, edits: readonly Edit[]) {
   const { url } = spec.repo;
@@ -62,9 +66,15 @@ function policyOf(rules: readonly ProtectSpec[]): (path: string) => ProtectPolic
 }
 
 async function reject({ artifacts }: ActivityPorts, faults: readonly EditFault[]): Promise<Edited> {
-  const worst = (['refusedPath', 'protectedFile', 'editsRejected'] as const).find((code) => faults.some((fault) => fault.code === code)) ?? 'editsRejected';
+  const worst =
+    (['refusedPath', 'protectedFile', 'editsRejected'] as const).find((code) =>
+      faults.some((fault) => fault.code === code),
+    ) ?? 'editsRejected';
   const text = faults.map(({ index, path, says }) => `edit ${index + 1} (${path}): ${says}`).join('\n');
-  const named = faults.filter(({ code }) => code === worst).map(({ path, says }) => `${path}: ${says}`).join('; ');
+  const named = faults
+    .filter(({ code }) => code === worst)
+    .map(({ path, says }) => `${path}: ${says}`)
+    .join('; ');
   return {
     kind: 'rejected',
     failure: failure(worst, named),
@@ -76,13 +86,25 @@ async function reject({ artifacts }: ActivityPorts, faults: readonly EditFault[]
 }
 
 const nothing = async ({ artifacts }: ActivityPorts, notes: string): Promise<Edited> =>
-  rejected('nothingToCommit', 'The edits leave every file as it was.', await artifacts.put('log', notes === '' ? 'The answer changed nothing.' : notes));
+  rejected(
+    'nothingToCommit',
+    'The edits leave every file as it was.',
+    await artifacts.put('log', notes === '' ? 'The answer changed nothing.' : notes),
+  );
 
 async function secretOutcome({ artifacts }: ActivityPorts, found: readonly string[]): Promise<Edited> {
-  return rejected('secretInDiff', found.join(', '), await artifacts.put('log', `Refused before the push: ${found.join('\n')}`));
+  return rejected(
+    'secretInDiff',
+    found.join(', '),
+    await artifacts.put('log', `Refused before the push: ${found.join('\n')}`),
+  );
 }
 
-const rejected = (code: FailureCode, detail: string, evidence: Extract<Edited, { kind: 'rejected' }>['evidence']): Edited => {
+const rejected = (
+  code: FailureCode,
+  detail: string,
+  evidence: Extract<Edited, { kind: 'rejected' }>['evidence'],
+): Edited => {
   const failed: Failure = failure(code, detail);
   return { kind: 'rejected', failure: failed, signature: code, evidence, complaint: null };
 };
@@ -94,4 +116,5 @@ function secretsAdded({ findSecrets }: ActivityPorts, patch: string): readonly s
   return found.length === 0 ? null : [...new Set(found.map(({ rule }) => rule))].slice(0, 10);
 }
 
-const subjectOf = ({ commit, title }: TaskSpec, proposed: string): string => ((commit.message ?? proposed).trim().split('\n')[0] || title).slice(0, 120);
+const subjectOf = ({ commit, title }: TaskSpec, proposed: string): string =>
+  ((commit.message ?? proposed).trim().split('\n')[0] || title).slice(0, 120);

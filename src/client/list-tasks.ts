@@ -68,10 +68,10 @@ async function listPending(client: Client, filters: ListFilters, limit: number):
   return jobs.filter(({ taskId }) => !started.has(taskId)).map((row) => ({ ...row, state: 'pending' }));
 }
 
-/** How many tasks are open, `exceptTaskId` not counted. */
-export async function countOpenTasks(client: Client, exceptTaskId: string): Promise<number> {
+/** How many jobs are open beside this one; those count too whose task has not begun. */
+export async function countOpenJobs(client: Client, exceptJobId: string): Promise<number> {
   const { count } = await client.workflow.count(
-    `WorkflowType = '${TASK_WORKFLOW}' AND ExecutionStatus = 'Running' AND WorkflowId != ${quoted(exceptTaskId)}`,
+    `WorkflowType = '${JOB_WORKFLOW}' AND ExecutionStatus = 'Running' AND WorkflowId != ${quoted(exceptJobId)}`,
   );
   return count;
 }
@@ -90,7 +90,7 @@ const STATES: Readonly<Record<string, string>> = {
 
 export const LISTED_STATES: readonly string[] = [...Object.keys(STATES), 'pending'];
 
-export function listQuery(filters: ListFilters): string {
+function listQuery(filters: ListFilters): string {
   const { state } = filters;
   if (state === undefined) return about(TASK_WORKFLOW, filters);
   const condition = Object.hasOwn(STATES, state) ? STATES[state] : undefined;

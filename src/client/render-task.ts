@@ -3,7 +3,7 @@ import { usd } from '../domain/report.js';
 import { showFailure } from '../domain/failures.js';
 import { totalTokens } from '../domain/record.js';
 import type { JobResult } from '../workflows/messages.js';
-import type { TaskView } from './task-view.js';
+import { isTerminal, type TaskView } from './task-view.js';
 import type { RunReport } from './run-report.js';
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] as const;
@@ -15,15 +15,19 @@ export function progressLine(view: TaskView, elapsedMs: number, frame: number): 
 }
 
 /** `running · attempt 2 of 5 · asking gpt-x`: one line for each change where nobody watches a terminal. */
-export function phaseLine(
-  { state, phase, attempt, attemptsMax, retrying, wakesAt }: TaskView,
-  nowMs = Date.now(),
-): string {
-  const attempts = attemptsMax === null ? `attempt ${attempt}` : `attempt ${attempt} of ${attemptsMax}`;
-  const wakes = wakesAt !== null && wakesAt > nowMs ? [`goes on in ${duration(wakesAt - nowMs)}`] : [];
-  return [state, attempts, oneLine(phase), ...wakes, ...(retrying === null ? [] : [`${oneLine(retrying)}`])].join(
-    ' · ',
-  );
+export function phaseLine(view: TaskView, nowMs = Date.now()): string {
+  const { state, attempt, attemptsMax, retrying, wakesAt } = view;
+  // The workflow's own words begin with the attempt where there is one.
+  const phase = oneLine(view.phase).replace(/^attempt \d+( of \d+)?(: *|$)/, '');
+  return [
+    state,
+    ...(isTerminal(view) || state === 'pending'
+      ? []
+      : [attemptsMax === null ? `attempt ${attempt}` : `attempt ${attempt} of ${attemptsMax}`]),
+    ...(phase === '' || phase === state ? [] : [phase]),
+    ...(wakesAt !== null && wakesAt > nowMs ? [`goes on in ${duration(wakesAt - nowMs)}`] : []),
+    ...(retrying === null ? [] : [oneLine(retrying)]),
+  ].join(' · ');
 }
 
 /** The whole of a task's status, several lines. */
@@ -82,7 +86,7 @@ function spentOf({ attempts, calls, tokens, costUsdMicros }: RunReport, unpriced
 }
 
 /** Aligned names; a field without a value is left out. */
-export function fields(pairs: readonly (readonly [string, string])[]): readonly string[] {
+function fields(pairs: readonly (readonly [string, string])[]): readonly string[] {
   return pairs.filter(([, value]) => value !== '').map(([name, value]) => `${name.padEnd(9)}${value}`);
 }
 

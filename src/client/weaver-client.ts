@@ -25,7 +25,7 @@ import {
   type TaskStatus,
 } from '../workflows/messages.js';
 import { resultOfFailure } from './job-result.js';
-import { countOpenTasks, listTasks, type ListFilters, type TaskRow } from './list-tasks.js';
+import { countOpenJobs, listTasks, type ListFilters, type TaskRow } from './list-tasks.js';
 import { specHash } from './spec-hash.js';
 import { invalidTask } from './task-faults.js';
 import { idsOf, jobIdOfKey, randomKey, type TaskIds } from './task-id.js';
@@ -53,6 +53,8 @@ export interface SubmitOptions {
   /** Submitting the same task again under the same key gives the same job; a random one if absent. */
   readonly key?: string;
   readonly requester?: string;
+  /** In place of the client's own. */
+  readonly taskQueue?: string;
   /** Limits for a task file that does not name its own. */
   readonly limits?: Partial<LimitsSpec>;
 }
@@ -111,16 +113,20 @@ export class WeaverClient {
     await this.owned?.close();
   }
 
-  /** Starts a job of one task: a specification, or the text of a task file. */
-  async submit(task: TaskSpec | string, options: SubmitOptions = {}): Promise<JobHandle> {
-    const spec = typeof task === 'string' ? specOf(task, options.limits) : task;
+  /** Starts a job of one task: a specification, or a task file as text or as the object that it holds. */
+  async submit(
+    task: TaskSpec | Readonly<Record<string, unknown>> | string,
+    options: SubmitOptions = {},
+  ): Promise<JobHandle> {
+    const spec = specOf(typeof task === 'string' ? task : JSON.stringify(task), options.limits);
     const key = options.key ?? spec.key;
     const jobId = jobIdOfKey(key ?? randomKey(Date.now()));
     const requester = (options.requester ?? this.requester).slice(0, 100);
     const input: JobInput = { schemaVersion: 1, spec, requester };
     guardSize(input);
     const hash = specHash(spec);
-    const started = await this.asking(() => this.start(jobId, input, hash));
+    const taskQueue = options.taskQueue ?? this.taskQueue;
+    const started = await this.asking(() => this.start(jobId, input, hash, taskQueue));
     // A random key is nobody else's.
     if (key !== undefined) await this.mustBeSame(jobId, hash);
     return { ...idsOf(jobId), webUrl: this.webUrl(jobId), started };
@@ -170,9 +176,9 @@ export class WeaverClient {
     return await this.asking(() => listTasks(this.temporal, filters));
   }
 
-  /** Open tasks beside this one. */
-  async countOthersOpen(taskId: string): Promise<number> {
-    return await this.asking(() => countOpenTasks(this.temporal, taskId));
+  /** Open jobs beside this one. */
+  async countOthersOpen(jobId: string): Promise<number> {
+    return await this.asking(() => countOpenJobs(this.temporal, jobId));
   }
 
   /** Asks the job to stop; the reason is recorded. Resolves to false if it had ended already. */
@@ -198,11 +204,11 @@ export class WeaverClient {
   }
 
   /** Identities of the workers that asked for work of the queue a short while ago. */
-  async pollers(): Promise<readonly string[]> {
+  async pollers(taskQueue = this.taskQueue): Promise<readonly string[]> {
     const { pollers } = await this.asking(() =>
       this.temporal.workflowService.describeTaskQueue({
         namespace: this.temporal.options.namespace,
-        taskQueue: { name: this.taskQueue },
+        taskQueue: { name: taskQueue },
         taskQueueType: 1, // TASK_QUEUE_TYPE_WORKFLOW
       }),
     );
@@ -229,12 +235,12 @@ export class WeaverClient {
   }
 
   /** True if it was started now, false if the job was there already. */
-  private async start(jobId: string, input: JobInput, hash: string): Promise<boolean> {
+  private async start(jobId: string, input: JobInput, hash: string, taskQueue: string): Promise<boolean> {
     const { spec, requester = 'unknown' } = input;
     try {
       await this.temporal.workflow.start(JOB_WORKFLOW, {
         workflowId: jobId,
-        taskQueue: this.taskQueue,
+        taskQueue,
         args: [input],
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
         workflowIdConflictPolicy: 'USE_EXISTING',

@@ -136,6 +136,7 @@ const shape = {
   author: author.default('weaver <weaver@localhost>'),
   sandbox: z.enum(['auto', 'required', 'none']).default('auto'),
   taskQueue: line(200).optional(),
+  uiUrl: z.url({ protocol: /^https?$/ }).optional(),
   git: z.strictObject(gitShape).optional(),
   concurrency: z.strictObject(concurrencyShape).prefault({}),
   logLevel: logLevel.default('info'),

@@ -8,13 +8,12 @@ import { checkPath, resolvePath, shown, type PathFault } from './edit-paths.js';
 import { rewriteText, replaceText, type EditedText } from './edit-text.js';
 import { editedTree, type BaseTree, type EditedTree, type TreeEdit } from './edited-tree.js';
 import type { Edit } from './edits.js';
+import { ignoringRule } from './ignore-rules.js';
 import type { ProtectPolicy } from './task.js';
 
 export interface EditRules {
   /** What the task allows for a path. */
   readonly protect: (path: string) => ProtectPolicy;
-  /** Whether git would ignore this path if it were new; a change there would not be seen by anyone. */
-  readonly ignored?: (path: string) => boolean;
 }
 
 /** Why one edit cannot be applied, in words for the model. */
@@ -183,15 +182,32 @@ function policyFault({ rules, base }: Run, { op }: Edit, { path, named }: Place)
 const protectedFile = (says: string): Fault => ({ kind: 'fault', code: 'protectedFile', says });
 
 /** Why no new file can be made here, if it cannot. */
-function newFileFault({ tree, rules }: Run, path: string): Fault | null {
+function newFileFault({ tree, base }: Run, path: string): Exclude<Step, { kind: 'done' }> | null {
   const twin = tree.twinOf(path);
   if (twin !== undefined)
     return rejected(
       `${shown(twin)} exists already and differs only by letter case or Unicode form, which some file systems cannot tell apart.`,
     );
-  return rules.ignored?.(path) === true
-    ? rejected('git ignores this path, so the file would not be in the commit.')
-    : null;
+  // Git goes on with files that it tracks already, ignored or not.
+  return base.entries.has(path) ? null : ignoredFault(tree, path);
+}
+
+/** The tree would take an ignored file, but whoever checks it out would not see that it belongs there. */
+function ignoredFault(tree: EditedTree, path: string): Exclude<Step, { kind: 'done' }> | null {
+  const unread: string[] = [];
+  const rule = ignoringRule(path, (file) => {
+    const mode = tree.modeOf(file);
+    // Git does not follow a .gitignore that is a link.
+    if (mode === undefined || mode === '120000') return null;
+    const found = tree.textAt(file);
+    if (found.kind === 'unread') unread.push(found.path);
+    return found.kind === 'text' ? found.text.text : null;
+  });
+  const [first] = unread;
+  if (first !== undefined) return { kind: 'unread', path: first };
+  return rule === null
+    ? null
+    : rejected(`git ignores this path (${shown(rule)}): what it ignores does not belong in a commit.`);
 }
 
 function missing({ tree }: Run, path: string): Fault {
@@ -209,8 +225,12 @@ function write(run: Run, path: string, content: string | null): Step {
   if (tree.isFolder(path)) return rejected('it is a folder; name a file.');
   const mode = tree.modeOf(path);
   if (mode !== undefined) return editText(run, path, mode, (old) => rewriteText(old, content));
-  return newFileFault(run, path) ?? put(run, path, '100644', rewriteText(null, content));
+  return newFileFault(run, path) ?? put(run, path, newMode(run, path), rewriteText(null, content));
 }
+
+/** A script that is deleted and written anew in one answer stays a script. */
+const newMode = ({ base }: Run, path: string): string =>
+  base.entries.get(path)?.mode === '100755' ? '100755' : '100644';
 
 function replace(run: Run, path: string, search: string | null, replacement: string | null): Step {
   if (search === null || replacement === null) return rejected('search or replace is missing.');

@@ -14,7 +14,7 @@ export type ResolvedPath =
       readonly path: string;
       /** Links followed on the way. */ readonly links: readonly string[];
     }
-  /** The target of this link is needed to go on. */
+  /** The content of this link of the base is needed to go on. */
   | { readonly kind: 'unread'; readonly path: string }
   | PathFault;
 
@@ -22,8 +22,8 @@ export type ResolvedPath =
 export interface Paths {
   modeOf(path: string): string | undefined;
   isFolder(path: string): boolean;
-  /** Target of a symbolic link; undefined if its content is not at hand. */
-  linkTarget(path: string): Uint8Array | undefined;
+  /** Target of a symbolic link, or the file of the base that has to be read for it. */
+  linkTarget(path: string): Uint8Array | { readonly unread: string };
 }
 
 /** The path as git names it, or what is wrong with it. A leading `./` is dropped. */
@@ -147,7 +147,7 @@ function readTarget(
   | { readonly kind: 'unread'; readonly path: string }
   | PathFault {
   const bytes = tree.linkTarget(link);
-  if (bytes === undefined) return { kind: 'unread', path: link };
+  if ('unread' in bytes) return { kind: 'unread', path: bytes.unread };
   const target = new TextDecoder().decode(bytes);
   if (/^[/\\]|^[a-z]:/i.test(target)) return refused(`the symbolic link ${shown(link)} leads out of the repository`);
   if (target === '' || target.length > PATH_BYTES_MAX || CONTROL.test(target) || target.includes('\ufffd'))

@@ -73,7 +73,9 @@ export function editedTree(base: BaseTree): EditedTree {
     isFolder,
     linkTarget: (path) => {
       const node = nodeAt(path);
-      return node !== undefined && 'base' in node ? base.files.get(node.base)?.bytes : undefined;
+      // Edits make no links, so a link is one of the base, wherever it has been moved to.
+      const from = node !== undefined && 'base' in node ? node.base : path;
+      return base.files.get(from)?.bytes ?? { unread: from };
     },
     textAt: (path) => {
       const node = nodeAt(path);

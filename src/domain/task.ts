@@ -89,3 +89,20 @@ export const TASK_DEFAULTS = {
 
 /** An outage in front of a waiting person: `weaver run` gives up after ten minutes. */
 export const ATTENDED_OUTAGE_SECONDS = 600;
+
+/** Limits of a specification that nobody has validated yet: what is no sensible number is the default. */
+export function claimedLimits(spec: unknown): LimitsSpec {
+  const claimed = isObject(spec) && isObject(spec['limits']) ? spec['limits'] : {};
+  const positive = (name: 'attempts' | 'wallTimeSeconds' | 'outageSeconds'): number => {
+    const value = claimed[name];
+    return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : TASK_DEFAULTS[name];
+  };
+  return {
+    attempts: positive('attempts'),
+    wallTimeSeconds: positive('wallTimeSeconds'),
+    outageSeconds: positive('outageSeconds'),
+  };
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;

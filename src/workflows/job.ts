@@ -14,6 +14,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { failure } from '../domain/failures.js';
+import { lineageOf } from '../domain/lineage.js';
 import { NOTHING_SPENT } from '../domain/record.js';
 import type { codingTask } from './coding-task.js';
 import { cancelSignal } from './definitions.js';
@@ -100,8 +101,7 @@ function taskInput({ spec, requester }: JobInput, taskId: string): TaskInput {
     schemaVersion: 1,
     spec,
     requester: (requester ?? 'unknown').slice(0, 100),
-    // Names a folder: no slash in it.
-    lineage: taskId.replaceAll('/', '~').slice(0, 200),
+    lineage: lineageOf(taskId),
     suffix: uuid4().slice(0, 8),
   };
 }

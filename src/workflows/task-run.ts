@@ -7,7 +7,7 @@ import { beginRecord, recordCall, recordDecision, recordOutcome, sumSpending, to
 import type { AttemptRecord, DecisionRecord, Spending, TaskRecord } from '../domain/record.js';
 import { describeTask } from '../domain/report.js';
 import { DECIDER } from '../domain/decide.js';
-import { TASK_DEFAULTS } from '../domain/task.js';
+import { claimedLimits, type TaskState, type TerminalState } from '../domain/task.js';
 import {
   SEARCH_ATTRIBUTES,
   type CancelRequest,
@@ -30,6 +30,8 @@ interface Steps {
   landingSeconds?: number;
 }
 
+const TERMINAL: ReadonlySet<TaskState> = new Set<TerminalState>(['succeeded', 'dead', 'decomposed', 'cancelled', 'stuck']);
+
 /** Decisions kept for the query; the store has all of them. */
 const DECISIONS_KEPT = 20;
 
@@ -48,9 +50,8 @@ export class TaskRun {
   private diff: ArtifactRef | null = null;
 
   constructor(readonly input: TaskInput) {
-    const { attempts, wallTimeSeconds, outageSeconds } = TASK_DEFAULTS;
     // Replaced by the validated limits as soon as the workspace is open.
-    this.record = beginRecord({ attempts, wallTimeSeconds, outageSeconds }, [], Date.now());
+    this.record = beginRecord(claimedLimits(input.spec), [], Date.now());
     this.steps = { startedAt: Date.now(), calls: [] };
   }
 
@@ -167,10 +168,11 @@ export class TaskRun {
     const { state, attempts, limits, waitingOn, spending, lastFailure } = this.record;
     return {
       taskId: this.taskId,
-      title: this.opened?.title ?? this.input.spec.title,
+      // Before it is validated it may be anything.
+      title: this.opened?.title ?? String(this.input.spec.title),
       state,
       phase: this.phase,
-      attempt: Math.min(attempts + 1, limits.attempts),
+      attempt: TERMINAL.has(state) ? attempts : Math.min(attempts + 1, limits.attempts),
       attemptsMax: limits.attempts,
       waitingOn,
       spending,

@@ -1,7 +1,7 @@
 /** A check that runs for ever, under a worker that dies: its processes must not write on beside those of the next worker. */
 import type { ScriptedAnswer } from '../../src/adapters/model/scripted';
 import { answerValue, git, until, World } from '../e2e/world';
-import { descendantsOf, isAlive, isRequestProcess } from './processes';
+import { descendantsOf, isAlive, isRequestProcess } from './seen-processes';
 
 const right: ScriptedAnswer = { kind: 'json', value: answerValue('right') };
 /** The first run of the check never ends; its home is the task's, so the second one finds the mark. */

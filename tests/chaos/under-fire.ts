@@ -6,7 +6,7 @@ import { Client, Connection } from '@temporalio/client';
 import { WeaverClient } from '../../src/client/weaver-client';
 import type { JobResult } from '../../src/workflows/messages';
 import type { ScriptedAnswer } from '../../src/adapters/model/scripted';
-import { descendantsOf, isAlive, isRequestProcess, type Process } from './processes';
+import { descendantsOf, isAlive, isRequestProcess, type Process } from './seen-processes';
 import { answerValue, endProcess, git, makeRepository, until, World } from '../e2e/world';
 
 const PRELOAD = join(__dirname, 'kill-at.cjs');

@@ -47,8 +47,8 @@ describe('the help', () => {
   it.each(commands.flatMap((name) => EXAMPLES[name].map((example) => [example, name] as const)))(
     'example "%s" is understood',
     async (example, name) => {
-      const [program, ...args] = words(example);
-      expect(program).toBe('weaver');
+      const [command, ...args] = words(example);
+      expect(command).toBe('weaver');
       expect((await parse(args)).order.kind).toBe(name);
     },
   );

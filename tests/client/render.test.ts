@@ -32,11 +32,13 @@ const view = (changes: Partial<TaskView> = {}): TaskView => ({
 describe('a task under way', () => {
   it('is one line', () => {
     expect(phaseLine(view())).toBe('running · attempt 2 of 5 · asking gpt-x');
+    expect(phaseLine(view({ phase: 'attempt 2: asking gpt-x' }))).toBe('running · attempt 2 of 5 · asking gpt-x');
+    expect(phaseLine(view({ state: 'succeeded', phase: 'the checks passed' }))).toBe('succeeded · the checks passed');
   });
 
   it('says when a waiting task goes on by itself', () => {
     expect(phaseLine(view({ state: 'retry_wait', phase: 'attempt 3 of 5', wakesAt: 9_000 }), 1_000)).toBe(
-      'retry_wait · attempt 2 of 5 · attempt 3 of 5 · goes on in 8.0 s',
+      'retry_wait · attempt 2 of 5 · goes on in 8.0 s',
     );
     expect(phaseLine(view({ wakesAt: 9_000 }), 10_000)).toBe('running · attempt 2 of 5 · asking gpt-x');
   });

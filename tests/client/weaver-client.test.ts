@@ -148,8 +148,12 @@ describe('looking', () => {
   it('watching ends when nobody wants to know any more', async () => {
     await client.submit(aSpec(), { key: 'left' });
     const leaving = new AbortController();
-    for await (const _view of client.watch('left', { signal: leaving.signal })) leaving.abort();
-    expect(leaving.signal.aborted).toBe(true);
+    const seen: string[] = [];
+    for await (const { state } of client.watch('left', { signal: leaving.signal })) {
+      seen.push(state);
+      leaving.abort();
+    }
+    expect(seen).toEqual(['pending']);
   });
 
   it('a job terminated from outside has a result that says so', async () => {
@@ -178,7 +182,7 @@ describe('looking', () => {
 
 describe('the list', () => {
   it('finds pending jobs by tag, repository and requester, newest first, with their titles', async () => {
-    const repo = { url: '/srv/it\'s "place".git' };
+    const repo = { url: "/srv/it's/place.git" };
     await client.submit(aSpec({ title: 'One', tags: ["it's"], repo }), { key: 'l1', requester: "o'brien" });
     await client.submit(aSpec({ title: 'Two', tags: ["it's", 'b'] }), { key: 'l2' });
     await until(async () => (await client.list({ tag: "it's" })).length === 2, 'both are listed');

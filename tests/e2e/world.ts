@@ -68,6 +68,7 @@ export class World {
       HOME: process.env['HOME'] ?? folder,
       WEAVER_HOME: home,
       TEMPORAL_ADDRESS: server.address,
+      WEAVER_UI_URL: server.uiUrl,
       OPENAI_BASE_URL: endpoint.baseUrl,
       OPENAI_API_KEY: API_KEY,
       WEAVER_MODEL: 'scripted-1',

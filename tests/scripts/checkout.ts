@@ -36,8 +36,7 @@ export class Checkout {
   static withSources(): Checkout {
     const checkout = Checkout.empty();
     symlinkSync(path.join(ROOT, 'node_modules'), path.join(checkout.folder, 'node_modules'));
-    for (const file of ['package.json', 'package-lock.json', 'tsconfig.json', 'jest.config.cjs', '.ci'])
-      cpSync(path.join(ROOT, file), path.join(checkout.folder, file), { recursive: true });
+    for (const file of COPIED) cpSync(path.join(ROOT, file), path.join(checkout.folder, file), { recursive: true });
     checkout.write(
       'tests/jest-environment.cjs',
       `module.exports = require('jest-environment-node').TestEnvironment;\n`,
@@ -93,6 +92,20 @@ export class Checkout {
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
+
+const COPIED = [
+  '.ci',
+  '.gitignore',
+  '.oxlintrc.json',
+  '.prettierignore',
+  '.prettierrc.json',
+  'jest.config.cjs',
+  'knip.json',
+  'package-lock.json',
+  'package.json',
+  'tsconfig.json',
+  'tsconfig.tests.json',
+];
 
 /** Where sh, cat and git are; a Temporal or a Docker that the machine may have is not to be found. */
 const SYSTEM_FOLDERS = '/usr/bin:/bin';

@@ -42,11 +42,7 @@ describe('packages', () => {
 
   it('are left alone when somebody ran npm ci by hand', async () => {
     registry.lock('1.0.0');
-    execFileSync('npm', ['ci', '--no-audit', '--no-fund'], {
-      cwd: checkout.folder,
-      env: npmEnvironment(),
-      stdio: 'ignore',
-    });
+    await checkout.run('npm', ['ci', '--no-audit', '--no-fund'], npmEnvironment());
     registry.stop();
     expect(await setUp()).toEqual({ code: 0, stdout: '', stderr: '' });
   });
@@ -118,11 +114,11 @@ class Registry {
   private constructor(
     readonly url: string,
     private readonly server: Server,
-    private readonly checkout: Checkout,
+    private readonly target: Checkout,
     private readonly tarballs: Map<string, Buffer>,
   ) {}
 
-  static async start(from: Checkout): Promise<Registry> {
+  static async start(target: Checkout): Promise<Registry> {
     const tarballs = new Map<string, Buffer>();
     const server = createServer((request, response) => {
       const tarball = tarballs.get(request.url ?? '');
@@ -131,7 +127,7 @@ class Registry {
     await once(server, 'listening');
     const address = server.address();
     const port = typeof address === 'object' && address !== null ? address.port : 0;
-    return new Registry(`http://127.0.0.1:${port}/`, server, from, tarballs);
+    return new Registry(`http://127.0.0.1:${port}/`, server, target, tarballs);
   }
 
   /** Writes package.json and a lock file that want this version. */
@@ -141,15 +137,15 @@ class Registry {
     this.tarballs.set(`/${name}`, tarball);
     const integrity = `sha512-${createHash('sha512').update(tarball).digest('base64')}`;
     const root = { name: 'checkout', version: '1.0.0', dependencies: { tiny: version } };
-    this.checkout.write('package.json', JSON.stringify(root));
+    this.target.write('package.json', JSON.stringify(root));
     const packages = { '': root, 'node_modules/tiny': { version, resolved: `${this.url}${name}`, integrity } };
-    this.checkout.write('package-lock.json', JSON.stringify({ ...root, lockfileVersion: 3, requires: true, packages }));
+    this.target.write('package-lock.json', JSON.stringify({ ...root, lockfileVersion: 3, requires: true, packages }));
   }
 
   private pack(version: string): Buffer {
-    this.checkout.write('tarball/package/package.json', JSON.stringify({ name: 'tiny', version }));
-    const tarball = execFileSync('tar', ['-czf', '-', '-C', path.join(this.checkout.folder, 'tarball'), 'package']);
-    rmSync(path.join(this.checkout.folder, 'tarball'), { recursive: true });
+    this.target.write('tarball/package/package.json', JSON.stringify({ name: 'tiny', version }));
+    const tarball = execFileSync('tar', ['-czf', '-', '-C', path.join(this.target.folder, 'tarball'), 'package']);
+    rmSync(path.join(this.target.folder, 'tarball'), { recursive: true });
     return tarball;
   }
 

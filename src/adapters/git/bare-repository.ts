@@ -65,7 +65,7 @@ export async function removeLeftovers(directory: string): Promise<void> {
 }
 
 /** One broken mirror is kept for whoever wants to know; the one before it goes. */
-export async function moveAside(directory: string): Promise<void> {
+async function moveAside(directory: string): Promise<void> {
   const broken = `${directory}.broken`;
   await removeFolder(broken);
   await rename(directory, broken).catch(unlessGone);

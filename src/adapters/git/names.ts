@@ -74,6 +74,3 @@ export function assertAuthor(author: string): void {
   if (!/^[^<>\u0000-\u001f\s](?:[^<>\u0000-\u001f]*[^<>\u0000-\u001f\s])? <[^<>\s\u0000-\u001f]+>$/.test(author))
     throw invalid(`${JSON.stringify(author.slice(0, 200))} is no author: write Name <address>.`);
 }
-
-/** The address as it may be shown: without a user name or what stands in its place. */
-export const shownUrl = (url: string): string => url.replace(/^([a-z]+:\/\/)[^/@\s]*@/i, '$1');

@@ -48,7 +48,7 @@ export interface LinkOptions {
 
 /** A start takes a quarter of a second; an older process may have to finish a request first. */
 const CONNECT_MS_MAX = 20_000;
-const CONNECT_POLL_MS = 15;
+const CONNECT_POLL_MS = 5;
 /** A process that accepts and says nothing (stopped, or swapped out) must not hold a call for ever. */
 const HELLO_MS_MAX = 5_000;
 /** Starts while waiting for a connection: more would be a program that cannot run. */

@@ -54,9 +54,9 @@ export type EndpointResult =
   EndpointAnswer | (EndpointFailure & { readonly usage?: Tokens; readonly adapted?: Dialect });
 
 /** Resolves for whatever happens out there. */
-export async function askEndpoint(request: EndpointRequest): Promise<EndpointResult> {
+export async function askEndpoint(request: EndpointRequest, fetcher: typeof fetch = fetch): Promise<EndpointResult> {
   const gathered = nothingGathered();
-  const watch = startWatch(request);
+  const watch = startWatch(request, fetcher);
   try {
     const client = createClient(request, watch);
     const sent = client.chat.completions.create(bodyOf(request), { signal: watch.signal });
@@ -98,7 +98,7 @@ interface Watch {
  * Stops the request when its time is over, when it falls silent in the middle of the answer, when it grows too large or
  * when the caller wants no more. Silence counts from the first content on: a model that thinks first may be quiet for long.
  */
-function startWatch({ provider, signal, onBytes }: EndpointRequest): Watch {
+function startWatch({ provider, signal, onBytes }: EndpointRequest, fetcher: typeof fetch): Watch {
   const controller = new AbortController();
   let stopped: Stopped | null = null;
   let bytes = 0;
@@ -123,7 +123,8 @@ function startWatch({ provider, signal, onBytes }: EndpointRequest): Watch {
     signal: controller.signal,
     fetch: async (url, init) => {
       sent = true;
-      const response = await countedFetch(url, init, onChunk);
+      // Redirects are not followed: the key is for this address alone.
+      const response = counted(await fetcher(url, { ...init, redirect: 'manual' }), onChunk);
       if (response.ok) return response;
       errorText = await readStart(response);
       const { status, headers } = response;
@@ -148,13 +149,8 @@ function startWatch({ provider, signal, onBytes }: EndpointRequest): Watch {
 /** Fractions of a second are fine, fractions of a millisecond are none to the client library. */
 const timeoutMs = (seconds: number): number => Math.ceil(Math.min(seconds, TIMEOUT_SECONDS_MAX) * 1_000);
 
-/** Counts every body, those of errors too. Redirects are not followed: the key is for this address alone. */
-async function countedFetch(
-  url: Parameters<typeof fetch>[0],
-  init: RequestInit | undefined,
-  onChunk: (length: number) => void,
-): Promise<Response> {
-  const response = await fetch(url, { ...init, redirect: 'manual' });
+/** Counts every body, those of errors too. */
+function counted(response: Response, onChunk: (length: number) => void): Response {
   if (response.body === null) return response;
   const counter = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {

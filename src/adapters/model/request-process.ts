@@ -17,6 +17,7 @@ import {
   type ToCourier,
 } from './courier-protocol.js';
 import { createLedger } from './ledger.js';
+import { createPatientFetch } from './patient-fetch.js';
 import { createSecrets, type Secrets } from './secrets.js';
 import { takeHold, type Hold } from './single-instance.js';
 
@@ -74,7 +75,11 @@ interface Service {
 function serve({ home, places, hold, idleMs }: Service): void {
   const secrets = createSecrets();
   const ledger = createLedger(home, secrets.redact);
-  const courier = createCourier({ home, ledger, ask: askLater, redact: secrets.redact });
+  const fetcher = createPatientFetch();
+  // Loading the client library takes longer than all else, so the socket is open before.
+  const ask: CourierParts['ask'] = async (request) =>
+    (await import('./openai-endpoint.js')).askEndpoint(request, fetcher);
+  const courier = createCourier({ home, ledger, ask, redact: secrets.redact });
   const connections = new Set<Socket>();
   let draining = false;
   const drain = (): void => {
@@ -86,7 +91,7 @@ function serve({ home, places, hold, idleMs }: Service): void {
     socket.on('close', () => connections.delete(socket));
     talk(socket, { courier, secrets, drain, isDraining: () => draining });
   });
-  void listen(server, places.socket).then(() => import('./openai-endpoint.js'));
+  void listen(server, places.socket).then(warmUp);
   // A terminal's signals are for the worker; the order to end is obeyed when nothing paid for can be lost.
   process
     .on('SIGINT', () => undefined)
@@ -103,8 +108,10 @@ function serve({ home, places, hold, idleMs }: Service): void {
   }, LOOK_EVERY_MS);
 }
 
-/** Loading the client library takes longer than all else, so the socket is open before. */
-const askLater: CourierParts['ask'] = async (request) => (await import('./openai-endpoint.js')).askEndpoint(request);
+async function warmUp(): Promise<void> {
+  const { rehearse } = await import('./rehearsal.js');
+  await rehearse().catch((error: unknown) => log(`rehearsal: ${String(error)}`)); // the first call is slower, no more
+}
 
 async function listen(server: Server, path: string): Promise<void> {
   await rm(path, { force: true }); // left by a killed holder; only the holder comes here

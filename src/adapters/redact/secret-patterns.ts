@@ -89,5 +89,5 @@ function privateKey(): RegExp {
   const between = `(?:\\\\[nr]|["'+, \\t\\r\\\\]|\\n-?)`;
   const about = `(?:${between}{0,20}(?:Proc-Type|DEK-Info|Version|Comment):[^\\n\\\\]{0,200}){0,5}`;
   const body = '[A-Za-z0-9+/=]{30,200}(?:[A-Za-z0-9+/=\\s\\\\"\',]|-(?=[A-Za-z0-9+/=])){0,20000}';
-  return new RegExp(`-----BEGIN ${label}-----${about}${between}{0,40}${body}(?:-----END ${label}-----)?`, 'g');
+  return new RegExp(`-----BEGIN ${label}-----${about}${between}{0,40}${body}(?:-?-----END ${label}-----)?`, 'g');
 }

@@ -28,7 +28,7 @@ export function runningProcesses(): readonly ProcessRow[] {
 export function withDescendants(all: readonly ProcessRow[], roots: ReadonlySet<number>): ReadonlySet<number> {
   const found = new Set(roots);
   // A parent may come after its child in the list.
-  for (let before = -1; before !== found.size; ) {
+  for (let before = -1; before !== found.size;) {
     before = found.size;
     for (const { pid, parent } of all) if (found.has(parent)) found.add(pid);
   }

@@ -117,9 +117,14 @@ async function untilGone(leash: Leash): Promise<void> {
 }
 
 const notStarted = (says: string, cause?: unknown): PortFault =>
-  new PortFault('infrastructure', `The command could not be started: ${says.slice(0, COMPLAINT_CHARACTERS_MAX)}.`, true, {
-    cause,
-  });
+  new PortFault(
+    'infrastructure',
+    `The command could not be started: ${says.slice(0, COMPLAINT_CHARACTERS_MAX)}.`,
+    true,
+    {
+      cause,
+    },
+  );
 
 function cannotLog(cause: unknown): never {
   const code = errorCode(cause) ?? 'unknown error';

@@ -72,7 +72,7 @@ const READY_POLL_MS = 15;
 /** One question to a server that listens. */
 const ANSWER_TIMEOUT_MS = 2_000;
 
-/** A server closes its database in well under a second; SQLite's log survives the kill that comes then. */
+/** A killed process is gone at once, unless it hangs in the kernel on a sick disk. */
 const STOP_TIMEOUT_MS = 10_000;
 const STOP_POLL_MS = 20;
 
@@ -261,18 +261,19 @@ async function leave(folder: string, pid: number, user: ServerUser): Promise<voi
   await removeRecord(folder);
 }
 
-/** Asks the server to close, and kills it if it does not. Never signals another process that got its number. */
+/**
+ * Kills it: a polite end drains for more than a second, which every short command would wait for, and SQLite's log keeps what
+ * was acknowledged either way. Never signals another process that got its number.
+ */
 async function end(record: ServerRecord): Promise<void> {
-  for (const signal of ['SIGINT', 'SIGKILL'] as const) {
-    if (!isServerOf(record)) return;
-    try {
-      process.kill(record.pid, signal);
-    } catch {
-      return; // it ended by itself between the look and the signal
-    }
-    const deadline = performance.now() + STOP_TIMEOUT_MS;
-    while (isRunning(record) && performance.now() < deadline) await pause(STOP_POLL_MS);
+  if (!isServerOf(record)) return;
+  try {
+    process.kill(record.pid, 'SIGKILL');
+  } catch {
+    return; // it ended by itself between the look and the signal
   }
+  const deadline = performance.now() + STOP_TIMEOUT_MS;
+  while (isRunning(record) && performance.now() < deadline) await pause(STOP_POLL_MS);
 }
 
 /** Two ports that are free now, held together so that they differ. */

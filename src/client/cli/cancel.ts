@@ -11,17 +11,13 @@ export interface CancelFlags {
 export async function cancel(context: Context, id: string, { reason }: CancelFlags): Promise<number> {
   const { taskId } = idsOf(id);
   const { terminal } = context;
-  const { asked, state } = await withClient(context, 'startIfUsed', async (client) => {
+  await withClient(context, 'startIfUsed', async (client) => {
     if (client === null) throw unknownTask(id);
-    const open = await client.cancel(taskId, { reason });
-    return { asked: open, state: open ? 'running' : (await client.status(taskId)).state };
+    const asked = await client.cancel(taskId, { reason });
+    const state = asked ? 'running' : (await client.status(taskId)).state;
+    if (context.json) terminal.json({ taskId, cancelRequested: asked, state });
+    else if (asked) terminal.out(`${taskId} is asked to stop; it does so as soon as a worker hears it.`);
+    else terminal.out(`${taskId} has ended already: ${state}.`);
   });
-  if (context.json) terminal.json({ taskId, cancelRequested: asked, state });
-  else
-    terminal.out(
-      asked
-        ? `${taskId} is asked to stop; it does so as soon as its worker hears it.`
-        : `${taskId} has ended already: ${state}.`,
-    );
   return 0;
 }

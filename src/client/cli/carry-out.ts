@@ -1,45 +1,27 @@
 /** Submits one task and waits for its end: what `run` and `demo` have in common. */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ATTENDED_OUTAGE_SECONDS, type TaskSpec } from '../../domain/task.js';
 import type { JobResult } from '../../workflows/messages.js';
 import { reportOf, reportWithout, type RunReport } from '../run-report.js';
-import type { JobHandle, WeaverClient } from '../weaver-client.js';
+import type { JobHandle } from '../weaver-client.js';
 import { catalogueFault, WeaverFault } from '../weaver-fault.js';
 import type { Context } from './context.js';
 import { followTask } from './follow-task.js';
-import type { RunningWorker, Scripted } from './house.js';
 import { aborted, listenForInterrupts, type Interrupts } from './interrupts.js';
-import { connectClient, noServerHere, openTemporal, type TemporalSession } from './temporal-session.js';
+import { setUp, takeDown, type Needs, type Stand } from './stand.js';
 
-export interface Plan {
+export interface Plan extends Needs {
   readonly spec: TaskSpec;
   readonly key: string | undefined;
   readonly timeoutMs: number | null;
-  /** A worker of this process, also with a configured Temporal. */
-  readonly worker: boolean;
-  readonly detach: boolean;
   /** Shown the moment the end is known, before the worker and the server are left. */
   readonly show: (report: RunReport, result: JobResult | null) => void;
 }
 
 const TIMED_OUT = 124;
 const INTERRUPTED = 130;
-/** Everything is safe where a worker dies, so nobody waits long for it to put down what belongs to other tasks. */
-const DRAIN_MS_MAX = 5_000;
 /** The server comes back in a second or two, or somebody must look after it. */
 const RECONNECT_PAUSE_MS = 1_000;
-
-/** What the run has built up around itself, and takes down at the end. */
-interface Stand {
-  readonly context: Context;
-  readonly session: TemporalSession;
-  readonly client: WeaverClient;
-  /** Null where other processes do the work. */
-  readonly worker: Promise<RunningWorker> | null;
-  readonly scripted: Scripted | null;
-}
 
 export async function carryOut(context: Context, plan: Plan): Promise<number> {
   const interrupts = listenForInterrupts(() => context.terminal.clearProgress());
@@ -53,49 +35,6 @@ export async function carryOut(context: Context, plan: Plan): Promise<number> {
     // From here on a signal ends the process at once: nothing is left that has to be done.
     await takeDown(stand);
   }
-}
-
-async function setUp(context: Context, plan: Plan): Promise<Stand> {
-  const { house, config } = context;
-  const withWorker = !plan.detach && (plan.worker || !config.temporal.configured);
-  const opening = openTemporal(house, config, 'start');
-  opening.catch(() => {}); // awaited below, after the loading that goes on beside it
-  const [scripted] = await Promise.all([
-    withWorker && config.scripted ? startScripted(context) : null,
-    withWorker ? house.preloadWorker() : null,
-  ]);
-  const session = await opening;
-  if (session === null) throw noServerHere();
-  try {
-    const worker = withWorker ? startWorker(context, scripted, session) : null;
-    worker?.catch(() => {}); // looked at while the result is awaited
-    const client = await connectClient(session, config);
-    return { context, session, client, worker, scripted };
-  } catch (thrown) {
-    await session.leave();
-    throw thrown;
-  }
-}
-
-async function startScripted({ house, config, terminal }: Context): Promise<Scripted> {
-  terminal.note(
-    'No model is configured (OPENAI_API_KEY, OPENAI_BASE_URL): a scripted endpoint answers, which knows only the demo task.',
-  );
-  return await house.startScripted(config);
-}
-
-async function startWorker(
-  { house, config, terminal }: Context,
-  scripted: Scripted | null,
-  { where }: TemporalSession,
-): Promise<RunningWorker> {
-  const logs = join(config.home, 'logs');
-  mkdirSync(logs, { recursive: true, mode: 0o700 });
-  const worker = await house.startWorker(scripted?.config ?? config, where, {
-    logDestination: join(logs, 'worker.log'),
-  });
-  for (const warning of worker.warnings) terminal.note(`${terminal.paintNote('yellow', 'warning')} ${warning}`);
-  return worker;
 }
 
 interface Known {
@@ -120,8 +59,8 @@ async function untilKnown(stand: Stand, plan: Plan, interrupts: Interrupts): Pro
 }
 
 /** Where weaver is new, the server does not know its search attributes yet. */
-async function submit({ client, context, session }: Stand, { spec, key }: Plan): Promise<JobHandle> {
-  const options = key === undefined ? {} : { key };
+async function submit({ client, context, session, taskQueue }: Stand, { spec, key }: Plan): Promise<JobHandle> {
+  const options = { taskQueue, ...(key === undefined ? {} : { key }) };
   try {
     return await client.submit(spec, options);
   } catch (thrown) {
@@ -202,24 +141,24 @@ function howItGoesOn({ session, worker }: Stand, { taskId }: JobHandle): string 
 }
 
 /** Without a worker of our own, one must be elsewhere. */
-async function sayWhoWorks({ client, context, session }: Stand): Promise<void> {
-  const pollers = await client.pollers();
-  if (pollers.length > 0) return;
+async function sayWhoWorks({ client, context, session, taskQueue }: Stand): Promise<void> {
+  if ((await client.pollers(taskQueue)).length > 0) return;
   const next = session.embedded === null ? 'weaver worker' : 'weaver up';
   context.terminal.note(
-    `${context.terminal.paintNote('yellow', 'warning')} No worker polls ${client.taskQueue}: the task waits until one does (\`${next}\`).`,
+    `${context.terminal.paintNote('yellow', 'warning')} No worker polls ${taskQueue}: the task waits until one does (\`${next}\`).`,
   );
 }
 
 /** How many other tasks our worker carries on beside ours. */
-async function sayOthers(stand: Stand, { taskId }: JobHandle): Promise<number> {
-  const { client, context, worker } = stand;
+async function sayOthers(stand: Stand, { jobId }: JobHandle): Promise<number> {
+  const { client, context, worker, shared } = stand;
   try {
     if (worker === null) {
       await sayWhoWorks(stand);
       return 0;
     }
-    const others = await client.countOthersOpen(taskId);
+    if (!shared) return 0;
+    const others = await client.countOthersOpen(jobId);
     if (others > 0) context.terminal.note(`${count(others)} open from before: carried on meanwhile.`);
     return others;
   } catch (thrown) {
@@ -236,10 +175,3 @@ async function sayOthersLeft({ client, context, session }: Stand, before: number
 }
 
 const count = (tasks: number): string => (tasks === 1 ? '1 other task is' : `${tasks} other tasks are`);
-
-async function takeDown({ worker, client, session, scripted }: Stand): Promise<void> {
-  const drained = worker === null ? null : worker.then((running) => running.shutdown()).catch(() => {}); // why it failed has been said
-  await Promise.race([drained, pause(DRAIN_MS_MAX, undefined, { ref: false })]);
-  await client.close();
-  await Promise.all([session.leave(), scripted?.stop()]);
-}

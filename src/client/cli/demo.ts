@@ -22,19 +22,16 @@ export async function demo(context: Context): Promise<number> {
   const name = `${Date.now().toString(36)}${randomBytes(2).toString('hex')}`;
   const remote = await makeRemote(context.config, name, files);
   terminal.note(`example repository ${remote}`);
-  // A queue of its own: a demo carries no other task on, and no worker elsewhere can reach this repository.
-  const config: Config = { ...context.config, taskQueue: `${context.config.taskQueue}-demo-${name}` };
-  return await carryOut(
-    { ...context, config },
-    {
-      spec: demoSpec(task, remote, config),
-      key: undefined,
-      timeoutMs: null,
-      worker: true,
-      detach: false,
-      show: (report, result) => showDemo(context, remote, report, result),
-    },
-  );
+  return await carryOut(context, {
+    spec: demoSpec(task, remote, context.config),
+    key: undefined,
+    timeoutMs: null,
+    worker: true,
+    detach: false,
+    // A demo carries no other task on, and no worker elsewhere can reach this repository.
+    ownQueue: `${context.config.taskQueue}-demo-${name}`,
+    show: (report, result) => showDemo(context, remote, report, result),
+  });
 }
 
 async function makeRemote(

@@ -62,8 +62,8 @@ export interface House {
   findServer(config: Config): Promise<{ readonly address: string; readonly uiUrl: string } | null>;
   /** True if a server has ever run on this home. */
   hasDatabase(config: Config): boolean;
-  /** Loads what a worker consists of, so that it is there when the server is. */
-  preloadWorker(): Promise<void>;
+  /** Loads what a worker consists of while the server starts; its process is let off first, for loading blocks this one. */
+  preloadWorker(config: Config, opening: Promise<unknown>): Promise<void>;
   startWorker(config: Config, where: Where, options: { readonly logDestination: string }): Promise<RunningWorker>;
   openStores(config: Config): Promise<Stores>;
   startScripted(config: Config): Promise<Scripted>;

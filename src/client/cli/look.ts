@@ -53,12 +53,13 @@ async function onlyIfEnded(context: Context, id: string): Promise<TaskView> {
 
 export async function list(context: Context, filters: ListFilters): Promise<number> {
   const { terminal } = context;
-  const rows = await withClient(context, 'startIfUsed', async (client) =>
-    client === null ? [] : await client.list(filters),
-  );
-  if (context.json) terminal.json(rows);
-  else if (rows.length === 0) terminal.note('No tasks.');
-  else for (const line of taskTable(rows, terminal.columns)) terminal.out(line);
+  // Shown before the server is left, which takes a second.
+  await withClient(context, 'startIfUsed', async (client) => {
+    const rows = client === null ? [] : await client.list(filters);
+    if (context.json) terminal.json(rows);
+    else if (rows.length === 0) terminal.note('No tasks.');
+    else for (const line of taskTable(rows, terminal.columns)) terminal.out(line);
+  });
   return 0;
 }
 

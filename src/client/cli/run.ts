@@ -33,6 +33,7 @@ export async function run(context: Context, file: string | undefined, flags: Run
     timeoutMs: flags.timeout === undefined ? null : flags.timeout * 1_000,
     worker: flags.worker === true,
     detach: flags.detach === true,
+    ownQueue: null,
     show: (report, result) => showEnd(context, report, result),
   });
 }

@@ -2,6 +2,7 @@
 import type { Context } from './context.js';
 import type { RunningWorker, Scripted } from './house.js';
 import { aborted, listenForInterrupts } from './interrupts.js';
+import { NO_MODEL, scriptedQueue } from './stand.js';
 import { noServerHere, openTemporal, type Need, type Ports, type TemporalSession } from './temporal-session.js';
 import { catalogueFault } from '../weaver-fault.js';
 
@@ -18,17 +19,15 @@ async function serve(context: Context, need: Need, ports: Ports): Promise<number
   );
   const opening = openTemporal(house, config, need, ports);
   opening.catch(() => {}); // awaited below
-  await house.preloadWorker();
+  await house.preloadWorker(config, opening);
   const session = await opening;
   if (session === null) throw noServerHere();
   let scripted: Scripted | null = null;
   try {
     if (config.scripted) scripted = await house.startScripted(config);
-    if (scripted !== null)
-      terminal.note(
-        'No model is configured (OPENAI_API_KEY, OPENAI_BASE_URL): a scripted endpoint answers, which knows only the demo task.',
-      );
-    const running = await house.startWorker(scripted?.config ?? config, session.where, { logDestination: 'stderr' });
+    if (scripted !== null) terminal.note(NO_MODEL);
+    const working = scripted === null ? config : { ...scripted.config, taskQueue: scriptedQueue(config) };
+    const running = await house.startWorker(working, session.where, { logDestination: 'stderr' });
     announce(context, session, running);
     await Promise.race([aborted(interrupts.signal), endedEarly(running)]);
     await running.shutdown();

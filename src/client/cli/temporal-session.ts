@@ -36,7 +36,7 @@ export async function openTemporal(
   return await embeddedTemporal(house, config, ports);
 }
 
-/** Its Web UI is known only if it is this home's own server. */
+/** Its Web UI is known if it is this home's own server, or if the configuration names it. */
 async function configuredTemporal(house: House, config: Config): Promise<TemporalSession> {
   const { namespace, connection } = config.temporal;
   const address = addressOf(connection);
@@ -44,7 +44,7 @@ async function configuredTemporal(house: House, config: Config): Promise<Tempora
   return {
     where: { namespace, connection },
     address,
-    uiUrl: own?.address === address ? own.uiUrl : null,
+    uiUrl: own?.address === address ? own.uiUrl : config.uiUrl,
     embedded: null,
     leave: async () => {},
   };

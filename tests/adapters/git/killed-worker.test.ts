@@ -112,7 +112,9 @@ describe('a worker killed with SIGKILL', () => {
       expect(wrongIn(remote.url)).toBe('');
     },
   );
+});
 
+describe('a git of a killed worker', () => {
   it('while it fetches leaves a lock that the next one takes over, with the fetch ended', async () => {
     const { compiled, input, remote, home } = ready();
     const mark = join(newFolder('mark'), 'reached');

@@ -1,13 +1,4 @@
-import {
-  chmodSync,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import type { Git } from '../../../src/ports.js';
@@ -53,6 +44,17 @@ async function wholeTask(git: Git, remote: Repository): Promise<string> {
 const packsOf = (mirror: string): readonly string[] =>
   readdirSync(join(mirror, 'objects/pack')).map((name) => join(mirror, 'objects/pack', name));
 
+/** Writes over every pack (or index of one) what `spoil` makes of it. */
+const spoilPacks =
+  (ending: '.pack' | '.idx', spoil: (bytes: Buffer) => Buffer) =>
+  (mirror: string): void => {
+    for (const file of packsOf(mirror).filter((name) => name.endsWith(ending))) {
+      const bytes = readFileSync(file);
+      rmSync(file);
+      writeFileSync(file, spoil(bytes));
+    }
+  };
+
 const damages: readonly (readonly [string, (mirror: string) => void])[] = [
   ['nothing at all', () => undefined],
   ['its folder is gone', (mirror) => rmSync(mirror, { recursive: true })],
@@ -70,38 +72,13 @@ const damages: readonly (readonly [string, (mirror: string) => void])[] = [
   ],
   ['its HEAD is empty', (mirror) => writeFileSync(join(mirror, 'HEAD'), '')],
   ['its configuration is noise', (mirror) => writeFileSync(join(mirror, 'config'), '[[[')],
-  [
-    'a pack is cut',
-    (mirror) => {
-      for (const file of packsOf(mirror)) if (file.endsWith('.pack')) (chmodSync(file, 0o644), truncateSync(file, 60));
-    },
-  ],
-  [
-    'a pack is noise',
-    (mirror) => {
-      for (const file of packsOf(mirror))
-        if (file.endsWith('.pack'))
-          (chmodSync(file, 0o644), writeFileSync(file, Buffer.alloc(readFileSync(file).length, 9)));
-    },
-  ],
+  ['a pack is cut', spoilPacks('.pack', (bytes) => bytes.subarray(0, 60))],
+  ['a pack is noise', spoilPacks('.pack', (bytes) => Buffer.alloc(bytes.length, 9))],
   [
     'a pack has wrong bytes in the middle',
-    (mirror) => {
-      for (const file of packsOf(mirror))
-        if (file.endsWith('.pack')) {
-          const bytes = readFileSync(file);
-          bytes.fill(0xaa, 14, bytes.length - 24);
-          chmodSync(file, 0o644);
-          writeFileSync(file, bytes);
-        }
-    },
+    spoilPacks('.pack', (bytes) => Buffer.from(bytes).fill(0xaa, 14, bytes.length - 24)),
   ],
-  [
-    'an index of a pack is cut',
-    (mirror) => {
-      for (const file of packsOf(mirror)) if (file.endsWith('.idx')) (chmodSync(file, 0o644), truncateSync(file, 100));
-    },
-  ],
+  ['an index of a pack is cut', spoilPacks('.idx', (bytes) => bytes.subarray(0, 100))],
   [
     'a pack is gone',
     (mirror) => {

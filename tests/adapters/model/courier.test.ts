@@ -40,9 +40,12 @@ interface Joined {
 }
 
 function join(asked: CallRequest, at = courier, onProgress: (bytes: number) => void = () => undefined): Joined {
-  let settle: (end: CallEnd) => void = () => undefined;
-  const end = new Promise<CallEnd>((resolve) => (settle = resolve));
-  return { end, attachment: at.join({ request: asked, apiKey: API_KEY }, { onProgress, onEnd: settle }) };
+  let attachment: Attachment | null = null;
+  const end = new Promise<CallEnd>((onEnd) => {
+    attachment = at.join({ request: asked, apiKey: API_KEY }, { onProgress, onEnd });
+  });
+  if (attachment === null) throw new Error('a promise starts at once');
+  return { end, attachment };
 }
 
 async function resultOf({ end }: Joined): Promise<CallResult> {

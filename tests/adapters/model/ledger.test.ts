@@ -143,16 +143,17 @@ describe('what must not happen', () => {
   });
 });
 
-describe('a full disk', () => {
-  const mounted = mountSmall();
-  const onSmallDisk = mounted === null ? it.skip : it;
+const mounted = mountSmall();
+const onSmallDisk = mounted === null ? describe.skip : describe;
+
+onSmallDisk('a full disk', () => {
   afterAll(() => {
     if (mounted === null) return;
     execFileSync('umount', [mounted]);
     rmSync(mounted, { recursive: true });
   });
 
-  onSmallDisk('takes no half row, and says that it is full', async () => {
+  it('takes no half row, and says that it is full', async () => {
     const folder = mounted ?? '';
     const ledger = ledgerOf(folder);
     await ledger.append('task-1', CALL, intent(1));

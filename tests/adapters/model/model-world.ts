@@ -40,7 +40,7 @@ export function compileAdapter(folder: string): string {
 
 export const requestProcessOf = (compiled: string): string => join(compiled, 'adapters/model/request-process.js');
 
-export const providerAt = (baseUrl: string, more: Partial<ProviderSettings> = {}): ProviderSettings => ({
+const providerAt = (baseUrl: string, more: Partial<ProviderSettings> = {}): ProviderSettings => ({
   name: 'test',
   baseUrl,
   keyVariable: 'TEST_KEY',
@@ -85,7 +85,7 @@ export function startWorkerProcess(
   compiled: string,
   options: { readonly home: string; readonly request: CallRequest; readonly holds?: boolean },
 ): WorkerProcess {
-  const child = spawn(process.execPath, [join(__dirname, 'worker-process.cjs'), compiled], {
+  const child = spawn(process.execPath, [require.resolve('./worker-process.cjs'), compiled], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { PATH: process.env['PATH'] ?? '', TEST_KEY: API_KEY },
   });

@@ -1,5 +1,5 @@
 /** The claims about paid calls, with real processes: workers and request processes are started, and killed. */
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createModel, type ModelOptions, type RunningModel } from '../../../src/adapters/model/model';
@@ -90,6 +90,11 @@ const onlyProcess = (): number => {
   if (pid === undefined || more.length > 0) throw new Error(`${more.length} request processes too many, or none`);
   return pid;
 };
+/** What anyone can read of how a process was started: arguments and environment. */
+const startOf = (pid: number): string =>
+  process.platform === 'linux'
+    ? ['environ', 'cmdline'].map((name) => readFileSync(`/proc/${pid}/${name}`, 'utf8')).join('\n')
+    : execFileSync('ps', ['-E', '-ww', '-p', String(pid)], { encoding: 'utf8' });
 const isGone = (pid: number): boolean => !requestProcessesOf(home).includes(pid);
 
 describe('a call', () => {
@@ -239,7 +244,18 @@ describe('one request process', () => {
     expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(195);
   });
 
-  it('ends when nobody is connected for its idle time, and leaves nothing that hinders the next', async () => {
+  it('lets only its user in', async () => {
+    await modelAt().prewarm();
+    expect(statSync(join(home, 'run')).mode & 0o077).toBe(0);
+    await until(
+      () => (statSync(join(home, 'run', 'requests.sock')).mode & 0o077) === 0,
+      'the socket is closed to others',
+    );
+  });
+});
+
+describe('the end of a request process', () => {
+  it('comes when nobody is connected for its idle time, and leaves nothing that hinders the next', async () => {
     script({ kind: 'text', text: 'yes', usage: USAGE });
     const model = modelAt(home, { idleSeconds: 0.2 });
     await call(model);
@@ -252,7 +268,7 @@ describe('one request process', () => {
     expect(await call(modelAt(), request(2))).toMatchObject(paidOnce('yes'));
   });
 
-  it('does not end while a request is under way', async () => {
+  it('does not come while a request is under way', async () => {
     script({ kind: 'text', text: 'yes', delayMs: 2_500, usage: USAGE });
     const model = modelAt(home, { idleSeconds: 0.2 });
     const asked = call(model).catch((error: unknown) => error);
@@ -264,7 +280,7 @@ describe('one request process', () => {
     expect(await modelAt().answer('task-1', callId(1))).toBe('yes');
   });
 
-  it('that is told to end finishes what is paid for, and a new one takes the next call', async () => {
+  it('by order comes after what is paid for, and a new one takes the next call', async () => {
     script({ kind: 'text', text: 'yes', delayMs: 700, usage: USAGE }, { kind: 'text', text: 'next', usage: USAGE });
     const model = modelAt();
     const asked = call(model);
@@ -278,7 +294,7 @@ describe('one request process', () => {
     expect(sent()).toBe(2);
   });
 
-  it('that is killed in flight leaves one request in doubt: it is sent again and booked in full', async () => {
+  it('by a kill in flight leaves one request in doubt: it is sent again and booked in full', async () => {
     script({ kind: 'hang' }, { kind: 'text', text: 'yes', usage: USAGE });
     const warnings: string[] = [];
     const model = modelAt(home, { onWarning: (warning) => warnings.push(warning) });
@@ -294,7 +310,7 @@ describe('one request process', () => {
     expect(warnings).toEqual([expect.stringContaining('in doubt')]);
   });
 
-  it('that was killed hinders nobody with its socket and its lock', async () => {
+  it('by a kill hinders nobody with its socket and its lock', async () => {
     script({ kind: 'text', text: 'yes', usage: USAGE });
     const model = modelAt();
     await call(model);
@@ -307,21 +323,13 @@ describe('one request process', () => {
     expect(performance.now() - from).toBeLessThan(4_000);
   });
 
-  it('ends when its home is removed', async () => {
+  it('comes when its home is removed', async () => {
     const model = modelAt();
     await model.prewarm();
     const pid = onlyProcess();
     rmSync(home, { recursive: true });
     await until(() => isGone(pid), 'the request process has ended');
-  });
-
-  it('lets only its user in', async () => {
-    await modelAt().prewarm();
-    expect(statSync(join(home, 'run')).mode & 0o077).toBe(0);
-    await until(
-      () => (statSync(join(home, 'run', 'requests.sock')).mode & 0o077) === 0,
-      'the socket is closed to others',
-    );
+    expect(existsSync(home)).toBe(false);
   });
 });
 
@@ -340,9 +348,7 @@ describe('the key', () => {
     expect(everythingIn(home)).toContain('[redacted]');
     expect(everythingIn(home)).not.toContain(API_KEY);
     expect(endpoint.requests().at(-1)?.headers.authorization).toBe(`Bearer ${API_KEY}`);
-    if (process.platform === 'linux')
-      for (const name of ['environ', 'cmdline'])
-        expect(readFileSync(`/proc/${onlyProcess()}/${name}`, 'utf8')).not.toContain(API_KEY);
+    expect(startOf(onlyProcess())).not.toContain(API_KEY);
   });
 
   it('is not needed where the endpoint needs none', async () => {
@@ -352,9 +358,10 @@ describe('the key', () => {
   });
 });
 
-describe('a full disk', () => {
-  const mounted = mountSmall();
-  const onSmallDisk = mounted === null ? it.skip : it;
+const mounted = mountSmall();
+const onSmallDisk = mounted === null ? describe.skip : describe;
+
+onSmallDisk('a full disk', () => {
   const filler = join(mounted ?? '', 'filler');
   afterEach(async () => {
     if (mounted === null) return;
@@ -368,7 +375,7 @@ describe('a full disk', () => {
     removeFolder(mounted);
   });
 
-  onSmallDisk('at the intent: nothing is sent until there is room', async () => {
+  it('at the intent: nothing is sent until there is room', async () => {
     script({ kind: 'text', text: 'yes', usage: USAGE });
     const model = modelAt(mounted ?? '');
     await model.prewarm();
@@ -380,7 +387,7 @@ describe('a full disk', () => {
     expect(sent()).toBe(1);
   });
 
-  onSmallDisk('at the answer: it is kept until there is room, and paid once', async () => {
+  it('at the answer: it is kept until there is room, and paid once', async () => {
     const text = 'x'.repeat(1_000_000);
     script({ kind: 'text', text, usage: USAGE, delayMs: 300 }, { kind: 'text', text: 'paid twice' });
     const model = modelAt(mounted ?? '');

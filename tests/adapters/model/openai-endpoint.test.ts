@@ -41,6 +41,30 @@ function ask(answer: ScriptedAnswer, asked?: Asked): Promise<EndpointResult> {
   return askAt(endpoint.baseUrl, asked);
 }
 
+const status = (code: number, body?: unknown, headers: Readonly<Record<string, string>> = {}): ScriptedAnswer => ({
+  kind: 'status',
+  status: code,
+  headers,
+  ...(body === undefined ? {} : { body }),
+});
+const raw = (text: string, contentType: string): ScriptedAnswer => ({
+  kind: 'status',
+  status: 200,
+  headers: { 'content-type': contentType },
+  body: text,
+});
+const sse = (...events: readonly unknown[]): string =>
+  events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join('');
+const delta = (content: string, finish: string | null = null) => ({
+  choices: [{ index: 0, delta: { content }, finish_reason: finish }],
+});
+const listening = async (listener: RequestListener): Promise<readonly [Server, string]> => {
+  const server = createServer(listener);
+  await new Promise<void>((settle) => server.listen(0, '127.0.0.1', settle));
+  return [server, `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`];
+};
+const sentBody = () => endpoint.requests().at(-1)?.body as Readonly<Record<string, unknown>>;
+
 const STREAMS = [
   ['as a stream', 'usage'],
   ['as one object', 'none'],
@@ -150,13 +174,6 @@ it('tells the bytes as they come', async () => {
 });
 
 describe('statuses', () => {
-  const status = (code: number, body?: unknown, headers: Readonly<Record<string, string>> = {}): ScriptedAnswer => ({
-    kind: 'status',
-    status: code,
-    headers,
-    ...(body === undefined ? {} : { body }),
-  });
-
   it.each([
     [401, 'modelCredentials', false],
     [403, 'modelCredentials', false],
@@ -227,18 +244,6 @@ describe('statuses', () => {
 });
 
 describe('answers that are none', () => {
-  const raw = (text: string, contentType: string): ScriptedAnswer => ({
-    kind: 'status',
-    status: 200,
-    headers: { 'content-type': contentType },
-    body: text,
-  });
-  const sse = (...events: readonly unknown[]): string =>
-    events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join('');
-  const delta = (content: string, finish: string | null = null) => ({
-    choices: [{ index: 0, delta: { content }, finish_reason: finish }],
-  });
-
   it.each([
     ['a web page', raw('<!doctype html><title>Sign in</title>', 'text/html'), /web page/],
     ['a list without choices', raw('{"choices":[]}', 'application/json'), /no choice/],
@@ -279,12 +284,6 @@ describe('answers that are none', () => {
 });
 
 describe('the wire', () => {
-  const listening = async (listener: RequestListener): Promise<readonly [Server, string]> => {
-    const server = createServer(listener);
-    await new Promise<void>((settle) => server.listen(0, '127.0.0.1', settle));
-    return [server, `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`];
-  };
-
   it('carries the key, and none where there is none', async () => {
     await ask({ kind: 'text', text: 'x' });
     expect(endpoint.requests().at(-1)?.headers.authorization).toBe(`Bearer ${API_KEY}`);
@@ -317,11 +316,9 @@ describe('the wire', () => {
 });
 
 describe('the dialect', () => {
-  const body = () => endpoint.requests().at(-1)?.body as Readonly<Record<string, unknown>>;
-
   it('binds the answer to the schema where the endpoint can', async () => {
     await ask({ kind: 'text', text: '{}' });
-    expect(body()).toMatchObject({
+    expect(sentBody()).toMatchObject({
       model: 'scripted-1',
       stream: true,
       stream_options: { include_usage: true },
@@ -332,11 +329,11 @@ describe('the dialect', () => {
 
   it('says the schema in words where the endpoint knows JSON only, and nothing of it where it knows text only', async () => {
     await ask({ kind: 'text', text: '{}' }, { dialect: { level: 'json-object' } });
-    expect(body()).toMatchObject({ response_format: { type: 'json_object' } });
-    expect(JSON.stringify(body()['messages'])).toContain('Be brief.\\n\\nAnswer with one JSON object');
+    expect(sentBody()).toMatchObject({ response_format: { type: 'json_object' } });
+    expect(JSON.stringify(sentBody()['messages'])).toContain('Be brief.\\n\\nAnswer with one JSON object');
     await ask({ kind: 'text', text: '{}' }, { dialect: { level: 'text' } });
-    expect(body()).not.toHaveProperty('response_format');
-    expect(JSON.stringify(body()['messages'])).not.toContain('schema');
+    expect(sentBody()).not.toHaveProperty('response_format');
+    expect(JSON.stringify(sentBody()['messages'])).not.toContain('schema');
   });
 
   it.each([

@@ -1,0 +1,174 @@
+/** Commands in namespaces of their own: no network, few files, nothing that outlives them or the worker. */
+import { execFile, type ChildProcess } from 'node:child_process';
+import { lstat, readFile, realpath } from 'node:fs/promises';
+import { totalmem } from 'node:os';
+import { dirname, join, sep } from 'node:path';
+import type { Command, Sandbox } from '../../ports.js';
+import { errorCode } from '../git/error-code.js';
+import { identify, isRunning, type ProcessIdentity } from '../server/process-identity.js';
+import { commandEnvironment } from './command-environment.js';
+import { LIMITS } from './limits-script.js';
+import { runningProcesses, sendSignal, withDescendants } from './process-table.js';
+import { runCommand, type Leash } from './run-command.js';
+import { visibleFolders, type VisibleFolders } from './visible-folders.js';
+
+export interface BubblewrapOptions {
+  readonly environment: Readonly<Record<string, string>>;
+  /** The weaver home. */
+  readonly home: string;
+}
+
+export type Probe =
+  { readonly kind: 'works'; readonly sandbox: Sandbox } | { readonly kind: 'missing'; readonly says: string };
+
+/** An ordinary start takes some ten milliseconds. */
+const PROBE_TIMEOUT_MS = 10_000;
+const COMPLAINT_CHARACTERS_MAX = 200;
+
+/** Tries bubblewrap once, the way commands will use it: many systems have it and forbid what it needs. */
+export async function probeBubblewrap({ environment, home }: BubblewrapOptions): Promise<Probe> {
+  const asRoot = process.getuid?.() === 0;
+  const folders = await visibleFolders({ environment, home, asRoot });
+  const path = { PATH: environment['PATH'] ?? '' };
+  let says = '';
+  // Versions before 0.7 know no size for memory folders.
+  for (const size of [TEMPORARY_BYTES_MAX, null]) {
+    const frame: Frame = { folders, size, asRoot };
+    const result = await tryOut([...frameArguments(frame, false), '--', '/bin/sh', '-c', ':'], path);
+    if (result === null) return { kind: 'works', sandbox: createBubblewrap(frame, { environment, home }) };
+    says = result;
+  }
+  return { kind: 'missing', says };
+}
+
+/** Null if it works, else what it said. */
+function tryOut(args: readonly string[], env: Readonly<Record<string, string>>): Promise<string | null> {
+  return new Promise((resolve) => {
+    execFile('bwrap', args, { env, cwd: sep, timeout: PROBE_TIMEOUT_MS, killSignal: 'SIGKILL' }, (error, _, stderr) => {
+      if (error === null) resolve(null);
+      else if (errorCode(error) === 'ENOENT') resolve('it is not installed');
+      else resolve(stderr.trim().slice(0, COMPLAINT_CHARACTERS_MAX) || 'it does not start');
+    });
+  });
+}
+
+/** The same for every command of a worker. */
+interface Frame {
+  readonly folders: VisibleFolders;
+  readonly size: number | null;
+  readonly asRoot: boolean;
+}
+
+/** /tmp and the like are in memory: room for a build, and not for a flood. */
+const TEMPORARY_BYTES_MAX = Math.min(4_000_000_000, Math.floor(totalmem() / 2));
+/** Folders that programs expect to write to. */
+const WRITABLE = new Set(['/tmp', '/var/tmp', '/run', '/var/run']);
+/** `nobody`: root's commands run as somebody who has a name everywhere, owns nothing and may do nothing special. */
+const NOBODY = '65534';
+
+function frameArguments({ folders, size, asRoot }: Frame, network: boolean): readonly string[] {
+  const { hidden, masked, shown, shownWithNetwork } = folders;
+  const empty = (path: string): readonly string[] =>
+    size === null ? ['--tmpfs', path] : ['--size', String(size), '--tmpfs', path];
+  const outside = hidden.filter((path) => !shown.some((tool) => path.startsWith(tool + sep)));
+  return [
+    ['--unshare-user', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'],
+    network ? [] : ['--unshare-net'],
+    asRoot ? ['--uid', NOBODY, '--gid', NOBODY] : [],
+    ['--die-with-parent', '--new-session', '--cap-drop', 'ALL'],
+    ['--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc'],
+    outside.flatMap(empty),
+    masked.flatMap((path) => ['--ro-bind', '/dev/null', path]),
+    [...shown, ...(network ? shownWithNetwork : [])].flatMap((path) => ['--ro-bind-try', path, path]),
+    hidden.filter((path) => !outside.includes(path)).flatMap(empty),
+  ].flat();
+}
+
+function createBubblewrap(frame: Frame, { environment, home }: BubblewrapOptions): Sandbox {
+  return {
+    name: 'bubblewrap',
+    async run(command, signal) {
+      const place = await placeOf(command, home);
+      const { network, run } = command;
+      const variables = commandEnvironment({ inherited: environment, home: place.home, temporary: '/tmp', network });
+      const args = [
+        frameArguments(frame, network),
+        place.readable.flatMap((path) => ['--ro-bind', path, path]),
+        [place.directory, place.home].flatMap((path) => ['--bind', path, path]),
+        frame.folders.hidden.filter((path) => !WRITABLE.has(path)).flatMap((path) => ['--remount-ro', path]),
+        ['--chdir', place.directory, '--json-status-fd', '3', '--', '/bin/sh', '-c', LIMITS, 'sh', run],
+      ].flat();
+      return runCommand(
+        command,
+        { program: 'bwrap', args, directory: sep, environment: variables, started: leashOf },
+        signal,
+      );
+    },
+  };
+}
+
+interface Place {
+  readonly directory: string;
+  readonly home: string;
+  /** What git needs to tell about the work tree. */
+  readonly readable: readonly string[];
+}
+
+async function placeOf(command: Command, weaverHome: string): Promise<Place> {
+  const [directory, home] = await Promise.all([realOrSame(command.directory), realOrSame(command.home)]);
+  return { directory, home, readable: await gitFolders(directory, weaverHome) };
+}
+
+/** What is not there is for bubblewrap to complain about. */
+const realOrSame = (path: string): Promise<string> => realpath(path).catch(() => path);
+
+/**
+ * The folder beside the work tree that its `.git` points to, and the mirror that this one names. Found by where weaver puts
+ * them and not by `.git`, which the command before may have pointed anywhere; only mirrors of this weaver home are shown.
+ */
+async function gitFolders(directory: string, weaverHome: string): Promise<readonly string[]> {
+  const folder = join(dirname(directory), 'git');
+  const about = await lstat(folder).catch(() => null);
+  if (about?.isDirectory() !== true) return [];
+  const named = (await readFile(join(folder, 'commondir'), 'utf8').catch(() => '')).trim();
+  const mirror = await realpath(named).catch(() => null);
+  const mirrors = join(await realOrSame(weaverHome), 'mirrors');
+  return mirror !== null && dirname(mirror) === mirrors ? [folder, mirror] : [folder];
+}
+
+function leashOf(child: ChildProcess): Leash {
+  const side = child.stdio[3];
+  let status = '';
+  let init: ProcessIdentity | null = null;
+  let ended = false;
+  side?.on('data', (chunk: Buffer) => {
+    status += chunk.toString('latin1');
+    const pid = /"child-pid": (\d+)/.exec(status)?.[1];
+    if (init === null && pid !== undefined) init = identify(Number(pid));
+  });
+  side
+    ?.on('error', () => undefined)
+    .once('close', () => {
+      ended = true;
+    });
+  const outer = child.pid ?? 0;
+  return {
+    terminate() {
+      if (init === null) return sendSignal(-outer, 'SIGTERM');
+      const { pid } = init;
+      // The first process of the namespace takes everything with it: it goes last.
+      for (const one of withDescendants(runningProcesses(), new Set([pid])))
+        if (one !== pid) sendSignal(one, 'SIGTERM');
+    },
+    destroy() {
+      if (child.exitCode === null && child.signalCode === null) sendSignal(-outer, 'SIGKILL');
+      // When the first process of a namespace has gone, the kernel has ended all others.
+      if (init !== null && isRunning(init)) {
+        sendSignal(init.pid, 'SIGKILL');
+        return false;
+      }
+      return ended;
+    },
+    reached: () => status.includes('"exit-code"'),
+  };
+}

@@ -1,0 +1,3 @@
+import { describeSandbox } from './sandbox-contract';
+
+describeSandbox('plain', 'none');

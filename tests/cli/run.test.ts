@@ -1,0 +1,368 @@
+/** `weaver run` and its company on a machine of one: embedded server, own worker, real git, a scripted endpoint. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startScriptedEndpoint, type ScriptedEndpoint } from '../../src/adapters/model/scripted.js';
+import { findRunningServer, stopRunningServer } from '../../src/adapters/server/temporal-server.js';
+import type { RunReport } from '../../src/client/run-report.js';
+import {
+  answerValue,
+  API_KEY,
+  branchesOf,
+  CHECK,
+  endProcess,
+  git,
+  makeRepository,
+  saysIn,
+  until,
+  valueFiles,
+} from '../e2e/world.js';
+import { lastJson, openDesk, type Desk } from './weaver.js';
+
+let endpoint: ScriptedEndpoint;
+let desk: Desk;
+let repo = '';
+
+beforeAll(async () => {
+  endpoint = await startScriptedEndpoint({
+    script: [
+      {
+        when: { contains: 'Twice as hard' },
+        answers: [
+          { kind: 'json', value: answerValue('still wrong') },
+          { kind: 'json', value: answerValue('right') },
+        ],
+      },
+      {
+        when: { contains: 'Never right' },
+        answers: [
+          { kind: 'json', value: answerValue('no') },
+          { kind: 'json', value: answerValue('no, again') },
+        ],
+      },
+      { when: { contains: 'Slow' }, answers: [{ kind: 'json', value: answerValue('right'), delayMs: 4_000 }] },
+      { answers: [{ kind: 'json', value: answerValue('right') }] },
+    ],
+  });
+  desk = openDesk({ OPENAI_BASE_URL: endpoint.baseUrl, OPENAI_API_KEY: API_KEY, WEAVER_MODEL: 'scripted-1' });
+  repo = makeRepository(join(desk.folder, 'value.git'), valueFiles());
+});
+
+afterAll(async () => {
+  await stopRunningServer(join(desk.folder, 'home', 'temporal'));
+  await desk.clear();
+  await endpoint.stop();
+});
+
+const task = (title: string, more: object = {}): string =>
+  JSON.stringify({
+    title,
+    description: 'The value is wrong.',
+    repo: { url: repo },
+    checks: [CHECK],
+    tags: ['desk'],
+    ...more,
+  });
+
+const runTask = async (title: string, args: readonly string[] = [], more: object = {}) => {
+  const result = await desk.weaver(['run', '-', '--json', ...args], { input: task(title, more) });
+  return { ...result, report: lastJson(result) as RunReport };
+};
+
+const requestsAbout = (title: string): number =>
+  endpoint.requests().filter(({ body }) => JSON.stringify(body).includes(title)).length;
+
+const serverRuns = async (): Promise<boolean> =>
+  (await findRunningServer(join(desk.folder, 'home', 'temporal'))) !== null;
+
+const key = 'mend-it';
+let first: Awaited<ReturnType<typeof runTask>>;
+beforeAll(async () => {
+  first = await runTask('Twice as hard', ['--key', key]);
+});
+
+describe('a task that succeeds', () => {
+  it('ends with 0 and one object that says everything', () => {
+    expect({ exitCode: first.exitCode, stderr: first.stderr }).toEqual({ exitCode: 0, stderr: expect.any(String) });
+    expect(first.stdout.trim().split('\n')).toHaveLength(1);
+    expect(first.report).toEqual({
+      jobId: 'job/mend-it',
+      taskId: 'job/mend-it/t/0',
+      state: 'succeeded',
+      exitCode: 0,
+      branch: expect.stringMatching(/^weaver\/twice-as-hard-/),
+      commit: git(repo, 'rev-parse', `refs/heads/${first.report.branch}`),
+      base: git(repo, 'rev-parse', 'main'),
+      attempts: 2,
+      calls: { sent: 2, inDoubt: 0 },
+      tokens: expect.any(Number),
+      costUsdMicros: 0,
+      failure: null,
+      webUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/namespaces\/default\/workflows\/job%2Fmend-it$/),
+    });
+    expect(git(repo, 'show', `${first.report.branch}:value.txt`)).toBe('right');
+  });
+
+  it('keeps progress on stderr, and secrets nowhere', () => {
+    expect(first.stderr).toContain('submitted job/mend-it/t/0');
+    expect(first.stderr).toMatch(/attempt \d of 5/);
+    expect(first.stderr + first.stdout).not.toContain(API_KEY);
+    expect(first.stderr).not.toContain('\u001b');
+  });
+
+  it('leaves no server behind, but its log and database', async () => {
+    expect(await serverRuns()).toBe(false);
+    expect(existsSync(join(desk.folder, 'home', 'temporal', 'temporal.db'))).toBe(true);
+    expect(existsSync(join(desk.folder, 'home', 'logs', 'worker.log'))).toBe(true);
+  });
+
+  it('is the same job when it is run again under its key: nothing is asked or pushed twice', async () => {
+    const asked = endpoint.count;
+    const again = await runTask('Twice as hard', ['--key', key]);
+    expect(again.exitCode).toBe(0);
+    expect({ ...again.report, webUrl: '' }).toEqual({ ...first.report, webUrl: '' });
+    expect(again.stderr).toContain('there already: job/mend-it/t/0');
+    expect(endpoint.count).toBe(asked);
+  });
+
+  it('does not give its key to another task', async () => {
+    const other = await runTask('Something else', ['--key', key]);
+    expect(other.exitCode).toBe(2);
+    expect(other.report).toMatchObject({ state: 'notSubmitted', failure: { code: 'keyTaken' } });
+  });
+});
+
+describe('a task that has succeeded', () => {
+  it('is in the list', async () => {
+    const rows = lastJson(await desk.weaver(['list', '--json', '--state', 'succeeded']));
+    expect(rows).toEqual([
+      expect.objectContaining({
+        taskId: 'job/mend-it/t/0',
+        title: 'Twice as hard',
+        state: 'succeeded',
+        requester: 'ana@desk',
+        repo,
+        tags: ['desk'],
+        attempts: 2,
+        branch: first.report.branch,
+      }),
+    ]);
+    const { stdout } = await desk.weaver(['list', '--tag', 'desk']);
+    expect(stdout).toMatch(/^STATE +STARTED .*\nsucceeded .* job\/mend-it\/t\/0 +Twice as hard\n/);
+  });
+
+  it('can be looked at without a server: status, decisions, diff, logs', async () => {
+    const status = await desk.weaver(['status', key, '--json']);
+    expect(lastJson(status)).toMatchObject({
+      state: 'succeeded',
+      branch: first.report.branch,
+      source: 'store',
+      title: 'Twice as hard',
+    });
+    expect((await desk.weaver(['watch', key])).exitCode).toBe(0);
+    const entries = lastJson(await desk.weaver(['decisions', key, '--json'])) as readonly {
+      readonly kind: string;
+      readonly decision?: { readonly kind: string };
+    }[];
+    expect(entries.map(({ kind, decision }) => decision?.kind ?? kind)).toEqual([
+      'attempt',
+      'retry',
+      'attempt',
+      'complete',
+    ]);
+    const patch = await desk.weaver(['diff', key]);
+    expect(patch.stdout).toMatch(/^diff --git a\/value\.txt b\/value\.txt[^]*\n-wrong\n\+right\n$/);
+    const failing = await desk.weaver(['logs', key, '--attempt', '1']);
+    expect(failing.stdout).toMatch(/^== attempt 1 · ✗ value: exit 1, .*\nvalue is still wrong\n/);
+    expect(lastJson(await desk.weaver(['logs', key, '--json']))).toEqual([
+      { attempt: 2, check: 'value', passed: true, exitCode: 0, log: expect.any(String) },
+    ]);
+    expect((await desk.weaver(['logs', key, '--attempt', '7'])).exitCode).toBe(2);
+    expect((await desk.weaver(['logs', key, '--check', 'none'])).stderr).toContain('The checks are value');
+    expect(await serverRuns()).toBe(false);
+  });
+});
+
+describe('a task that fails', () => {
+  it('ends with the code of its failure, and says what to do next', async () => {
+    const { exitCode, report } = await runTask('Never right', ['--set', 'limits.attempts=2']);
+    expect({ exitCode, report }).toEqual({
+      exitCode: 1,
+      report: expect.objectContaining({
+        state: 'dead',
+        exitCode: 1,
+        attempts: 2,
+        commit: null,
+        failure: {
+          code: 'checksFailed',
+          message: expect.stringContaining('The checks failed'),
+          next: expect.stringContaining('weaver logs'),
+        },
+      }),
+    });
+    const watched = await desk.weaver(['watch', report.jobId ?? '']);
+    expect(watched.exitCode).toBe(1);
+    expect(watched.stdout).toMatch(/failure {2}checksFailed/);
+  });
+
+  it('without a file takes everything from flags', async () => {
+    const { exitCode, stdout } = await desk.weaver([
+      'run',
+      '--repo',
+      repo,
+      '--title',
+      'By flags',
+      '--description',
+      'It is wrong.',
+      '--check',
+      'sh check.sh',
+    ]);
+    expect({ exitCode, stdout }).toEqual({
+      exitCode: 0,
+      stdout: expect.stringMatching(
+        /^succeeded\n {2}task .*\n {2}branch {3}weaver\/by-flags-\S+\n {2}commit {3}[0-9a-f]{40} on [0-9a-f]{12}\n {2}changed {2}1 file, \+1 −1\n {2}spent {4}1 attempt, 1 call, /,
+      ),
+    });
+  });
+});
+
+describe('a task that nobody waits for', () => {
+  it('goes on: --timeout ends with 124, an interrupt with 130, and the next run carries both on', async () => {
+    const timedOut = await runTask('Slow one', ['--key', 'slow-1', '--timeout', '1']);
+    expect({ exitCode: timedOut.exitCode, report: timedOut.report }).toEqual({
+      exitCode: 124,
+      report: expect.objectContaining({ jobId: 'job/slow-1', state: 'running', exitCode: 124 }),
+    });
+    expect(timedOut.stderr).toContain('goes on with the next `weaver up` or `weaver run`');
+
+    const flags = ['--repo', repo, '--title', 'Slow two', '--check', 'sh check.sh', '--key', 'slow-2'];
+    const child = desk.start(['run', ...flags, '--json']);
+    let stdout = '';
+    child.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+    await saysIn(child, /1 other task is open from before/);
+    const ended = new Promise((settle) => child.once('close', settle));
+    child.kill('SIGINT');
+    expect(await ended).toBe(130);
+    expect(JSON.parse(stdout)).toMatchObject({ jobId: 'job/slow-2', state: 'running', exitCode: 130 });
+    expect(await serverRuns()).toBe(false);
+
+    const third = await runTask('Slow three');
+    expect(third.exitCode).toBe(0);
+    expect(third.stderr).toContain('2 other tasks are open from before');
+    expect((await runTask('Slow one', ['--key', 'slow-1'])).report).toMatchObject({
+      exitCode: 0,
+      calls: { inDoubt: 0 },
+    });
+    expect((await desk.weaver(['run', ...flags])).exitCode).toBe(0);
+    for (const title of ['Slow one', 'Slow two', 'Slow three']) expect(requestsAbout(title)).toBe(1);
+  }, 120_000);
+
+  it('is carried out by weaver up, watched, and cancelled with its reason', async () => {
+    const detached = await runTask('Detached', ['--detach', '--key', 'later']);
+    expect({ exitCode: detached.exitCode, report: detached.report }).toEqual({
+      exitCode: 0,
+      report: expect.objectContaining({ state: 'running' }),
+    });
+    expect(detached.stderr).toContain('No worker polls weaver');
+    expect(lastJson(await desk.weaver(['list', '--state', 'pending', '--json']))).toEqual([
+      expect.objectContaining({ jobId: 'job/later', title: 'Detached' }),
+    ]);
+
+    const up = desk.start(['up']);
+    await saysIn(up, /worker \d+@\S+ polls weaver on 127\.0\.0\.1:\d+/);
+    const watched = await desk.weaver(['watch', 'later', '--json']);
+    expect(watched.exitCode).toBe(0);
+    expect(lastJson(watched)).toMatchObject({ state: 'succeeded', source: 'worker' });
+
+    await runTask('Slow and unwanted', ['--detach', '--key', 'unwanted']);
+    await until(
+      async () => (await desk.weaver(['status', 'unwanted'])).stdout.includes('asking'),
+      'the model is asked',
+    );
+    const waiting = desk.weaver(['watch', 'unwanted']);
+    expect(lastJson(await desk.weaver(['cancel', 'unwanted', '--reason', 'not wanted', '--json']))).toEqual({
+      taskId: 'job/unwanted/t/0',
+      cancelRequested: true,
+      state: 'running',
+    });
+    expect((await waiting).exitCode).toBe(10);
+    expect((await desk.weaver(['decisions', 'unwanted'])).stdout).toMatch(/cancelled by ana@desk: not wanted/);
+    expect((await desk.weaver(['cancel', 'unwanted', '--reason', 'again'])).stdout).toContain(
+      'has ended already: cancelled',
+    );
+    const report = (await runTask('Slow and unwanted', ['--key', 'unwanted'])).report;
+    expect(report).toMatchObject({
+      state: 'cancelled',
+      exitCode: 10,
+      failure: { code: 'cancelled', message: expect.stringContaining('not wanted') },
+    });
+
+    await endProcess(up);
+    expect(up.exitCode).toBe(0);
+    expect(await serverRuns()).toBe(false);
+    expect(branchesOf(repo).filter((branch) => branch.includes('unwanted'))).toEqual([]);
+  }, 120_000);
+});
+
+describe('without a model', () => {
+  const bare = { OPENAI_BASE_URL: '', OPENAI_API_KEY: '', WEAVER_MODEL: '' };
+  const flags = [
+    '--repo',
+    '',
+    '--title',
+    'Nobody knows this',
+    '--description',
+    'It is wrong.',
+    '--check',
+    'sh check.sh',
+  ];
+
+  it('a run ends with the words of the scripted endpoint, and leaves alone what was submitted for a model', async () => {
+    await runTask('For a model', ['--detach', '--key', 'for-a-model']);
+    const result = await desk.weaver(['run', ...flags.with(1, repo), '--json'], { env: bare });
+    expect(lastJson(result)).toMatchObject({
+      exitCode: 5,
+      failure: { message: expect.stringContaining('scripted endpoint') },
+    });
+    expect(lastJson(await desk.weaver(['list', '--state', 'pending', '--json']))).toEqual([
+      expect.objectContaining({ jobId: 'job/for-a-model' }),
+    ]);
+    expect((await runTask('For a model', ['--key', 'for-a-model'])).exitCode).toBe(0);
+  }, 60_000);
+
+  it('a run leaves its task to a worker that has one', async () => {
+    const up = desk.start(['up']);
+    await saysIn(up, /polls weaver/);
+    const result = await desk.weaver(['run', ...flags.with(1, repo)], { env: bare });
+    expect({ exitCode: result.exitCode, stderr: result.stderr }).toEqual({
+      exitCode: 0,
+      stderr: expect.stringContaining('The worker that polls weaver carries it out.'),
+    });
+    await endProcess(up);
+  }, 60_000);
+});
+
+describe('the server of weaver up', () => {
+  it('is started again when it dies, and tasks go on', async () => {
+    const up = desk.start(['up', '--json']);
+    let stderr = '';
+    up.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    await saysIn(up, /polls weaver/);
+    const folder = join(desk.folder, 'home', 'temporal');
+    const before = await findRunningServer(folder);
+    await runTask('Slow with a break', ['--detach', '--key', 'break']);
+    process.kill(before?.pid ?? 0, 'SIGKILL');
+    await until(
+      async () => ((await findRunningServer(folder))?.pid ?? before?.pid) !== before?.pid,
+      'another server runs',
+    );
+    expect((await findRunningServer(folder))?.address).toBe(before?.address);
+    expect(stderr).toContain('it is started again');
+    expect((await desk.weaver(['watch', 'break'])).exitCode).toBe(0);
+    await endProcess(up);
+    expect(up.exitCode).toBe(0);
+  }, 120_000);
+});
+
+it('the worker log of a run has no key in it', () => {
+  expect(readFileSync(join(desk.folder, 'home', 'logs', 'worker.log'), 'utf8')).not.toContain(API_KEY);
+});

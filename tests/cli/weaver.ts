@@ -1,0 +1,59 @@
+/** Runs the compiled command with nothing of the developer's environment. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { CLI, endProcess, runProcess, type CliResult } from '../e2e/world.js';
+
+export interface Desk {
+  readonly folder: string;
+  readonly env: Readonly<Record<string, string>>;
+  weaver(
+    args: readonly string[],
+    options?: { readonly env?: Readonly<Record<string, string>>; readonly input?: string },
+  ): Promise<CliResult>;
+  /** A process that stays; ended with the desk at the latest. */
+  start(args: readonly string[], env?: Readonly<Record<string, string>>): ChildProcess;
+  clear(): Promise<void>;
+}
+
+/** A folder with a weaver home in it. The Temporal server that it starts is the one that the tests use. */
+export function openDesk(more: Readonly<Record<string, string>> = {}): Desk {
+  const folder = mkdtempSync(join(tmpdir(), 'weaver-desk-'));
+  mkdirSync(join(folder, 'work'));
+  const binary = process.env['WEAVER_TEMPORAL_BINARY'] ?? '';
+  const env = {
+    PATH: [...(binary === '' ? [] : [dirname(binary)]), process.env['PATH'] ?? ''].join(':'),
+    HOME: folder,
+    WEAVER_HOME: join(folder, 'home'),
+    WEAVER_REQUESTER: 'ana@desk',
+    ...more,
+  };
+  const started: ChildProcess[] = [];
+  return {
+    folder,
+    env,
+    weaver: (args, options = {}) =>
+      runProcess(process.execPath, [CLI, ...args], {
+        env: { ...env, ...options.env },
+        cwd: join(folder, 'work'),
+        ...(options.input === undefined ? {} : { input: options.input }),
+      }),
+    start(args, extra = {}) {
+      const child = spawn(process.execPath, [CLI, ...args], {
+        env: { ...env, ...extra },
+        cwd: join(folder, 'work'),
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      started.push(child);
+      return child;
+    },
+    async clear() {
+      await Promise.all(started.map(endProcess));
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    },
+  };
+}
+
+/** The object that a `--json` command printed last. */
+export const lastJson = ({ stdout }: CliResult): unknown => JSON.parse(stdout.trim().split('\n').at(-1) ?? '');

@@ -1,0 +1,22 @@
+import { lineageOf } from '../../src/domain/lineage';
+
+it('is a folder name for any workflow id', () => {
+  for (const id of [
+    'job/nightly-7/t/0',
+    'job/nightly-2026-11-21T10:53:59Z/t/0',
+    'job/ä ö\n/t/0',
+    `job/${'x'.repeat(900)}/t/0`,
+  ]) {
+    expect(lineageOf(id)).toMatch(/^[A-Za-z0-9][A-Za-z0-9._~-]{0,199}$/);
+  }
+});
+
+it('reads like the id', () => {
+  expect(lineageOf('job/nightly-7/t/0.1')).toBe('job~nightly-7~t~0.1');
+});
+
+it('differs for different ids', () => {
+  const long = `job/${'x'.repeat(300)}`;
+  const ids = ['a/b', 'a~b', 'a:b', 'a-b', 'a~3a~b', 'a b', `${long}/1`, `${long}/2`];
+  expect(new Set(ids.map(lineageOf)).size).toBe(ids.length);
+});
