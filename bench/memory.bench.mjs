@@ -1,4 +1,4 @@
-/** What a waiting task costs a worker: resident memory with none, a hundred and five hundred tasks waiting for a remote. */
+/** What a waiting task costs a worker: resident memory with none, a hundred and five hundred tasks waiting for an endpoint. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { BenchWorld, ruleFor, taskFor } from './bench-world.mjs';
@@ -7,8 +7,8 @@ import { figure, round } from './figures.mjs';
 export const name = 'memory';
 
 const STEPS = [100, 500];
-/** Nothing listens on the discard port: the remote is refused at once, and the task waits for it to come back. */
-const UNREACHABLE = 'http://127.0.0.1:9/nowhere.git';
+/** Nothing listens on the discard port: the request is refused at once, and the task waits for the endpoint to come back. */
+const UNREACHABLE = { OPENAI_BASE_URL: 'http://127.0.0.1:9/v1' };
 const SUBMITTED_AT_ONCE = 20;
 /** A probe is four tries in seven seconds. So many are seen between two probes, and the others wait between two tries. */
 const SEEN_BETWEEN_PROBES = 0.6;
@@ -17,16 +17,17 @@ const SETTLE_TIMEOUT_MS = 5 * 60_000;
 const REST_MS = 5_000;
 
 export default async function (context) {
-  const world = await BenchWorld.start(context, [ruleFor('Bench memory')]);
+  const world = await BenchWorld.start(context, [ruleFor('Nobody asks')]);
   try {
-    const worker = await world.startWorker();
+    const worker = await world.startWorker(UNREACHABLE);
     await world.connect();
-    await oneTask(world);
+    const repository = world.repository('memory');
+    await oneTask(world, repository);
     await pause(REST_MS);
     const rows = [{ waiting: 0, rssMb: residentMb(worker.pid) }];
     for (const waiting of STEPS) {
       context.say(`memory: ${waiting} tasks waiting`);
-      await submit(world, rows.at(-1).waiting, waiting);
+      await submit(world, repository, rows.at(-1).waiting, waiting);
       await untilWaiting(world, waiting);
       await pause(REST_MS);
       rows.push({ waiting, rssMb: residentMb(worker.pid) });
@@ -46,17 +47,18 @@ export default async function (context) {
   }
 }
 
-/** Loads everything that the first task loads, so that it is not counted for the waiting ones. */
-async function oneTask(world) {
-  const repository = world.repository('memory');
-  const job = await world.client.submit(taskFor('Bench memory', repository.url, 'memory'));
-  await world.client.result(job.jobId);
+/** Loads everything that the first task loads, so that it is not counted for the others. */
+async function oneTask(world, repository) {
+  const { jobId } = await world.client.submit(taskFor('First', repository.url, 'first'));
+  await untilWaiting(world, 1);
+  await world.client.cancel(jobId, { reason: 'was only the first' });
+  await world.client.result(jobId);
 }
 
-async function submit({ client }, from, to) {
+async function submit({ client }, { url }, from, to) {
   for (let first = from; first < to; first += SUBMITTED_AT_ONCE) {
     const numbers = Array.from({ length: Math.min(SUBMITTED_AT_ONCE, to - first) }, (_, n) => first + n);
-    await Promise.all(numbers.map((n) => client.submit(taskFor(`Waiting ${n}`, UNREACHABLE, `waiting-${n}`))));
+    await Promise.all(numbers.map((n) => client.submit(taskFor(`Waiting ${n}`, url, `waiting-${n}`))));
   }
 }
 

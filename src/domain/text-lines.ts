@@ -31,7 +31,7 @@ export interface TextLines {
 export function textLines(raw: string): TextLines {
   const toPlain = plainer(raw);
   const plain = toPlain(raw);
-  const { starts, ends } = boundaries(raw, plain === raw ? /\n/g : raw.includes('\n') ? /\r?\n/g : /\r/g);
+  const { starts, ends } = boundaries(raw);
   const count = starts.length;
   const at = (offsets: readonly number[], index: number): number => offsets[index] ?? raw.length;
   // Every ending before a line is one character in `plain`: the surplus of the real endings is what the offsets differ by.
@@ -60,15 +60,14 @@ function plainer(raw: string): (text: string) => string {
   return (text) => (text.includes('\r') ? text.replaceAll('\r\n', '\n') : text);
 }
 
-function boundaries(
-  raw: string,
-  ending: RegExp,
-): { readonly starts: readonly number[]; readonly ends: readonly number[] } {
+/** By `indexOf`, which is quicker than a pattern: 200 edits of one file look for its lines 200 times. */
+function boundaries(raw: string): { readonly starts: readonly number[]; readonly ends: readonly number[] } {
+  const last = raw.includes('\n') ? '\n' : '\r';
   const starts = [0];
   const ends: number[] = [];
-  for (const { index, 0: found } of raw.matchAll(ending)) {
-    ends.push(index);
-    starts.push(index + found.length);
+  for (let at = raw.indexOf(last); at >= 0; at = raw.indexOf(last, at + 1)) {
+    ends.push(last === '\n' && raw[at - 1] === '\r' ? at - 1 : at);
+    starts.push(at + 1);
   }
   ends.push(raw.length);
   return { starts, ends };

@@ -312,7 +312,7 @@ const ROWS: readonly Row[] = [
 const CONFIG = `
 providers:
   openai:
-    baseUrl: http://127.0.0.1:9/v1
+    baseUrl: {endpoint}
     model: scripted-1
     callTimeoutSeconds: 2
     idleTimeoutSeconds: 1

@@ -42,6 +42,7 @@ export interface WorldOptions {
   readonly script: readonly ScriptRule[];
   /** More variables for the worker. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Text of weaver.config.yaml; `{endpoint}` stands for the address of the endpoint. */
   readonly config?: string;
   readonly workers?: number;
 }
@@ -62,7 +63,8 @@ export class World {
     mkdirSync(home);
     const server = await startTestServer(folder);
     const endpoint = await startScriptedEndpoint({ script });
-    if (config !== undefined) writeFileSync(join(folder, 'weaver.config.yaml'), config);
+    if (config !== undefined)
+      writeFileSync(join(folder, 'weaver.config.yaml'), config.replaceAll('{endpoint}', endpoint.baseUrl));
     const world = new World(folder, home, server, endpoint, {
       PATH: process.env['PATH'] ?? '',
       HOME: process.env['HOME'] ?? folder,

@@ -184,7 +184,8 @@ async function launch(
   await writeRecord(folder, record);
   if (await becomesReady(settings, record, ended.signal))
     return handle(folder, record, user, { reused: false, exited });
-  const early = ended.signal.aborted;
+  // The process may be gone before we are told so.
+  const early = ended.signal.aborted || !isRunning(record);
   await end(record);
   await removeRecord(folder);
   const reason = early ? 'It ended at once' : `It did not answer within ${START_TIMEOUT_MS / 1_000} s`;

@@ -49,7 +49,8 @@ describe('a server on a database', () => {
     expect((await fetch(server.uiUrl)).status).toBe(200);
     expect(listedAttributes(server)).toMatch(/TestPhase +Keyword/);
     await server.stop();
-    expect(await server.exited).toBe(0);
+    await server.exited;
+    expect(isRunning(identify(server.pid))).toBe(false);
     expect(await findRunningServer(folder)).toBeNull();
     await server.stop(); // harmless twice
   });

@@ -12,7 +12,7 @@ import {
   type WrittenFiles,
 } from './snapshot.js';
 
-const ROUNDS = 2_000;
+const ROUNDS = 1_000;
 
 /** Lines out of few characters, so that texts occur often, twice, and nearly. */
 const TEXT = [
@@ -206,8 +206,13 @@ describe('a replace of a text that stands there once', () => {
       const { text, from, search, replace } = anyPlace(chanceFrom(seed), ['a', 'b', 'c', '\n', '\r\n', '\r', '\u00e9']);
       const plain = text.replaceAll('\r\n', '\n');
       const searched = search.replaceAll('\r\n', '\n');
-      // A search that starts or ends inside a CRLF, or that only line ends made unique, is another matter.
-      if (/^\n|\r$/.test(search) || !text.includes('\n') || plain.indexOf(searched) !== plain.lastIndexOf(searched))
+      // A search that starts or ends inside a CRLF or that only line ends made unique, and a new lone CR, are another matter.
+      if (
+        /^\n|\r$/.test(search) ||
+        /\r(?!\n)/.test(replace) ||
+        !text.includes('\n') ||
+        plain.indexOf(searched) !== plain.lastIndexOf(searched)
+      )
         continue;
       const after = textAfter('a', text, replaceIn('a', search, replace));
       const end = from + search.length;

@@ -1,0 +1,103 @@
+/**
+ * Every example of the README and of docs is run: `yaml` blocks become the file that their first line names, `sh` and `js`
+ * blocks are carried out in order, in a folder of their own, with `weaver`, `npm` and `temporal` on PATH.
+ */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join, resolve } from 'node:path';
+import { DEMO_FILES, DEMO_SCRIPT } from '../../src/adapters/model/demo-script';
+import { loadConfig } from '../../src/config';
+import { branchesOf, CLI, runProcess, World, type CliResult } from '../e2e/world';
+
+const ROOT = resolve(__dirname, '../..');
+
+interface Block {
+  readonly language: string;
+  readonly text: string;
+  readonly line: number;
+}
+
+const documents = [
+  'README.md',
+  ...readdirSync(join(ROOT, 'docs')).flatMap((file) => (file.endsWith('.md') ? [`docs/${file}`] : [])),
+];
+const examples = documents
+  .map((file) => ({ file, blocks: blocksOf(readFileSync(join(ROOT, file), 'utf8')) }))
+  .filter(({ blocks }) => blocks.some(({ language }) => ['sh', 'js'].includes(language)));
+
+let world: World;
+let folder = '';
+
+beforeAll(async () => {
+  world = await World.start({ script: DEMO_SCRIPT });
+  folder = mkdtempSync(join(tmpdir(), 'weaver-docs-'));
+  makeCommands(join(folder, 'bin'));
+}, 120_000);
+
+afterAll(async () => {
+  await world.stop();
+  rmSync(folder, { recursive: true, force: true });
+}, 60_000);
+
+it('has examples in the README and in the command line page', () => {
+  expect(examples.map(({ file }) => file)).toEqual(expect.arrayContaining(['README.md', 'docs/command-line.md']));
+});
+
+it.each(examples)(
+  'runs the examples of $file',
+  async ({ file, blocks }) => {
+    const place = join(folder, file.replaceAll('/', '-'));
+    const remote = world.repository(file.replaceAll('/', '-'), DEMO_FILES);
+    mkdirSync(join(place, 'node_modules'), { recursive: true });
+    symlinkSync(ROOT, join(place, 'node_modules', 'weaver'));
+    const filled = blocks.map((block) => ({
+      ...block,
+      text: block.text.replaceAll('/path/to/repository.git', remote),
+    }));
+    for (const block of filled) {
+      if (block.language === 'yaml') writeYaml(place, block);
+      const ended = await carryOut(place, block);
+      if (ended !== null)
+        expect({ line: block.line, ...ended, exitCode: ended.exitCode }).toMatchObject({ exitCode: 0 });
+    }
+    expect(branchesOf(remote).length).toBeGreaterThan(1);
+  },
+  240_000,
+);
+
+function blocksOf(markdown: string): readonly Block[] {
+  return [...markdown.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(({ 1: language = '', 2: text = '', index }) => ({
+    language,
+    text,
+    line: markdown.slice(0, index).split('\n').length,
+  }));
+}
+
+function writeYaml(place: string, { text, line }: Block): void {
+  const [, name] = /^# (\S+\.yaml)$/m.exec(text) ?? [];
+  if (name === undefined) throw new Error(`the yaml block at line ${line} does not name its file`);
+  // Would be found by every command after it, and its endpoint is not there.
+  if (name !== 'weaver.config.yaml') return writeFileSync(join(place, name), text);
+  const file = join(place, 'example.config.yaml');
+  writeFileSync(file, text);
+  expect(loadConfig({ env: {}, cwd: place, file })).toMatchObject({ kind: 'ok', warnings: [] });
+}
+
+async function carryOut(place: string, { language, text }: Block): Promise<CliResult | null> {
+  const path = [join(folder, 'bin'), world.env['PATH']].join(delimiter);
+  const options = { cwd: place, env: { ...world.env, PATH: path } };
+  if (language === 'sh') return await runProcess('sh', ['-e', '-c', text], options);
+  if (language === 'js') return await runProcess(process.execPath, ['-e', text], options);
+  return null;
+}
+
+/** The commands as a user has them; `npm start` without its set-up, which has happened. */
+function makeCommands(bin: string): void {
+  mkdirSync(bin);
+  const weaver = `exec "${process.execPath}" "${CLI}"`;
+  const command = (name: string, script: string) =>
+    writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  command('weaver', `${weaver} "$@"`);
+  command('npm', `shift; [ "$1" = -- ] && shift; ${weaver} "$@"`);
+  command('temporal', `exec "${process.env['WEAVER_TEMPORAL_BINARY']}" "$@"`);
+}

@@ -1,0 +1,124 @@
+import type { EditFault } from '../../../src/domain/apply-edits.js';
+import type { Edit } from '../../../src/domain/edits.js';
+import { applyTo, replaceIn, snapshotOf, textAfter, writeTo } from './snapshot.js';
+
+const faultsOf = (text: string, ...edits: readonly Edit[]): readonly EditFault[] => {
+  const result = applyTo(snapshotOf({ a: text }), edits);
+  return result.kind === 'rejected' ? result.faults : [];
+};
+
+describe('limits of an answer', () => {
+  const inserts = (count: number) => Array.from({ length: count }, (_, index) => writeTo(`new/${index}`, 'x\n'));
+
+  it('takes 200 edits', () => {
+    const result = applyTo(snapshotOf({}), inserts(200));
+    expect(result.kind === 'applied' ? result.changes.length : result).toBe(200);
+  });
+
+  it('refuses 201 edits and says how many there may be', () => {
+    const says = 'the answer has 201 edits; 200 are the most.';
+    expect(faultsOf('', ...inserts(201))).toEqual([{ index: 200, path: 'new/200', code: 'editsRejected', says }]);
+  });
+
+  it('takes a text of a million bytes and refuses one more, counted in UTF-8', () => {
+    expect(textAfter('a', 'x', writeTo('a', 'é'.repeat(500_000)))).toHaveLength(500_000);
+    const says = 'a text of it is longer than 1000000 bytes.';
+    const edit = writeTo('a', `${'é'.repeat(500_000)}x`);
+    expect(faultsOf('x', edit)).toEqual([{ index: 0, path: 'a', code: 'editsRejected', says }]);
+  });
+
+  it('refuses four million bytes in all', () => {
+    const big = 'x'.repeat(900_000);
+    const faults = faultsOf('', ...['1', '2', '3', '4', '5'].map((path) => writeTo(path, big)));
+    expect(faults.map(({ index }) => index)).toEqual([4]);
+    expect(faults[0]?.says).toContain('more than 4000000 bytes');
+  });
+
+  it('keeps what it says about a fault short, in whole characters', () => {
+    const line = '😀'.repeat(2_000);
+    const [fault] = faultsOf(`${`${line}\n`.repeat(300)}x`, replaceIn('a', `${line}\n${line}!`, 'y'));
+    expect(fault?.says.length).toBeLessThanOrEqual(1_500);
+    expect(fault?.says.isWellFormed()).toBe(true);
+    expect(fault?.says).toContain('does not occur');
+  });
+
+  it('lists so many places of a search as fit', () => {
+    const [fault] = faultsOf('x\n'.repeat(2_000), replaceIn('a', 'x', 'y'));
+    expect(fault?.says).toContain('occurs 2000 times, at lines 1, 2, 3,');
+    expect(fault?.says).toContain('and more. Add lines around it');
+    expect(fault?.says.length).toBeLessThanOrEqual(1_500);
+  });
+});
+
+/**
+ * Time on the processor, so that a busy machine does not count. Where matching is quadratic each of these takes from ten
+ * seconds to hours.
+ */
+describe('large files', () => {
+  const MILLISECONDS_MAX = 5_000;
+  const LINES = 50_000;
+  const source = Array.from({ length: LINES }, (_, index) => `    call(${index}, "text of line ${index}");\n`).join('');
+
+  const timed = <T>(run: () => T): T => {
+    const before = process.cpuUsage();
+    const result = run();
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1_000).toBeLessThan(MILLISECONDS_MAX);
+    return result;
+  };
+
+  it('replaces a line in the middle of 50,000', () => {
+    const after = timed(() => textAfter('a', source, replaceIn('a', 'call(25000,', 'run(25000,')));
+    expect(after).toBe(source.replace('call(25000,', 'run(25000,'));
+  });
+
+  it('finds 20,000 lines without their indentation and changes one of them', () => {
+    const block = source
+      .split('\n')
+      .slice(10_000, 30_000)
+      .map((line) => line.slice(2));
+    const replacement = block.with(9, '  renewed();').join('\n');
+    const after = timed(() => textAfter('a', source, replaceIn('a', block.join('\n'), replacement)));
+    expect(after === source.replace('call(10009, "text of line 10009");', 'renewed();')).toBe(true);
+  });
+
+  it('says in time that a block of 10,000 lines is not there', () => {
+    const search = `${source.split('\n').slice(0, 10_000).join('\n')}\nno such line`;
+    const [fault] = timed(() => faultsOf(source, replaceIn('a', search, 'x')));
+    expect(fault?.says).toContain('does not occur');
+  });
+
+  it.each([
+    ['equal lines', '  x\n'.repeat(LINES), `${'x\n'.repeat(20_000)}y`],
+    ['one line of equal characters', 'a'.repeat(1_000_000), `${'a'.repeat(400_000)}b`],
+    ['a long run of spaces', `${' '.repeat(900_000)}x\n`, `${' '.repeat(450_000)}y`],
+    ['empty lines', '\n'.repeat(LINES), `${'\n'.repeat(20_000)} x`],
+    ['nested repeats', `${'ab'.repeat(20)}c`.repeat(20_000), `${'ab'.repeat(20)}c`.repeat(8_000).slice(1) + 'd'],
+  ])('does not hang on %s', (_, text, search) => {
+    const [fault] = timed(() => faultsOf(text, replaceIn('a', search, 'z')));
+    expect(fault?.says).toContain('does not occur');
+  });
+
+  it('writes 20,000 new lines over 20,000 old ones of a CRLF file', () => {
+    const lines = (word: string) => `${word} line\n`.repeat(10_000);
+    const old = `${lines('one')}${lines('two')}`.replaceAll('\n', '\r\n');
+    const after = timed(() => textAfter('a', old, writeTo('a', `${lines('two')}${lines('one')}`)));
+    expect(after).toBe(`${lines('two')}${lines('one')}`.replaceAll('\n', '\r\n'));
+  });
+
+  it('applies 200 replaces to a large file', () => {
+    const edits = Array.from({ length: 200 }, (_, index) =>
+      replaceIn('a', `call(${index * 200},`, `run(${index * 200},`),
+    );
+    const after = timed(() => textAfter('a', source, ...edits));
+    expect(after.match(/run\(/g)).toHaveLength(200);
+  });
+
+  it('adds a file to a repository of 50,000', () => {
+    const files = Object.fromEntries(Array.from({ length: LINES }, (_, index) => [`d${index % 500}/f${index}`, '']));
+    const snapshot = snapshotOf(files);
+    const edits = Array.from({ length: 200 }, (_, index) => writeTo(`d${index}/new/file${index}`, 'x\n'));
+    const result = timed(() => applyTo(snapshot, edits));
+    expect(result.kind).toBe('applied');
+  });
+});
