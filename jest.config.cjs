@@ -5,12 +5,17 @@ module.exports = {
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',
-      { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' }, sourceMaps: 'inline' },
+      {
+        jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
+        module: { type: 'commonjs' },
+        sourceMaps: 'inline',
+      },
     ],
   },
   // Sources name their imports with .js, as Node resolves them after compilation.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   testEnvironment: '<rootDir>/tests/jest-environment.cjs',
+  testSequencer: '<rootDir>/tests/heavy-first.cjs',
   maxWorkers: 2,
   testTimeout: 60_000,
 };

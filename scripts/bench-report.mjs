@@ -70,7 +70,7 @@ export async function keepResults(root, results) {
 }
 
 /** The text with the table of these results; unchanged if it has no place for one. */
-export function withTable(text, results) {
+function withTable(text, results) {
   const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
   if (begin === -1 || end < begin) return text;
   const { machine, date } = results;

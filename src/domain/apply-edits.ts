@@ -267,6 +267,7 @@ function move(run: Run, edit: Edit, from: string): Step {
   const policy = policyFault(run, edit, target);
   if (policy !== null) return { ...policy, says: `${shown(edit.to)}: ${policy.says}` };
   if (tree.modeOf(from) === undefined) return missing(run, from);
+  if (tree.isLarge(from)) return rejected('the file is too large to be moved by an edit.');
   const to = target.path;
   if (tree.isFolder(to)) return rejected(`${shown(to)} is a folder; name the whole new path.`);
   if (tree.modeOf(to) !== undefined)

@@ -4,7 +4,7 @@
  */
 
 /** `unknown`: bytes above 127 are kept as they are, one character each, and only ASCII may be searched and inserted. */
-export type Charset = 'utf-8' | 'utf-16le' | 'utf-16be' | 'unknown';
+type Charset = 'utf-8' | 'utf-16le' | 'utf-16be' | 'unknown';
 
 export interface DecodedText {
   readonly charset: Charset;

@@ -8,7 +8,7 @@ export interface PathFault {
   readonly says: string;
 }
 
-export type ResolvedPath =
+type ResolvedPath =
   | {
       readonly kind: 'resolved';
       readonly path: string;

@@ -10,7 +10,7 @@ export interface SourceFile {
 
 /** The snapshot that edits start from: every path of the tree, and those contents that have been read so far. */
 export interface BaseTree {
-  readonly entries: ReadonlyMap<string, { readonly mode: string }>;
+  readonly entries: ReadonlyMap<string, { readonly mode: string; readonly sizeBytes: number | null }>;
   readonly files: ReadonlyMap<string, SourceFile>;
 }
 
@@ -20,7 +20,7 @@ export interface TreeEdit {
   readonly file: SourceFile | null;
 }
 
-export type TextAt =
+type TextAt =
   | { readonly kind: 'text'; readonly text: DecodedText }
   | { readonly kind: 'refused'; readonly says: string }
   /** Content of this base path is needed and has not been read. */
@@ -31,6 +31,8 @@ type Node = { readonly mode: string } & ({ readonly base: string } | { readonly 
 
 export interface EditedTree extends Paths {
   textAt(path: string): TextAt;
+  /** Too large to be read into memory for an edit. */
+  isLarge(path: string): boolean;
   putText(path: string, mode: string, text: DecodedText): void;
   move(from: string, to: string): void;
   remove(path: string): void;
@@ -43,6 +45,10 @@ export interface EditedTree extends Paths {
     | { readonly kind: 'changes'; readonly changes: readonly TreeEdit[] }
     | { readonly kind: 'unread'; readonly paths: readonly string[] };
 }
+
+/** Larger files are data: nobody edits them by search and replace, and an answer may name 200 of them. */
+const FILE_BYTES_MAX = 10_000_000;
+const LARGE = `it is larger than ${FILE_BYTES_MAX} bytes`;
 
 /** Puts an empty list of edits on a snapshot. */
 export function editedTree(base: BaseTree): EditedTree {
@@ -62,6 +68,10 @@ export function editedTree(base: BaseTree): EditedTree {
     if (existed !== (node !== null)) count(folders, path, node === null ? -1 : 1);
     if (node !== null && twins !== undefined) addTwins(twins, path);
   };
+  const isLarge = (path: string): boolean => {
+    const node = nodeAt(path);
+    return node !== undefined && 'base' in node && (base.entries.get(node.base)?.sizeBytes ?? 0) > FILE_BYTES_MAX;
+  };
   const isFolder = (path: string): boolean => path === '' || (folders.get(path) ?? 0) > 0;
   const exists = (path: string): boolean => nodeAt(path) !== undefined || isFolder(path);
   const paths = function* (): Iterable<string> {
@@ -75,15 +85,18 @@ export function editedTree(base: BaseTree): EditedTree {
       const node = nodeAt(path);
       // Edits make no links, so a link is one of the base, wherever it has been moved to.
       const from = node !== undefined && 'base' in node ? node.base : path;
+      if (isLarge(path)) return new Uint8Array();
       return base.files.get(from)?.bytes ?? { unread: from };
     },
     textAt: (path) => {
       const node = nodeAt(path);
       if (node === undefined) return { kind: 'refused', says: 'it does not exist' };
       if ('text' in node) return { kind: 'text', text: node.text };
+      if (isLarge(path)) return { kind: 'refused', says: LARGE };
       const file = base.files.get(node.base);
       return file === undefined ? { kind: 'unread', path: node.base } : decode(file.bytes);
     },
+    isLarge,
     putText: (path, mode, text) => put(path, { mode, text }),
     move: (from, to) => {
       const node = nodeAt(from);
@@ -174,11 +187,13 @@ function difference(base: BaseTree, overlay: ReadonlyMap<string, Node | null>): 
       continue;
     }
     const bytes = 'text' in node ? encode(node.text) : base.files.get(node.base)?.bytes;
-    const before = entry === undefined ? undefined : base.files.get(path)?.bytes;
     if (bytes === undefined && 'base' in node) unread.add(node.base);
-    if (entry !== undefined && entry.mode === node.mode && before === undefined) unread.add(path);
-    if (bytes === undefined || (entry?.mode === node.mode && before !== undefined && sameBytes(before, bytes)))
-      continue;
+    if (bytes === undefined) continue;
+    if (entry?.mode === node.mode && entry.sizeBytes === bytes.length) {
+      const before = base.files.get(path)?.bytes;
+      if (before === undefined) unread.add(path);
+      else if (sameBytes(before, bytes)) continue;
+    }
     changes.push({ path, file: { mode: node.mode, bytes } });
   }
   if (unread.size > 0) return { kind: 'unread', paths: [...unread] };

@@ -6,7 +6,7 @@ import { shiftLine, type Shift } from './indentation.js';
 import { foldPunctuation } from './locate-text.js';
 import type { TextLines } from './text-lines.js';
 
-export interface Splice {
+interface Splice {
   /** Offsets in the plain text. */
   readonly from: number;
   readonly to: number;

@@ -41,6 +41,8 @@ const CALM: Account = {
 };
 const CALM_TROUBLED: Account = { ...CALM, decisions: ['retry', 'complete'], requests: 3, booked: 3 };
 
+const DOUBTS = SOAK ? 20 : 2;
+const doubtName = (n: number): string => `request process, moment ${n}`;
 const momentName = (n: number): string => `random moment ${n}`;
 
 it('watches every port of the list, method by method', () => {
@@ -58,19 +60,13 @@ describe('a worker is killed', () => {
 
   beforeAll(async () => {
     fire = await UnderFire.start();
-    const folder = mkdtempSync(join(tmpdir(), 'weaver-calls-'));
-    const countsFile = join(folder, 'calls');
-    const plain = await timed(() => fire.run('plain', { kind: 'none', countsFile }));
-    calls = readFileSync(countsFile, 'utf8').trim().split('\n');
-    rmSync(folder, { recursive: true });
-    const troubled = await timed(() => fire.run('troubled', { kind: 'none' }));
-    calm = { plain: plain.account, troubled: troubled.account };
-    calmMs = { plain: plain.ms, troubled: troubled.ms };
+    ({ calls, calm, calmMs } = await calmRuns(fire));
     const points = pointsOf(calls);
     chosen = SOAK ? points : spreadSample(points, POINTS, SEED);
     runs = new Runs(fire);
     for (const point of chosen) runs.add(point, 'plain', { kind: 'point', point });
     for (const { name, kind, afterMs } of moments(calmMs)) runs.add(name, kind, { kind: 'moment', afterMs });
+    for (const { name, afterMs } of doubts(calmMs)) runs.add(name, 'plain', { kind: 'requestProcess', afterMs });
   }, TIMEOUT_MS);
 
   afterAll(async () => {
@@ -117,15 +113,51 @@ describe('a worker is killed', () => {
     },
     TIMEOUT_MS,
   );
+
+  // The one death that leaves a request in doubt: it is sent again, and booked twice, and nothing else is.
+  it.each(Array.from({ length: DOUBTS }, (_, n) => doubtName(n)))(
+    'not, but its %s',
+    async (name) => {
+      const account = await runs.get(name);
+      const { inDoubt } = account;
+      expect(inDoubt).toBeLessThanOrEqual(1);
+      const { requests, booked } = calm.plain;
+      expect(account).toEqual({ ...calm.plain, inDoubt, requests: requests + inDoubt, booked: booked + inDoubt });
+    },
+    TIMEOUT_MS,
+  );
 });
 
-/** From the submission to a little after the end; two thirds of them in the longer story. */
+/** From the submission to the end; two thirds of them in the longer story. */
 function moments(calmMs: Readonly<Record<Kind, number>>) {
   const random = seededRandom(SEED);
   return Array.from({ length: MOMENTS }, (_, n) => {
     const kind: Kind = n % 3 === 0 ? 'plain' : 'troubled';
     return { name: momentName(n), kind, afterMs: Math.round(random() * calmMs[kind]) };
   });
+}
+
+function doubts(calmMs: Readonly<Record<Kind, number>>) {
+  const random = seededRandom(SEED + 1);
+  return Array.from({ length: DOUBTS }, (_, n) => ({
+    name: doubtName(n),
+    afterMs: Math.round(random() * calmMs.plain),
+  }));
+}
+
+/** What there is to be equal to, and every call that a worker makes on the way. */
+async function calmRuns(fire: UnderFire) {
+  const folder = mkdtempSync(join(tmpdir(), 'weaver-calls-'));
+  const countsFile = join(folder, 'calls');
+  const plain = await fire.run('plain', { kind: 'none', countsFile });
+  const calls = readFileSync(countsFile, 'utf8').trim().split('\n');
+  rmSync(folder, { recursive: true });
+  const troubled = await fire.run('troubled', { kind: 'none' });
+  return {
+    calls,
+    calm: { plain: plain.account, troubled: troubled.account },
+    calmMs: { plain: plain.tookMs, troubled: troubled.tookMs },
+  };
 }
 
 /** Runs by name, a few at a time, in the order in which they were added. */
@@ -137,7 +169,8 @@ class Runs {
 
   add(name: string, kind: Kind, how: Fire): void {
     const lane = this.results.size % AT_ONCE;
-    const result = (this.lanes[lane] ?? Promise.resolve()).then(() => this.fire.run(kind, how));
+    const before = this.lanes[lane] ?? Promise.resolve();
+    const result = before.then(async () => (await this.fire.run(kind, how)).account);
     // A failure is the test's that asks for it, and must not stop the lane.
     this.lanes[lane] = result.catch(() => undefined);
     this.results.set(name, result);
@@ -153,10 +186,4 @@ class Runs {
   async settled(): Promise<void> {
     await Promise.allSettled(this.results.values());
   }
-}
-
-async function timed(run: () => Promise<Account>): Promise<{ readonly account: Account; readonly ms: number }> {
-  const startedAt = performance.now();
-  const account = await run();
-  return { account, ms: performance.now() - startedAt };
 }

@@ -33,10 +33,18 @@ export interface Account {
   readonly leftBehind: readonly string[];
 }
 
+export interface Run {
+  readonly account: Account;
+  /** From the submission to the end. */
+  readonly tookMs: number;
+}
+
 export type Fire =
   | { readonly kind: 'none'; readonly countsFile?: string }
   | { readonly kind: 'point'; readonly point: string }
-  | { readonly kind: 'moment'; readonly afterMs: number };
+  | { readonly kind: 'moment'; readonly afterMs: number }
+  /** Not the worker but its request process is killed. */
+  | { readonly kind: 'requestProcess'; readonly afterMs: number };
 
 /** Enough for every point and moment of a soak. */
 const TASKS_MAX = 600;
@@ -82,21 +90,23 @@ export class UnderFire {
   }
 
   /** Rejects if the fire never came: then nothing has been shown. */
-  async run(kind: Kind, fire: Fire): Promise<Account> {
+  async run(kind: Kind, fire: Fire): Promise<Run> {
     const task = this.prepare(kind);
     const workers: ChildProcess[] = [];
     try {
       const first = await this.startWorker(task, fire);
       workers.push(first);
+      const submittedAt = performance.now();
       const { jobId } = await task.client.submit(task.text);
       const ending = task.client.result(jobId, { signal: AbortSignal.timeout(SETTLE_MS) });
       // Awaited below, unless the fire fails first.
       ending.catch(() => undefined);
       const below = await this.waitForDeath(first, fire, task, ending);
-      if (fire.kind !== 'none') workers.push(await this.world.startWorker({ env: task.env }));
+      if (first.signalCode !== null) workers.push(await this.world.startWorker({ env: task.env }));
       const result = await ending;
+      const tookMs = performance.now() - submittedAt;
       const leftBehind = below.filter((one) => !isRequestProcess(one) && isAlive(one)).map(({ command }) => command);
-      return { ...(await this.account(task, result)), leftBehind };
+      return { account: { ...(await this.account(task, result)), leftBehind }, tookMs };
     } finally {
       await this.cleanUp(task, workers);
     }
@@ -168,8 +178,14 @@ export class UnderFire {
     ending: Promise<JobResult>,
   ): Promise<readonly Process[]> {
     if (fire.kind === 'none') return [];
+    if (fire.kind !== 'point') await new Promise((wake) => setTimeout(wake, fire.afterMs));
+    if (fire.kind === 'requestProcess') {
+      const found = descendantsOf(worker.pid ?? 0).find(isRequestProcess);
+      if (found === undefined) throw new Error('no request process runs');
+      process.kill(found.pid, 'SIGKILL');
+      return [];
+    }
     if (fire.kind === 'moment') {
-      await new Promise((wake) => setTimeout(wake, fire.afterMs));
       const below = descendantsOf(worker.pid ?? 0);
       worker.kill('SIGKILL');
       await until(() => worker.signalCode === 'SIGKILL', 'the worker dies');

@@ -56,18 +56,23 @@ describeInChromium('the Web UI', () => {
     await expectText(page, [
       'attempt 1: open workspace',
       'attempt 2: open workspace',
+      'attempt 2 of 5: checksFailed',
       /push weaver\/make-the-value-right/,
     ]);
-    await expectText(page, ['Last decision', 'complete', /2 attempts|attempt 2 of 5/]);
     await picture(page, 'web-ui-finished');
+    await page.getByText('User Metadata').first().click();
+    await expectText(page, ['Make the value right', 'Last decision', 'complete', 'checksFailed', /attempt 2 of 5/]);
+    await picture(page, 'web-ui-details');
   }, 120_000);
 
   it('shows a task between two attempts: what failed, and when it is tried again', async () => {
     const running = world.run(task('Never right', 'retrying'));
     await until(() => world.requestsFor('Never right') >= 3, 'the third attempt has asked', 60_000);
     const page = await open(browser, finished.webUrl ?? '', 'job/retrying/t/0');
-    await expectText(page, ['Never right', 'checksFailed', 'retry']);
+    await expectText(page, ['Never right', /attempt 4 of 5: checksFailed/]);
     await picture(page, 'web-ui-retrying');
+    await page.getByText('User Metadata').first().click();
+    await expectText(page, ['Last decision', 'retry', 'checksFailed']);
     await world.cli(['cancel', 'job/retrying', '--reason', 'seen enough']);
     await running;
   }, 120_000);
@@ -80,8 +85,14 @@ async function open(browser: Browser, link: string, workflowId: string): Promise
   return page;
 }
 
+/** In whichever frame: the Web UI shows Markdown in frames of their own. */
 async function expectText(page: Page, texts: readonly (string | RegExp)[]): Promise<void> {
-  for (const text of texts) await page.getByText(text).first().waitFor({ state: 'visible', timeout: 20_000 });
+  const isShown = async (text: string | RegExp) =>
+    (await Promise.allSettled(page.frames().map((frame) => frame.getByText(text).first().isVisible()))).some(
+      // A frame that is replaced meanwhile does not show it.
+      (shown) => shown.status === 'fulfilled' && shown.value,
+    );
+  for (const text of texts) await until(() => isShown(text), `the page shows ${text}`, 20_000);
 }
 
 async function picture(page: Page, name: string): Promise<void> {

@@ -104,6 +104,7 @@ const COPIED = [
   'package-lock.json',
   'package.json',
   'tsconfig.json',
+  'tests/heavy-first.cjs',
   'tsconfig.tests.json',
 ];
 

@@ -7,7 +7,8 @@ export interface Chance {
 }
 
 export function chanceFrom(seed: number): Chance {
-  let state = seed >>> 0;
+  // Seeds in a row would begin almost alike.
+  let state = Math.imul(seed, 2_654_435_761) >>> 0;
   const below = (end: number): number => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     return Math.floor((state / 2 ** 32) * end);

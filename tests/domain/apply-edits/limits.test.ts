@@ -1,15 +1,14 @@
-import type { EditFault } from '../../../src/domain/apply-edits.js';
+import { applyEdits, type EditFault } from '../../../src/domain/apply-edits.js';
 import type { Edit } from '../../../src/domain/edits.js';
-import { applyTo, replaceIn, snapshotOf, textAfter, writeTo } from './snapshot.js';
+import { applyTo, editOf, faultsOf, replaceIn, rulesOf, snapshotOf, textAfter, writeTo } from './snapshot.js';
 
-const faultsOf = (text: string, ...edits: readonly Edit[]): readonly EditFault[] => {
-  const result = applyTo(snapshotOf({ a: text }), edits);
-  return result.kind === 'rejected' ? result.faults : [];
-};
+const faultsIn = (text: string, ...edits: readonly Edit[]): readonly EditFault[] =>
+  faultsOf(snapshotOf({ a: text }), edits);
+
+const inserts = (count: number): readonly Edit[] =>
+  Array.from({ length: count }, (_, index) => writeTo(`new/${index}`, 'x\n'));
 
 describe('limits of an answer', () => {
-  const inserts = (count: number) => Array.from({ length: count }, (_, index) => writeTo(`new/${index}`, 'x\n'));
-
   it('takes 200 edits', () => {
     const result = applyTo(snapshotOf({}), inserts(200));
     expect(result.kind === 'applied' ? result.changes.length : result).toBe(200);
@@ -17,36 +16,69 @@ describe('limits of an answer', () => {
 
   it('refuses 201 edits and says how many there may be', () => {
     const says = 'the answer has 201 edits; 200 are the most.';
-    expect(faultsOf('', ...inserts(201))).toEqual([{ index: 200, path: 'new/200', code: 'editsRejected', says }]);
+    expect(faultsIn('', ...inserts(201))).toEqual([{ index: 200, path: 'new/200', code: 'editsRejected', says }]);
   });
 
   it('takes a text of a million bytes and refuses one more, counted in UTF-8', () => {
     expect(textAfter('a', 'x', writeTo('a', 'é'.repeat(500_000)))).toHaveLength(500_000);
     const says = 'a text of it is longer than 1000000 bytes.';
     const edit = writeTo('a', `${'é'.repeat(500_000)}x`);
-    expect(faultsOf('x', edit)).toEqual([{ index: 0, path: 'a', code: 'editsRejected', says }]);
+    expect(faultsIn('x', edit)).toEqual([{ index: 0, path: 'a', code: 'editsRejected', says }]);
   });
 
   it('refuses four million bytes in all', () => {
     const big = 'x'.repeat(900_000);
-    const faults = faultsOf('', ...['1', '2', '3', '4', '5'].map((path) => writeTo(path, big)));
+    const faults = faultsIn('', ...['1', '2', '3', '4', '5'].map((path) => writeTo(path, big)));
     expect(faults.map(({ index }) => index)).toEqual([4]);
     expect(faults[0]?.says).toContain('more than 4000000 bytes');
   });
 
   it('keeps what it says about a fault short, in whole characters', () => {
     const line = '😀'.repeat(2_000);
-    const [fault] = faultsOf(`${`${line}\n`.repeat(300)}x`, replaceIn('a', `${line}\n${line}!`, 'y'));
+    const [fault] = faultsIn(`${`${line}\n`.repeat(300)}x`, replaceIn('a', `${line}\n${line}!`, 'y'));
     expect(fault?.says.length).toBeLessThanOrEqual(1_500);
     expect(fault?.says.isWellFormed()).toBe(true);
     expect(fault?.says).toContain('does not occur');
   });
 
   it('lists so many places of a search as fit', () => {
-    const [fault] = faultsOf('x\n'.repeat(2_000), replaceIn('a', 'x', 'y'));
+    const [fault] = faultsIn('x\n'.repeat(2_000), replaceIn('a', 'x', 'y'));
     expect(fault?.says).toContain('occurs 2000 times, at lines 1, 2, 3,');
     expect(fault?.says).toContain('and more. Add lines around it');
     expect(fault?.says.length).toBeLessThanOrEqual(1_500);
+  });
+});
+
+const tenThousand = (word: string): string => `${word} line\n`.repeat(10_000);
+
+const rejected = (says: string) => ({ kind: 'rejected', faults: [expect.objectContaining({ says })] });
+
+describe('a file of more than ten million bytes', () => {
+  const entries = new Map([
+    ['big', { mode: '100644', sizeBytes: 10_000_001 }],
+    ['link', { mode: '120000', sizeBytes: 10_000_001 }],
+  ]);
+  /** No content is ever given, so that asking for it shows. */
+  const outcome = (...edits: readonly Edit[]) => applyEdits(edits, { entries, files: new Map() }, rulesOf([]));
+
+  it('is not read for an edit of its text, and the answer says why', () => {
+    const says = 'the file cannot be edited as text: it is larger than 10000000 bytes.';
+    expect(outcome(replaceIn('big', 'a', 'b'))).toEqual(rejected(says));
+    expect(outcome(writeTo('big', 'a'))).toEqual(rejected(says));
+  });
+
+  it('is not read to be moved, or to be followed as a link', () => {
+    const move = editOf({ op: 'move', path: 'big', to: 'other' });
+    expect(outcome(move)).toEqual(rejected('the file is too large to be moved by an edit.'));
+    expect(outcome(writeTo('link', 'a'))).toEqual(
+      rejected('the path cannot be used: the target of the symbolic link link cannot be read.'),
+    );
+  });
+
+  it('may be deleted, and written anew', () => {
+    const file = { mode: '100644', bytes: new TextEncoder().encode('a') };
+    const edits = [editOf({ op: 'delete', path: 'big' }), writeTo('big', 'a')];
+    expect(outcome(...edits)).toEqual({ kind: 'applied', changes: [{ path: 'big', file }], notes: [] });
   });
 });
 
@@ -84,7 +116,7 @@ describe('large files', () => {
 
   it('says in time that a block of 10,000 lines is not there', () => {
     const search = `${source.split('\n').slice(0, 10_000).join('\n')}\nno such line`;
-    const [fault] = timed(() => faultsOf(source, replaceIn('a', search, 'x')));
+    const [fault] = timed(() => faultsIn(source, replaceIn('a', search, 'x')));
     expect(fault?.says).toContain('does not occur');
   });
 
@@ -95,15 +127,14 @@ describe('large files', () => {
     ['empty lines', '\n'.repeat(LINES), `${'\n'.repeat(20_000)} x`],
     ['nested repeats', `${'ab'.repeat(20)}c`.repeat(20_000), `${'ab'.repeat(20)}c`.repeat(8_000).slice(1) + 'd'],
   ])('does not hang on %s', (_, text, search) => {
-    const [fault] = timed(() => faultsOf(text, replaceIn('a', search, 'z')));
+    const [fault] = timed(() => faultsIn(text, replaceIn('a', search, 'z')));
     expect(fault?.says).toContain('does not occur');
   });
 
   it('writes 20,000 new lines over 20,000 old ones of a CRLF file', () => {
-    const lines = (word: string) => `${word} line\n`.repeat(10_000);
-    const old = `${lines('one')}${lines('two')}`.replaceAll('\n', '\r\n');
-    const after = timed(() => textAfter('a', old, writeTo('a', `${lines('two')}${lines('one')}`)));
-    expect(after).toBe(`${lines('two')}${lines('one')}`.replaceAll('\n', '\r\n'));
+    const old = `${tenThousand('one')}${tenThousand('two')}`.replaceAll('\n', '\r\n');
+    const after = timed(() => textAfter('a', old, writeTo('a', `${tenThousand('two')}${tenThousand('one')}`)));
+    expect(after).toBe(`${tenThousand('two')}${tenThousand('one')}`.replaceAll('\n', '\r\n'));
   });
 
   it('applies 200 replaces to a large file', () => {

@@ -1,5 +1,4 @@
 /** The cases that apply, each in a folder of its own, as one answer to one tree of a real repository. */
-import picomatch from 'picomatch';
 import { applyEdits } from '../../../src/domain/apply-edits.js';
 import type { SourceFile } from '../../../src/domain/edited-tree.js';
 import type { Edit } from '../../../src/domain/edits.js';
@@ -7,7 +6,7 @@ import type { ProtectSpec } from '../../../src/domain/task.js';
 import type { Git, TreeChange } from '../../../src/ports.js';
 import { newAdapter, newRemote, removeFolders } from '../../adapters/git/repositories.js';
 import { casesOf, topics, type Case } from './fixtures.js';
-import { editOf, shownFiles, snapshotOf, sourceFile, type Snapshot } from './snapshot.js';
+import { editOf, rulesOf, shownFiles, snapshotOf, sourceFile, type Snapshot } from './snapshot.js';
 
 afterAll(removeFolders);
 
@@ -29,10 +28,7 @@ const editsBelow = ({ name, edits }: Case): readonly Edit[] =>
 async function apply(git: Git, url: string, tree: string, edits: readonly Edit[], protect: readonly ProtectSpec[]) {
   const entries = new Map((await git.list(url, tree)).map((entry) => [entry.path, entry]));
   const files = new Map<string, SourceFile>();
-  const matchers = protect.map(({ glob, policy }) => ({ matches: picomatch(glob, { dot: true }), policy }));
-  const rules = {
-    protect: (path: string) => matchers.findLast(({ matches }) => matches(path))?.policy ?? 'allow',
-  } as const;
+  const rules = rulesOf(protect);
   for (;;) {
     const result = applyEdits(edits, { entries, files }, rules);
     if (result.kind === 'applied')

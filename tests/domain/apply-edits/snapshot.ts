@@ -1,6 +1,6 @@
 /** Snapshots written in a test, and edits put on them the way the activity does it: contents are read when asked for. */
 import picomatch from 'picomatch';
-import { applyEdits, type EditResult } from '../../../src/domain/apply-edits.js';
+import { applyEdits, type EditFault, type EditResult, type EditRules } from '../../../src/domain/apply-edits.js';
 import type { SourceFile } from '../../../src/domain/edited-tree.js';
 import type { Edit } from '../../../src/domain/edits.js';
 import type { ProtectSpec } from '../../../src/domain/task.js';
@@ -42,15 +42,27 @@ export const replaceIn = (path: string, search: string, replace: string): Edit =
 
 export const writeTo = (path: string, content: string): Edit => editOf({ op: 'write', path, content });
 
+/** The last rule that names a path counts. */
+export function rulesOf(protect: readonly ProtectSpec[]): EditRules {
+  const matchers = protect.map(({ glob, policy }) => ({ matches: picomatch(glob, { dot: true }), policy }));
+  return { protect: (path) => matchers.findLast(({ matches }) => matches(path))?.policy ?? 'allow' };
+}
+
 export function applyTo(
   snapshot: Snapshot,
   edits: readonly Edit[],
   protect: readonly ProtectSpec[] = [],
 ): Exclude<EditResult, { kind: 'needsContent' }> {
-  const rules = { protect: (path: string) => policyOf(protect, path) };
+  const rules = rulesOf(protect);
+  const entries = new Map(
+    [...snapshot].map(([path, { mode, bytes }]) => [
+      path,
+      { mode, sizeBytes: mode === '160000' ? null : bytes.length },
+    ]),
+  );
   const files = new Map<string, SourceFile>();
   for (;;) {
-    const result = applyEdits(edits, { entries: snapshot, files }, rules);
+    const result = applyEdits(edits, { entries, files }, rules);
     if (result.kind !== 'needsContent') return result;
     const news = result.paths.filter((path) => !files.has(path) && snapshot.get(path) !== undefined);
     if (news.length < result.paths.length) throw new Error(`asked in vain for ${result.paths.join(', ')}`);
@@ -58,10 +70,13 @@ export function applyTo(
   }
 }
 
-const policyOf = (protect: readonly ProtectSpec[], path: string) =>
-  protect.findLast(({ glob }) => picomatch(glob, { dot: true })(path))?.policy ?? 'allow';
+/** Why the edits cannot be applied; empty if they can. */
+export function faultsOf(...given: Parameters<typeof applyTo>): readonly EditFault[] {
+  const result = applyTo(...given);
+  return result.kind === 'rejected' ? result.faults : [];
+}
 
-/** The snapshot after the changes, as plain values that compare and print well. */
+/** A snapshot as plain values that compare and print well. */
 export function shownFiles(snapshot: Snapshot): Readonly<Record<string, string>> {
   const paths = [...snapshot.keys()].toSorted();
   return Object.fromEntries(paths.map((path) => [path, shownFile(snapshot.get(path))]));
