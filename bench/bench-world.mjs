@@ -14,7 +14,7 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const START_TIMEOUT_MS = 60_000;
 const INTERRUPTS = ['SIGINT', 'SIGTERM'];
 const API_KEY = 'sk-bench-0123456789abcdef0123456789abcdef';
-export const CHECK = 'sh check.sh';
+const CHECK = 'sh check.sh';
 /** Files of the repository beside the two that matter: listing and cloning shall have something to do. */
 const FILLER_FILES = 60;
 
@@ -49,6 +49,7 @@ export class BenchWorld {
     const { startTemporalServer } = this.load('adapters/server/temporal-server.js');
     const { searchAttributeTypes } = this.load('workflows/messages.js');
     const folder = path.join(this.folder, 'temporal');
+    // As in src/cli.ts (docs/decisions/0005).
     const rates = ['transfer', 'timer', 'visibility'].map((name) => `history.${name}ProcessorMaxPollRPS=2000`);
     this.server = await startTemporalServer({
       binary: this.context.temporalBinary,
@@ -153,7 +154,7 @@ export class BenchWorld {
 }
 
 /** A bare repository whose check fails until `value.txt` says right, and that gets a new base whenever it is asked to. */
-export class BenchRepository {
+class BenchRepository {
   moves = 0;
 
   constructor(stem) {
@@ -223,7 +224,7 @@ export const taskFor = (title, url, branch, more = {}) =>
 const GIT = { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' };
 const IDENTITY = ['-c', 'user.name=bench', '-c', 'user.email=bench@localhost', '-c', 'init.defaultBranch=main'];
 
-export const git = (cwd, ...args) =>
+const git = (cwd, ...args) =>
   execFileSync('git', [...IDENTITY, ...args], { cwd, encoding: 'utf8', env: { ...process.env, ...GIT } });
 
 export function run(command, args, { cwd, env }) {

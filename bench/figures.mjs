@@ -8,7 +8,7 @@ export function median(values) {
 }
 
 /** The value that the given share of the values does not exceed. */
-export function percentile(values, share) {
+function percentile(values, share) {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)];
 }

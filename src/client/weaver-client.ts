@@ -140,9 +140,22 @@ export class WeaverClient {
       return await (options.signal === undefined ? wait() : this.temporal.withAbortSignal(options.signal, wait));
     } catch (thrown) {
       const result = resultOfFailure(thrown, ids);
+      if (result?.state === 'cancelled') return await this.cancelledResult(result);
       if (result !== null) return result;
       if (options.signal?.aborted === true && isAborted(thrown)) throw options.signal.reason;
       throw this.faultOf(thrown, id);
+    }
+  }
+
+  /** A workflow that ends as cancelled has no result for Temporal; its task tells what it had done, if a worker is there to ask. */
+  private async cancelledResult(result: JobResult): Promise<JobResult> {
+    try {
+      const handle = this.temporal.workflow.getHandle(result.task.taskId);
+      const status = await this.withDeadline(QUERY_TIMEOUT_MS, () => handle.query<TaskStatus>(STATUS_QUERY));
+      return { ...result, task: { ...result.task, ...shared(status) } };
+    } catch (thrown) {
+      if (isUnanswered(thrown) || isNotFound(thrown)) return result;
+      throw this.faultOf(thrown, result.jobId);
     }
   }
 
@@ -191,9 +204,10 @@ export class WeaverClient {
     // A job that was terminated leaves its task running.
     for (const workflowId of [jobId, taskId]) {
       try {
-        await this.withDeadline(ANSWER_TIMEOUT_MS, () =>
-          this.temporal.workflow.getHandle(workflowId).signal(CANCEL_SIGNAL, message),
-        );
+        const handle = this.temporal.workflow.getHandle(workflowId);
+        // The reason first: the cancel that follows does not carry one.
+        await this.withDeadline(ANSWER_TIMEOUT_MS, () => handle.signal(CANCEL_SIGNAL, message));
+        await this.withDeadline(ANSWER_TIMEOUT_MS, () => handle.cancel());
         return true;
       } catch (thrown) {
         if (!isNotFound(thrown)) throw this.faultOf(thrown, id);
@@ -351,3 +365,11 @@ function guardSize(input: JobInput): void {
       `It has ${bytes} bytes, the limit is ${START_INPUT_BYTES_MAX}; name files in relatedFiles instead of quoting them.`,
     );
 }
+
+/** What a task's status says of its result. */
+const shared = ({ branch, spending, failure: failed, attempt }: TaskStatus) => ({
+  branch,
+  spending,
+  failure: failed,
+  attempts: attempt,
+});

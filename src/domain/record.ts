@@ -167,9 +167,10 @@ export function recordOutcome(record: TaskRecord, outcome: Outcome, nowMs: numbe
   return { ...unblocked, lastFailure: outcome.failure, signatures: [...record.signatures, outcome.signature] };
 }
 
-/** Books a decision: the state that follows from it. */
+/** Books a decision: the state that follows from it, and the failure that the task is remembered by. */
 export function recordDecision(record: TaskRecord, decision: Decision): TaskRecord {
-  return { ...record, state: stateAfter(decision), sequence: record.sequence + 1 };
+  const lastFailure = 'failure' in decision ? decision.failure : record.lastFailure;
+  return { ...record, lastFailure, state: stateAfter(decision), sequence: record.sequence + 1 };
 }
 
 function stateAfter(decision: Decision): TaskState {

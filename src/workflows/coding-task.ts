@@ -1,33 +1,32 @@
 /**
  * The life of a task: attempts until the decider ends it. This is the main flow; everything it names is one step away.
  */
-import { CancelledFailure, CancellationScope, isCancellation, setHandler, sleep } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, setHandler, sleep } from '@temporalio/workflow';
 import { decide } from '../domain/decide.js';
 import { attempt } from './attempt.js';
 import { cancelSignal, decisionsQuery, statusQuery } from './definitions.js';
-import type { TaskInput, TaskResult } from './messages.js';
+import { CANCELLED_WITHOUT_REASON, type TaskInput, type TaskResult } from './messages.js';
 import { closeWorkspace } from './proxies.js';
 import { TaskRun } from './task-run.js';
 
 export async function codingTask(input: TaskInput): Promise<TaskResult> {
   const run = new TaskRun(input);
-  const life = new CancellationScope();
   setHandler(statusQuery, () => run.status());
   setHandler(decisionsQuery, () => run.decisions);
+  // Names the reason; the cancel itself follows from the job (docs/decisions/0008).
   setHandler(cancelSignal, (request) => {
     run.cancel ??= request;
-    life.cancel();
   });
   try {
-    await life.run(() => untilDecided(run));
+    await untilDecided(run);
   } catch (thrown) {
     if (!isCancellation(thrown)) throw thrown;
-    run.bookCancel(run.cancel ?? { reason: 'cancelled through Temporal', requester: 'unknown' });
+    run.bookCancel(run.cancel ?? CANCELLED_WITHOUT_REASON);
+    await CancellationScope.nonCancellable(() => finish(run));
+    throw thrown;
   }
   await CancellationScope.nonCancellable(() => finish(run));
-  const result = run.result();
-  if (result.state === 'cancelled') throw new CancelledFailure(result.failure?.detail ?? 'cancelled', [result]);
-  return result;
+  return run.result();
 }
 
 async function untilDecided(run: TaskRun): Promise<void> {

@@ -1,5 +1,6 @@
 /** A job of one task: starts it, passes a cancel on, sums up. */
 import {
+  CancellationScope,
   CancelledFailure,
   ChildWorkflowCancellationType,
   ChildWorkflowFailure,
@@ -10,6 +11,7 @@ import {
   setHandler,
   startChild,
   TerminatedFailure,
+  Trigger,
   uuid4,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -19,6 +21,7 @@ import { NOTHING_SPENT } from '../domain/record.js';
 import type { codingTask } from './coding-task.js';
 import { cancelSignal } from './definitions.js';
 import {
+  CANCELLED_WITHOUT_REASON,
   SEARCH_ATTRIBUTES,
   type CancelRequest,
   type JobInput,
@@ -30,19 +33,36 @@ import {
 export async function job(input: JobInput): Promise<JobResult> {
   const { workflowId } = workflowInfo();
   const taskId = `${workflowId}/t/0`;
-  let cancel: CancelRequest | null = null;
-  let child: ChildWorkflowHandle<typeof codingTask> | null = null;
-  setHandler(cancelSignal, async (request) => {
-    cancel ??= request;
-    await child?.signal(cancelSignal, request);
-  });
-  child = await startTask(taskInput(input, taskId), taskId);
-  if (cancel !== null) await child.signal(cancelSignal, cancel);
+  const stop = new Trigger<CancelRequest>();
+  setHandler(cancelSignal, (request) => stop.resolve(request));
+  const { cancelRequested } = CancellationScope.current();
+  cancelRequested.catch(() => stop.resolve(CANCELLED_WITHOUT_REASON));
   setCurrentDetails(`Task \`${taskId}\`: ${String(input.spec.title)}`);
-  const task = await resultOf(child, taskId);
+  const task = await CancellationScope.nonCancellable(() => carry(input, taskId, stop));
   const result: JobResult = { jobId: workflowId, state: stateOf(task), task };
   if (result.state === 'cancelled') throw new CancelledFailure(task.failure?.detail ?? 'cancelled', [result]);
   return result;
+}
+
+/**
+ * Starts the task and waits for its end. A cancel reaches it after its reason (they would overtake each other), through the
+ * scope that it was started in.
+ */
+async function carry(input: JobInput, taskId: string, stop: PromiseLike<CancelRequest>): Promise<TaskResult> {
+  const life = new CancellationScope();
+  return await life.run(async () => {
+    const child = await startTask(taskInput(input, taskId), taskId);
+    void stop.then((request) => tell(child, request)).then(() => life.cancel());
+    return await resultOf(child, taskId);
+  });
+}
+
+async function tell(child: ChildWorkflowHandle<typeof codingTask>, request: CancelRequest): Promise<void> {
+  try {
+    await child.signal(cancelSignal, request);
+  } catch {
+    // It has ended by itself meanwhile.
+  }
 }
 
 /** ABANDON: ending the job by force must not tear the task away from its clean-up; a cancel reaches it through the scope. */

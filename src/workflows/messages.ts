@@ -48,12 +48,16 @@ export interface JobResult {
   readonly task: TaskResult;
 }
 
-/** Asks a job or task to stop; the reason and the requester are recorded. */
+/**
+ * Asks a job to stop; the reason and the requester are recorded. Follow it with a cancel of the workflow, so that it ends
+ * as cancelled for Temporal too; a cancel alone stops it as well.
+ */
 export const CANCEL_SIGNAL = 'requestCancel';
 export interface CancelRequest {
   readonly reason: string;
   readonly requester: string;
 }
+export const CANCELLED_WITHOUT_REASON: CancelRequest = { reason: 'cancelled through Temporal', requester: 'unknown' };
 
 /** Answers with TaskStatus. */
 export const STATUS_QUERY = 'status';

@@ -30,7 +30,13 @@ interface Steps {
   landingSeconds?: number;
 }
 
-const TERMINAL: ReadonlySet<TaskState> = new Set<TerminalState>(['succeeded', 'dead', 'decomposed', 'cancelled', 'stuck']);
+const TERMINAL: ReadonlySet<TaskState> = new Set<TerminalState>([
+  'succeeded',
+  'dead',
+  'decomposed',
+  'cancelled',
+  'stuck',
+]);
 
 /** Decisions kept for the query; the store has all of them. */
 const DECISIONS_KEPT = 20;

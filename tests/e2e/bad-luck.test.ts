@@ -149,6 +149,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'an endpoint that hangs, once',
     answers: once({ kind: 'hang' }),
+    task: () => ({ models: ['hasty'] }),
     state: 'succeeded',
     exitCode: 0,
     code: null,
@@ -158,7 +159,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'an endpoint that hangs for ever',
     answers: [{ kind: 'hang' }],
-    task: () => SHORT_OUTAGE,
+    task: () => ({ models: ['hasty'], ...SHORT_OUTAGE }),
     state: 'stuck',
     exitCode: 5,
     code: 'modelTimeout',
@@ -314,10 +315,13 @@ providers:
   openai:
     baseUrl: {endpoint}
     model: scripted-1
-    callTimeoutSeconds: 2
-    idleTimeoutSeconds: 1
     concurrency: 16
     price: { promptUsdPerMillion: 1, cachedUsdPerMillion: 0.1, completionUsdPerMillion: 2, date: 2026-11-01 }
+  hasty:
+    baseUrl: {endpoint}
+    model: scripted-1
+    callTimeoutSeconds: 2
+    idleTimeoutSeconds: 1
   down:
     baseUrl: http://127.0.0.1:9/v1
     model: none
