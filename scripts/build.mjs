@@ -112,6 +112,7 @@ async function bundle(root) {
   try {
     const { code } = await bundleWorkflowCode({
       workflowsPath,
+      workflowInterceptorModules: [path.join(root, 'dist', 'workflows', 'size-guard.js')],
       logger,
       webpackConfigHook: (config) => reproducible(config, root),
     });

@@ -12,7 +12,10 @@ import { lastLines, runCommand } from './run-command.mjs';
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
 /** An install that waits longer waits for another one, or for a network that is not there. */
-const INSTALL_TIMEOUT_MS = 2 * 60_000;
+const INSTALL_TIMEOUT_MS = 3 * 60_000;
+
+/** Programs by the Debian package that has them. */
+const PROGRAMS = { bwrap: 'bubblewrap', chromium: 'chromium' };
 
 /** The line that `npm test` and `npm run check` end with. */
 const COUNT_LINE = /^(\d+) passed, (\d+) failed$/;
@@ -21,7 +24,7 @@ await runScript(async () => {
   const counts = [];
   try {
     checkNodeVersion();
-    await installBubblewrap();
+    await installPrograms();
     for (const args of [['test'], ['run', 'check']]) counts.push(await counted(args));
   } catch (error) {
     if (!(error instanceof SetupFault)) throw error;
@@ -63,19 +66,21 @@ function runNpm(args) {
 }
 
 /**
- * The checks' sandbox is tested only where bubblewrap is. A pipeline's machine is thrown away, so there it is installed if
- * that is possible at all; weaver and its tests do without it too, and say so.
+ * The checks' sandbox is tested only where bubblewrap is, and the Web UI only where Chromium is. A pipeline's machine is thrown
+ * away, so what it lacks is installed if that is possible at all; weaver and its tests do without, and say so.
  */
-async function installBubblewrap() {
-  if (onPath('bwrap') || process.env['CI'] !== 'true' || process.getuid?.() !== 0 || !onPath('apt-get')) return;
+async function installPrograms() {
+  const missing = Object.entries(PROGRAMS).flatMap(([name, debianPackage]) => (onPath(name) ? [] : [debianPackage]));
+  if (missing.length === 0 || process.getuid?.() !== 0 || !onPath('apt-get')) return;
   const startedAt = performance.now();
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   let result;
-  for (const args of [['update'], ['install', '-y', '--no-install-recommends', 'bubblewrap']]) {
+  for (const args of [['update'], ['install', '-y', '--no-install-recommends', ...missing]]) {
     result = await runCommand('apt-get', ['-qq', ...args], { env, timeoutMs: INSTALL_TIMEOUT_MS });
   }
-  if (result.code === 0) say(`bubblewrap installed in ${seconds(startedAt)}`);
-  else say(`bubblewrap could not be installed, its tests are skipped: ${lastLines(result.stderr, 1)}`);
+  const names = missing.join(', ');
+  if (result.code === 0) say(`installed in ${seconds(startedAt)}: ${names}`);
+  else say(`could not be installed, their tests are skipped: ${names}: ${lastLines(result.stderr, 1)}`);
 }
 
 function onPath(name) {

@@ -1,7 +1,7 @@
 /** Pauses between attempts and between probes of an outage, in milliseconds. */
 
 /** 2, 4, 8, 16 … seconds: long enough for a passing trouble, short enough for a person who waits (design 10). */
-export const ATTEMPT_BACKOFF = { baseMs: 2_000, factor: 2, capMs: 300_000 } as const;
+const ATTEMPT_BACKOFF = { baseMs: 2_000, factor: 2, capMs: 300_000 } as const;
 
 /** An outage is asked after quickly at first, then every five minutes at most (design 10). */
 const PROBE_BACKOFF = { baseMs: 1_000, capMs: 300_000 } as const;

@@ -56,4 +56,4 @@ function failureLine(failed: Failure): string {
 }
 
 /** Text from outside must not break the table or become markup. */
-const cell = (text: string): string => text.replace(/[\r\n]+/g, ' ').replace(/[|`*_<>\[\]]/g, (mark) => `\\${mark}`);
+const cell = (text: string): string => text.replace(/[\r\n]+/g, ' ').replace(/[|`*_<>[\]]/g, (mark) => `\\${mark}`);

@@ -46,8 +46,8 @@ export type Fire =
   /** Not the worker but its request process is killed. */
   | { readonly kind: 'requestProcess'; readonly afterMs: number };
 
-/** Enough for every point and moment of a soak. */
-const TASKS_MAX = 600;
+/** Titles, half of them for each kind: enough for every point and moment of a soak. */
+const TASKS_MAX = 2_000;
 const titleOf = (n: number): string => `Chaos ${String(n).padStart(4, '0')}.`;
 
 const right: ScriptedAnswer = { kind: 'json', value: answerValue('right'), delayMs: THINKING_MS };
@@ -134,6 +134,7 @@ export class UnderFire {
     // Even numbers are plain, odd ones troubled.
     const n = 2 * this.tasks + (kind === 'plain' ? 0 : 1);
     this.tasks += 1;
+    if (n >= TASKS_MAX) throw new RangeError(`The endpoint knows ${TASKS_MAX} tasks only.`);
     const title = titleOf(n);
     const folder = join(this.world.folder, `task-${n}`);
     const home = join(folder, 'home');

@@ -89,24 +89,12 @@ describe('the default decider', () => {
   });
 
   it('honours the pause asked for, within five minutes', () => {
-    const asked = (retryAfterMs: number): Outcome => ({
-      kind: 'failed',
-      failure: failure('checksFailed'),
-      signature: 's',
-      retryAfterMs,
-    });
     expect(decide(given([asked(60_000)]), asked(60_000), START)).toMatchObject({ delayMs: 60_000 });
     expect(decide(given([asked(9_000_000)]), asked(9_000_000), START)).toMatchObject({ delayMs: 300_000 });
   });
 });
 
 describe('limits', () => {
-  const spent = (costUsdMicros: number, tokens: number): Spending => ({
-    ...NOTHING_SPENT,
-    costUsdMicros,
-    tokens: { prompt: tokens, cached: 0, completion: 0, reasoning: 0 },
-  });
-
   it.each([
     ['budgetCost', { costUsdMicros: 100 }, spent(100, 1)],
     ['budgetTokens', { tokens: 50 }, spent(1, 50)],
@@ -171,4 +159,17 @@ it('knows the state that follows from each decision', () => {
 
 it('doubles the delay up to the cap', () => {
   expect([1, 2, 3, 9, 30].map((n) => attemptDelayMs(n))).toEqual([2_000, 4_000, 8_000, 300_000, 300_000]);
+});
+
+const asked = (retryAfterMs: number): Outcome => ({
+  kind: 'failed',
+  failure: failure('checksFailed'),
+  signature: 's',
+  retryAfterMs,
+});
+
+const spent = (costUsdMicros: number, tokens: number): Spending => ({
+  ...NOTHING_SPENT,
+  costUsdMicros,
+  tokens: { prompt: tokens, cached: 0, completion: 0, reasoning: 0 },
 });

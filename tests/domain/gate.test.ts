@@ -58,11 +58,12 @@ describe('the gate', () => {
   });
 
   it('gives two equal failures the same signature and two different ones not', () => {
-    const signature = (s: string) => {
-      const verdict = judge([check('test', true)], [check('test', false, s)]);
-      return verdict.kind === 'failed' ? verdict.signature : '';
-    };
     expect(signature('a')).toBe(signature('a'));
     expect(signature('a')).not.toBe(signature('b'));
   });
 });
+
+const signature = (s: string) => {
+  const verdict = judge([check('test', true)], [check('test', false, s)]);
+  return verdict.kind === 'failed' ? verdict.signature : '';
+};

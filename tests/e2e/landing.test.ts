@@ -165,9 +165,7 @@ describe('a task that goes well', () => {
       workers: [expect.stringMatching(/^\d+@/)],
     });
     expect(Number(attempt?.['endedAt'])).toBeGreaterThan(Number(attempt?.['startedAt']));
-    expect((attempt?.['artifacts'] as readonly { kind: string }[]).map(({ kind }) => kind)).toEqual(
-      expect.arrayContaining(['prompt', 'answer', 'diff', 'log']),
-    );
+    expect(kindsOf(attempt?.['artifacts'])).toEqual(expect.arrayContaining(['prompt', 'answer', 'diff', 'log']));
   });
 });
 
@@ -347,3 +345,6 @@ function readAny(path: string): string {
   const bytes = readFileSync(path);
   return (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
 }
+
+const kindsOf = (artifacts: unknown): readonly string[] =>
+  (artifacts as readonly { readonly kind: string }[]).map(({ kind }) => kind);

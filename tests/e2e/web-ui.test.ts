@@ -74,7 +74,7 @@ describeInChromium('the Web UI', () => {
     await page.getByText('User Metadata').first().click();
     await expectText(page, ['Last decision', 'retry', 'checksFailed']);
     await world.cli(['cancel', 'job/retrying', '--reason', 'seen enough']);
-    await running;
+    expect(await running).toMatchObject({ state: 'cancelled', exitCode: 10 });
   }, 120_000);
 });
 

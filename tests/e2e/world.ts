@@ -3,7 +3,7 @@
  * Tests of one file share a world and keep apart by the titles of their tasks, which the endpoint's rules match.
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { startScriptedEndpoint, type ScriptedEndpoint, type ScriptRule } from '../../src/adapters/model/scripted';
@@ -95,11 +95,13 @@ export class World {
     return child;
   }
 
+  /** Ends with the world at the latest. */
   cli(
     args: readonly string[],
     options: { readonly env?: Readonly<Record<string, string>>; readonly input?: string } = {},
   ): Promise<CliResult> {
     return runProcess(process.execPath, [CLI, ...args], {
+      started: (child) => this.processes.push(child),
       env: { ...this.env, ...options.env },
       cwd: this.folder,
       ...(options.input === undefined ? {} : { input: options.input }),
@@ -146,7 +148,7 @@ export class World {
 }
 
 /** As the embedded server has them (docs/decisions/0005). */
-export const POLL_RATES = ['transfer', 'timer', 'visibility'].map((name) => `history.${name}ProcessorMaxPollRPS=2000`);
+const POLL_RATES = ['transfer', 'timer', 'visibility'].map((name) => `history.${name}ProcessorMaxPollRPS=2000`);
 
 export function startTestServer(folder: string, port?: number) {
   const binary = process.env['WEAVER_TEMPORAL_BINARY'] ?? '';
@@ -228,10 +230,16 @@ export async function until(
 export function runProcess(
   command: string,
   args: readonly string[],
-  options: { readonly env: Readonly<Record<string, string>>; readonly cwd: string; readonly input?: string },
+  options: {
+    readonly env: Readonly<Record<string, string>>;
+    readonly cwd: string;
+    readonly input?: string;
+    readonly started?: (child: ChildProcess) => void;
+  },
 ): Promise<CliResult> {
   return new Promise((settle, fail) => {
     const child = spawn(command, args, { env: options.env, cwd: options.cwd, stdio: ['pipe', 'pipe', 'pipe'] });
+    options.started?.(child);
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString('utf8')));
@@ -264,5 +272,3 @@ export async function endProcess(child: ChildProcess): Promise<void> {
   await ended;
   clearTimeout(force);
 }
-
-export const readText = (path: string): string => readFileSync(path, 'utf8');

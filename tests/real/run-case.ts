@@ -58,6 +58,8 @@ export async function runCase(
     const env = {
       ...process.env,
       WEAVER_HOME: folders.home,
+      // Runs share a server, and each has an endpoint of its own: no worker may take up another one's task.
+      WEAVER_TASK_QUEUE: `${real.name}-${recording}`,
       OPENAI_BASE_URL: endpoint.baseUrl,
       OPENAI_API_KEY: 'recorded-answers-need-no-key',
     };

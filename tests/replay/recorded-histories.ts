@@ -6,7 +6,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { Client, Connection } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils';
 
-export const HISTORIES = join(__dirname, 'histories');
+const HISTORIES = join(__dirname, 'histories');
 
 export interface RecordedHistory {
   readonly name: string;

@@ -19,14 +19,14 @@ const replay = ({ history, workflowId }: Pick<RecordedHistory, 'history' | 'work
 it('has histories of both workflows, of every ending', () => {
   const names = histories.map(({ name }) => name.split('.')[0]);
   expect(new Set(names)).toEqual(new Set(['job', 'codingTask']));
-  const endings = new Set(histories.flatMap(({ history }) => endingsIn(history)));
+  const endings = new Set(histories.map(({ history }) => endingIn(history)));
   expect(endings).toEqual(
     new Set(['EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED', 'EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED']),
   );
 });
 
 it.each(histories)('replays $name', async (recorded) => {
-  await replay(recorded);
+  await expect(replay(recorded)).resolves.toBeUndefined();
 });
 
 it('notices a history that the workflows would not have made', async () => {
@@ -37,8 +37,7 @@ it('notices a history that the workflows would not have made', async () => {
   );
 });
 
-function endingsIn(history: unknown): readonly string[] {
+function endingIn(history: unknown): string {
   const { events } = history as { readonly events: readonly { readonly eventType: string }[] };
-  const last = events.at(-1)?.eventType ?? '';
-  return [last];
+  return events.at(-1)?.eventType ?? '';
 }
