@@ -79,5 +79,6 @@ function scrub(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, scrub(one)]));
 }
 
+/** Only behind an @, as in `12345@host`: a short name may occur in ids, which must stay. */
 const scrubText = (text: string): string =>
-  text.replaceAll(hostname(), 'host').replaceAll(new RegExp(`${tmpdir()}/weaver-[A-Za-z0-9-]+`, 'g'), '/work');
+  text.replaceAll(`@${hostname()}`, '@host').replaceAll(new RegExp(`${tmpdir()}/weaver-[A-Za-z0-9-]+`, 'g'), '/work');
