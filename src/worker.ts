@@ -18,28 +18,12 @@ import { createRedactor, type Redactor } from './adapters/redact.js';
 import { createSandbox } from './adapters/sandbox/create-sandbox.js';
 import { limitSandbox } from './adapters/sandbox/limited-sandbox.js';
 import { createLogger, type Logger } from './adapters/telemetry/logger.js';
+import type { RunningWorker, Where } from './client/cli/house.js';
 import { providerOf, type Config } from './config.js';
 import { detectChecks, pathsForDetection } from './domain/detect-checks.js';
 import { parseSpec } from './schemas.js';
 import { ensureSearchAttributes } from './search-attributes.js';
 import type { ArtifactStore, CallRow } from './ports.js';
-
-/** Which Temporal: the configured one, or the embedded one. */
-export interface Where {
-  readonly namespace: string;
-  /** Options of a connection: address, TLS, API key, metadata. */
-  readonly connection: Readonly<Record<string, unknown>>;
-}
-
-export interface RunningWorker {
-  readonly taskQueue: string;
-  readonly identity: string;
-  readonly warnings: readonly string[];
-  /** Resolves when the worker has shut down, rejects if it failed. */
-  readonly ended: Promise<void>;
-  /** Takes no more work, lets the steps under way finish within the grace time. */
-  shutdown(): Promise<void>;
-}
 
 /** A step under way gets this long to finish; then it is cancelled, and another worker takes it up. */
 const SHUTDOWN_GRACE = '30 seconds';

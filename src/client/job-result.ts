@@ -7,8 +7,7 @@ import {
   TimeoutFailure,
 } from '@temporalio/client';
 import { failure, isFailureCode, type Failure } from '../domain/failures.js';
-import { NOTHING_SPENT } from '../domain/record.js';
-import type { JobResult, TaskResult } from '../workflows/messages.js';
+import { unreported, type JobResult } from '../workflows/messages.js';
 import type { TaskIds } from './task-id.js';
 
 /** Null if what was thrown says nothing about the end of the job. */
@@ -27,20 +26,11 @@ export function resultOfFailure(thrown: unknown, ids: TaskIds): JobResult | null
   return ended(ids, 'dead', failure('infrastructure', cause?.message ?? thrown.message));
 }
 
-function ended({ jobId, taskId }: TaskIds, state: 'dead' | 'cancelled' | 'stuck', failed: Failure): JobResult {
-  const task: TaskResult = {
-    taskId,
-    state,
-    branch: null,
-    landing: null,
-    base: null,
-    attempts: 0,
-    spending: NOTHING_SPENT,
-    failure: failed,
-    diff: null,
-  };
-  return { jobId, state: state === 'stuck' ? 'stuck' : 'failed', task };
-}
+const ended = ({ jobId, taskId }: TaskIds, state: 'dead' | 'cancelled' | 'stuck', failed: Failure): JobResult => ({
+  jobId,
+  state: state === 'stuck' ? 'stuck' : 'failed',
+  task: unreported(taskId, state, failed),
+});
 
 const isJobResult = (value: unknown): value is JobResult =>
   typeof value === 'object' && value !== null && 'jobId' in value && 'task' in value;

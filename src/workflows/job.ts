@@ -17,12 +17,12 @@ import {
 } from '@temporalio/workflow';
 import { failure } from '../domain/failures.js';
 import { lineageOf } from '../domain/lineage.js';
-import { NOTHING_SPENT } from '../domain/record.js';
 import type { codingTask } from './coding-task.js';
 import { cancelSignal } from './definitions.js';
 import {
   CANCELLED_WITHOUT_REASON,
   SEARCH_ATTRIBUTES,
+  unreported,
   type CancelRequest,
   type JobInput,
   type JobResult,
@@ -91,30 +91,12 @@ async function resultOf(child: ChildWorkflowHandle<typeof codingTask>, taskId: s
     const { cause } = thrown;
     if (cause instanceof CancelledFailure || isCancellation(thrown)) {
       const [result] = cause instanceof CancelledFailure ? (cause.details ?? []) : [];
-      return (result as TaskResult | undefined) ?? lost(taskId, 'cancelled', 'cancelled', '');
+      return (result as TaskResult | undefined) ?? unreported(taskId, 'cancelled', failure('cancelled'));
     }
-    if (cause instanceof TerminatedFailure) return lost(taskId, 'dead', 'terminated', '');
-    return lost(taskId, 'dead', 'infrastructure', cause?.message ?? '');
+    if (cause instanceof TerminatedFailure) return unreported(taskId, 'dead', failure('terminated'));
+    return unreported(taskId, 'dead', failure('infrastructure', cause?.message ?? ''));
   }
 }
-
-/** What is known of a task that could not report itself. */
-const lost = (
-  taskId: string,
-  state: 'dead' | 'cancelled',
-  code: 'terminated' | 'cancelled' | 'infrastructure',
-  detail: string,
-): TaskResult => ({
-  taskId,
-  state,
-  branch: null,
-  landing: null,
-  base: null,
-  attempts: 0,
-  spending: NOTHING_SPENT,
-  failure: failure(code, detail),
-  diff: null,
-});
 
 function taskInput({ spec, requester }: JobInput, taskId: string): TaskInput {
   return {

@@ -2,7 +2,7 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { Failure } from '../domain/failures.js';
 import type { ArtifactRef, Landing, WaitingOn } from '../domain/outcome.js';
-import type { DecisionRecord, Spending } from '../domain/record.js';
+import { NOTHING_SPENT, type DecisionRecord, type Spending } from '../domain/record.js';
 import type { TaskSpec, TaskState } from '../domain/task.js';
 
 /** Workflow type names, for clients that start them by name. */
@@ -41,6 +41,19 @@ export interface TaskResult {
   readonly failure: Failure | null;
   readonly diff: ArtifactRef | null;
 }
+
+/** What is known of a task that could not report itself. */
+export const unreported = (taskId: string, state: 'dead' | 'cancelled' | 'stuck', failed: Failure): TaskResult => ({
+  taskId,
+  state,
+  branch: null,
+  landing: null,
+  base: null,
+  attempts: 0,
+  spending: NOTHING_SPENT,
+  failure: failed,
+  diff: null,
+});
 
 export interface JobResult {
   readonly jobId: string;

@@ -4,8 +4,10 @@ import type { Config, Loaded } from '../../config.js';
 import type { ArtifactStore, CallRow, Records } from '../../ports.js';
 import type { Terminal } from './terminal.js';
 
+/** Which Temporal: the configured one, or the embedded one. */
 export interface Where {
   readonly namespace: string;
+  /** Options of a connection: address, TLS, API key, metadata. */
   readonly connection: Readonly<Record<string, unknown>>;
 }
 
@@ -13,7 +15,9 @@ export interface RunningWorker {
   readonly taskQueue: string;
   readonly identity: string;
   readonly warnings: readonly string[];
+  /** Resolves when the worker has shut down, rejects if it failed. */
   readonly ended: Promise<void>;
+  /** Takes no more work, lets the steps under way finish within the grace time. */
   shutdown(): Promise<void>;
 }
 
