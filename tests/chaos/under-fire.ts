@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { WeaverClient } from '../../src/client/weaver-client';
+import { WeaverFault } from '../../src/client/weaver-fault';
 import type { JobResult } from '../../src/workflows/messages';
 import type { ScriptedAnswer } from '../../src/adapters/model/scripted';
 import { descendantsOf, isAlive, isRequestProcess, type Process } from './seen-processes';
@@ -67,6 +68,9 @@ const FILES = {
   'check.sh': 'sleep 0.15; grep -qx right value.txt || { echo "value is $(cat value.txt)"; exit 1; }\n',
 };
 
+/** Of three seconds each: a busy machine takes its time, a hanging one is a failure. */
+const QUERY_TRIES = 10;
+
 export class UnderFire {
   private tasks = 0;
   private constructor(
@@ -116,7 +120,7 @@ export class UnderFire {
     { client, title, url }: Task,
     { jobId, task }: JobResult,
   ): Promise<Omit<Account, 'leftBehind'>> {
-    const decisions = await client.decisions(jobId);
+    const decisions = await decisionsOf(client, jobId);
     const branches = git(url, 'for-each-ref', '--format=%(refname:short)', 'refs/heads').split('\n');
     return {
       state: task.state,
@@ -229,3 +233,14 @@ interface Task {
 }
 
 const kindOf = (n: number): Kind => (n % 2 === 0 ? 'plain' : 'troubled');
+
+/** The server asks the killed worker first, and the next one only when that has not answered. */
+async function decisionsOf(client: WeaverClient, jobId: string): ReturnType<WeaverClient['decisions']> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await client.decisions(jobId);
+    } catch (thrown) {
+      if (!(thrown instanceof WeaverFault) || thrown.code !== 'temporalUnreachable' || tries >= QUERY_TRIES) throw thrown;
+    }
+  }
+}
