@@ -240,7 +240,8 @@ async function decisionsOf(client: WeaverClient, jobId: string): ReturnType<Weav
     try {
       return await client.decisions(jobId);
     } catch (thrown) {
-      if (!(thrown instanceof WeaverFault) || thrown.code !== 'temporalUnreachable' || tries >= QUERY_TRIES) throw thrown;
+      if (!(thrown instanceof WeaverFault) || thrown.code !== 'temporalUnreachable' || tries >= QUERY_TRIES)
+        throw thrown;
     }
   }
 }

@@ -39,6 +39,7 @@ beforeAll(async () => {
           { kind: 'json', value: answerValue('no, again') },
         ],
       },
+      { when: { contains: 'Slow and unwanted' }, answers: [{ kind: 'hang' }] },
       { when: { contains: 'Slow' }, answers: [{ kind: 'json', value: answerValue('right'), delayMs: 4_000 }] },
       { answers: [{ kind: 'json', value: answerValue('right') }] },
     ],
