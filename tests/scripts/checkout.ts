@@ -46,6 +46,7 @@ export class Checkout {
       'src/workflows/index.ts',
       `import { greeting } from '../domain/greeting.js';\nexport const greet = async (): Promise<string> => greeting;\n`,
     );
+    checkout.write('src/workflows/size-guard.ts', 'export const interceptors = () => ({ outbound: [] });\n');
     checkout.write('src/cli.ts', COMMAND);
     return checkout;
   }
