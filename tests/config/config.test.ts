@@ -70,6 +70,7 @@ describe('without a file and without variables', () => {
       home: join(folder, '.local/state/weaver'),
       file: null,
       taskQueue: 'weaver',
+      uiUrl: null,
       temporal: { configured: false, namespace: 'default', connection: {} },
       providers: [],
       defaultModels: [],
@@ -376,9 +377,14 @@ describe('places and names', () => {
   });
 
   it('of variables go before those of the file', () => {
-    const file = 'taskQueue: q1\nlogLevel: warn\nsandbox: required\n';
+    const file = 'taskQueue: q1\nuiUrl: http://ui.example.com\nlogLevel: warn\nsandbox: required\n';
     const env = { WEAVER_TASK_QUEUE: 'q2', WEAVER_LOG_LEVEL: 'silent', WEAVER_REQUESTER: `me${'e'.repeat(200)}` };
-    expect(config({}, file)).toMatchObject({ taskQueue: 'q1', logLevel: 'warn', sandbox: 'required' });
+    expect(config({}, file)).toMatchObject({
+      taskQueue: 'q1',
+      uiUrl: 'http://ui.example.com',
+      logLevel: 'warn',
+      sandbox: 'required',
+    });
     expect(config(env, file)).toMatchObject({ taskQueue: 'q2', logLevel: 'silent', requester: `me${'e'.repeat(98)}` });
   });
 });

@@ -94,6 +94,12 @@ describe('the default decider', () => {
   });
 });
 
+const spent = (costUsdMicros: number, tokens: number): Spending => ({
+  ...NOTHING_SPENT,
+  costUsdMicros,
+  tokens: { prompt: tokens, cached: 0, completion: 0, reasoning: 0 },
+});
+
 describe('limits', () => {
   it.each([
     ['budgetCost', { costUsdMicros: 100 }, spent(100, 1)],
@@ -166,10 +172,4 @@ const asked = (retryAfterMs: number): Outcome => ({
   failure: failure('checksFailed'),
   signature: 's',
   retryAfterMs,
-});
-
-const spent = (costUsdMicros: number, tokens: number): Spending => ({
-  ...NOTHING_SPENT,
-  costUsdMicros,
-  tokens: { prompt: tokens, cached: 0, completion: 0, reasoning: 0 },
 });
