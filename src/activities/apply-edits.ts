@@ -5,8 +5,10 @@
 import picomatch from 'picomatch';
 import { applyEdits, type EditFault } from '../domain/apply-edits.js';
 import type { SourceFile } from '../domain/edited-tree.js';
+import { commitSubject, commitText } from '../domain/commit-message.js';
 import type { Edit } from '../domain/edits.js';
 import { failure, type Failure, type FailureCode } from '../domain/failures.js';
+import { cutToBytes } from '../domain/payload-limit.js';
 import type { ProtectPolicy, ProtectSpec, TaskSpec } from '../domain/task.js';
 import { parseAnswer } from '../schemas.js';
 import { PortFault, type TreeChange } from '../ports.js';
@@ -16,7 +18,8 @@ import { readSpec } from './stored-spec.js';
 
 /** A diff beyond this is kept cut: nobody reads 4 MB, and the commit has it whole. */
 const DIFF_BYTES_MAX = 4_000_000;
-const COMPLAINT_CHARACTERS_MAX = 3_000;
+const COMPLAINT_BYTES_MAX = 3_000;
+const SIGNATURE_BYTES_MAX = 500;
 
 export const createApplyEdits =
   (ports: ActivityPorts) =>
@@ -36,11 +39,16 @@ export const createApplyEdits =
     ]);
     const tree = await git.write(url, input.baseTree, changes);
     if (tree === input.baseTree) return nothing(ports, answer.answer.notes);
-    const { stat, patch } = await git.diff(url, input.baseTree, tree, DIFF_BYTES_MAX);
-    const secrets = secretsAdded(ports, patch.toString('utf8'));
+    const { stat, patch, cut } = await git.diff(url, input.baseTree, tree, DIFF_BYTES_MAX);
+    const { commitMessage } = answer.answer;
+    // What is too long to be looked at as a patch is looked at whole.
+    const added = cut
+      ? changes.map(([, file]) => file?.bytes.toString('utf8') ?? '')
+      : addedLines(patch.toString('utf8'));
+    const secrets = secretsIn(ports, [...added, commitText(spec, commitMessage)].join('\n'));
     if (secrets !== null) return secretOutcome(ports, secrets);
     const diff = await artifacts.put('diff', patch);
-    return { kind: 'edited', tree, diff, stat, subject: subjectOf(spec, answer.answer.commitMessage) };
+    return { kind: 'edited', tree, diff, stat, subject: commitSubject(spec, commitMessage) };
   };
 
 /** Two rounds are usual: without content, and with it. Each link of a chain takes one more, and a chain has at most 40. */
@@ -78,10 +86,10 @@ async function reject({ artifacts }: ActivityPorts, faults: readonly EditFault[]
   return {
     kind: 'rejected',
     failure: failure(worst, named),
-    signature: `${worst}\n${faults.map(({ path }) => path).join('\n')}`.slice(0, 500),
+    signature: cutToBytes(`${worst}\n${faults.map(({ path }) => path).join('\n')}`, SIGNATURE_BYTES_MAX),
     evidence: await artifacts.put('log', text),
     // What reaches outside the repository gets no second chance in the same attempt.
-    complaint: worst === 'refusedPath' ? null : text.slice(0, COMPLAINT_CHARACTERS_MAX),
+    complaint: worst === 'refusedPath' ? null : cutToBytes(text, COMPLAINT_BYTES_MAX),
   };
 }
 
@@ -109,12 +117,19 @@ const rejected = (
   return { kind: 'rejected', failure: failed, signature: code, evidence, complaint: null };
 };
 
-/** Looks at added lines only: what was there before is not this task's doing. */
-function secretsAdded({ findSecrets }: ActivityPorts, patch: string): readonly string[] | null {
-  const added = patch.split('\n').filter((line) => line.startsWith('+') && !line.startsWith('+++'));
-  const found = findSecrets(added.map((line) => line.slice(1)).join('\n'));
-  return found.length === 0 ? null : [...new Set(found.map(({ rule }) => rule))].slice(0, 10);
+/** Lines that the patch adds; what was there before is not this task's doing. A header ends where its first hunk begins. */
+function addedLines(patch: string): readonly string[] {
+  const added: string[] = [];
+  let inHunk = false;
+  for (const line of patch.split('\n')) {
+    if (line.startsWith('diff --git ')) inHunk = false;
+    else if (line.startsWith('@@')) inHunk = true;
+    else if (inHunk && line.startsWith('+')) added.push(line.slice(1));
+  }
+  return added;
 }
 
-const subjectOf = ({ commit, title }: TaskSpec, proposed: string): string =>
-  ((commit.message ?? proposed).trim().split('\n')[0] || title).slice(0, 120);
+function secretsIn({ findSecrets }: ActivityPorts, text: string): readonly string[] | null {
+  const found = findSecrets(text);
+  return found.length === 0 ? null : [...new Set(found.map(({ rule }) => rule))].slice(0, 10);
+}

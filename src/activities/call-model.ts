@@ -5,13 +5,14 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { createHash } from 'node:crypto';
 import type { FailureCode } from '../domain/failures.js';
+import { cutToBytes } from '../domain/payload-limit.js';
 import { answerSchema, parseAnswer } from '../schemas.js';
 import type { CallResult, ChatMessage } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
 import type { AnswerVerdict, Called, CallFaultDetails, CallInput } from './contract.js';
 
 /** A repair names every fault, but an answer can hold hundreds. */
-const COMPLAINT_CHARACTERS_MAX = 3_000;
+const COMPLAINT_BYTES_MAX = 3_000;
 
 export const createCallModel =
   (ports: ActivityPorts) =>
@@ -77,23 +78,27 @@ function look({ text, finishReason }: Extract<CallResult, { kind: 'answered' }>)
   if (finishReason === 'refusal') return unusable('modelRefused', text.slice(0, 300));
   const parsed = parseAnswer(text);
   if (parsed.kind === 'malformed')
-    return { kind: 'malformed', complaint: parsed.faults.join('\n').slice(0, COMPLAINT_CHARACTERS_MAX) };
+    return { kind: 'malformed', complaint: cutToBytes(parsed.faults.join('\n'), COMPLAINT_BYTES_MAX) };
   const files = [...new Set(parsed.answer.edits.map(({ path }) => path.slice(0, 100)))].slice(0, 20);
   return { kind: 'usable', edits: parsed.answer.edits.length, files };
 }
 
 const unusable = (code: FailureCode, detail: string): AnswerVerdict => ({ kind: 'unusable', code, detail });
 
+/** A longer pause is an outage: it counts as waiting instead of working, and the record says what for. */
+const STEP_WAITS_MS_MAX = 60_000;
+
 function toFault(
   name: string,
   { code, says, retryable, retryAfterMs, spending }: Extract<CallResult, { kind: 'failed' }>,
 ): ApplicationFailure {
-  const details: CallFaultDetails = { name, spending };
+  const isLong = retryAfterMs !== undefined && retryAfterMs > STEP_WAITS_MS_MAX;
+  const details: CallFaultDetails = { name, spending, ...(isLong ? { retryAfterMs } : {}) };
   return ApplicationFailure.create({
     type: code,
     message: says,
-    nonRetryable: !retryable,
+    nonRetryable: !retryable || isLong,
     details: [details],
-    ...(retryAfterMs === undefined ? {} : { nextRetryDelay: retryAfterMs }),
+    ...(retryAfterMs === undefined || isLong ? {} : { nextRetryDelay: retryAfterMs }),
   });
 }

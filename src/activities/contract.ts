@@ -71,6 +71,8 @@ export type AnswerVerdict =
 export interface CallFaultDetails {
   readonly name: string;
   readonly spending: Spending;
+  /** Asked for by the endpoint, and longer than a step waits: the decider waits instead. */
+  readonly retryAfterMs?: number;
 }
 
 export interface EditInput {
@@ -149,10 +151,11 @@ export interface RecordInput {
   /** The task as it stands, for readers that find no worker to ask. */
   readonly status: unknown;
   readonly result: unknown;
+  readonly entries: readonly Entry[];
 }
 
 /** One entry of the task's account, named by its sequence number. */
-export interface Entry {
+interface Entry {
   readonly sequence: number;
   readonly record: unknown;
 }

@@ -3,6 +3,7 @@
  * Harmless twice: the commit's id follows from its inputs, and a branch that is there already is found and left alone.
  */
 import { cancellationSignal } from '@temporalio/activity';
+import { commitText } from '../domain/commit-message.js';
 import { failure } from '../domain/failures.js';
 import type { TaskSpec } from '../domain/task.js';
 import { parseAnswer } from '../schemas.js';
@@ -44,11 +45,10 @@ function refusal(branch: string, pushed: Extract<PushResult, { kind: 'moved' | '
 
 async function messageOf(
   { model }: ActivityPorts,
-  { commit, title }: TaskSpec,
+  spec: TaskSpec,
   { lineage, callId, taskId }: LandInput,
 ): Promise<string> {
   const parsed = parseAnswer((await model.answer(lineage, callId)) ?? '');
-  const proposed = parsed.kind === 'ok' ? parsed.answer.commitMessage.trim() : '';
-  const text = commit.message ?? (proposed === '' ? title : proposed);
-  return `${text.trim()}\n\n${[...commit.trailers, `Weaver-Task: ${taskId}`].join('\n')}\n`;
+  const text = commitText(spec, parsed.kind === 'ok' ? parsed.answer.commitMessage : '');
+  return `${text}\n\n${[...spec.commit.trailers, `Weaver-Task: ${taskId}`].join('\n')}\n`;
 }

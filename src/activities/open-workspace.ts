@@ -9,6 +9,7 @@ import { filesToShow, instructionPaths, PROMPT_FILES_BYTES_MAX, structureLines }
 import { excerpt } from '../domain/check-output.js';
 import { buildPrompt, PROMPT_VERSION, type PromptFile } from '../domain/prompt.js';
 import type { ModelChoice, TaskSpec } from '../domain/task.js';
+import { fromTextParts } from '../domain/text-parts.js';
 import { PortFault, type ProviderSettings, type RemoteState, type TreeEntry } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
 import type { OpenInput, Opened } from './contract.js';
@@ -23,7 +24,7 @@ export const createOpenWorkspace =
   async (input: OpenInput, ...specParts: readonly string[]): Promise<Opened> => {
     const startedAt = Date.now();
     const { git, settings, artifacts } = ports;
-    const asked = settings.parseSpec(JSON.parse(specParts.join('')));
+    const asked = settings.parseSpec(fromTextParts(specParts));
     const { repo } = asked;
     const models = asked.models.length > 0 ? asked.models : settings.defaultModels;
     const provider = settings.provider(rung(models, input.attempt));

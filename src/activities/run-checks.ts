@@ -54,9 +54,12 @@ export const createRunChecks =
       evidence: evidence.length === 0 ? null : await artifacts.put('log', evidence.join('\n\n')),
       cached: false,
     };
-    await records.remember(name, result);
+    if (verdicts.every(saysSomethingOfTheTree)) await records.remember(name, result);
     return result;
   };
+
+/** A check that was stopped or killed may have met a busy machine; it is run again the next time. */
+const saysSomethingOfTheTree = ({ exitCode, timedOut }: CheckVerdict): boolean => exitCode !== null && !timedOut;
 
 interface Place {
   readonly directory: string;

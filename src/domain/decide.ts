@@ -4,7 +4,7 @@
  */
 import { attemptDelayMs, probeDelayMs } from './backoff.js';
 import type { Decision } from './decision.js';
-import { catalogueEntry, type FailureCode } from './failures.js';
+import { catalogueEntry, failure as makeFailure, type FailureCode } from './failures.js';
 import type { Outcome } from './outcome.js';
 import { totalTokens, type TaskRecord } from './record.js';
 
@@ -69,10 +69,7 @@ function decideFailed(record: TaskRecord, outcome: Extract<Outcome, { kind: 'fai
   const dead = (reason: string, code: FailureCode = failure.code): Decision => ({
     kind: 'markDead',
     reason,
-    failure:
-      code === failure.code
-        ? failure
-        : { code, detail: `Last failure: ${failure.code}. ${failure.detail}`.slice(0, 1_000) },
+    failure: code === failure.code ? failure : makeFailure(code, `Last failure: ${failure.code}. ${failure.detail}`),
   });
   if (heals === 'never') return dead(`${failure.code} cannot heal by another attempt`);
   if (heals === 'model' && !otherModel) return dead(`${failure.code}, and no other model is named`);

@@ -2,6 +2,7 @@
  * The catalogue of everything that can go wrong for a task: one code, one sentence, one next step.
  * The family decides the exit code; `heals` decides what the decider may do about it.
  */
+import { cutToBytes } from './payload-limit.js';
 
 /** Which kind of trouble it is; each family has one exit code (see EXIT_CODES). */
 export type FailureFamily =
@@ -283,7 +284,7 @@ const catalogue = {
 
 export type FailureCode = keyof typeof catalogue;
 
-/** A failure as it is recorded: the code, and what exactly happened this time. At most 1,000 characters of detail. */
+/** A failure as it is recorded: the code, and what exactly happened this time. At most 1,000 bytes of detail. */
 export interface Failure {
   readonly code: FailureCode;
   readonly detail: string;
@@ -296,12 +297,12 @@ export interface ShownFailure {
   readonly next: string;
 }
 
-/** Long enough for a compiler's complaint; the full text is in the artifact. */
-const DETAIL_CHARACTERS_MAX = 1_000;
+/** Bytes of a detail: long enough for a compiler's complaint, and several fit into one payload. The full text is in the artifact. */
+const DETAIL_BYTES_MAX = 1_000;
 
 export const failure = (code: FailureCode, detail = ''): Failure => ({
   code,
-  detail: detail.length > DETAIL_CHARACTERS_MAX ? `${detail.slice(0, DETAIL_CHARACTERS_MAX - 1)}…` : detail,
+  detail: cutToBytes(detail, DETAIL_BYTES_MAX),
 });
 
 export const catalogueEntry = (code: FailureCode): CatalogueEntry => catalogue[code];

@@ -9,6 +9,8 @@ export function lineageOf(taskId: string): string {
   const name = taskId.replaceAll(/[^A-Za-z0-9._-]/gu, (one) =>
     one === '/' ? '~' : `~${one.codePointAt(0)?.toString(16)}~`,
   );
+  // No name of a folder or an argument begins with a dash or a dot.
+  if (!/^[A-Za-z0-9]/.test(name)) return lineageOf(`task${taskId}`);
   if (name.length <= CHARACTERS_MAX) return name;
   return `${name.slice(0, CHARACTERS_MAX - HASH_CHARACTERS - 1)}-${fnv1a(name)}`;
 }

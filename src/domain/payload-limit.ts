@@ -16,3 +16,19 @@ export function utf8Bytes(text: string): number {
   }
   return bytes;
 }
+
+const ELLIPSIS = '…';
+
+/** The text, or its beginning and an ellipsis where it has more bytes in UTF-8. No character is cut in two. */
+export function cutToBytes(text: string, bytesMax: number): string {
+  if (utf8Bytes(text) <= bytesMax) return text;
+  const room = bytesMax - utf8Bytes(ELLIPSIS);
+  let end = 0;
+  let bytes = 0;
+  for (const one of text) {
+    bytes += utf8Bytes(one);
+    if (bytes > room) break;
+    end += one.length;
+  }
+  return `${text.slice(0, end)}${ELLIPSIS}`;
+}

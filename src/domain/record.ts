@@ -145,6 +145,13 @@ export function recordCall(record: TaskRecord, name: string, spent: Spending): T
 
 export const sumSpending = (all: readonly Spending[]): Spending => all.reduce(addSpending, NOTHING_SPENT);
 
+/** Books that a step was done: an outage that was waited for is over, whatever the next step meets. */
+export function recordProgress(record: TaskRecord, nowMs: number): TaskRecord {
+  if (record.blockedSince === null) return record;
+  const blockedMs = record.blockedMs + nowMs - record.blockedSince;
+  return { ...record, blockedMs, blockedSince: null, waitingOn: null };
+}
+
 /** Books an outcome: counts the attempt unless it is blocked, closes or opens the outage. */
 export function recordOutcome(record: TaskRecord, outcome: Outcome, nowMs: number): TaskRecord {
   const booked = { ...record, sequence: record.sequence + 1 };

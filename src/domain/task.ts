@@ -90,6 +90,20 @@ export const TASK_DEFAULTS = {
 /** An outage in front of a waiting person: `weaver run` gives up after ten minutes. */
 export const ATTENDED_OUTAGE_SECONDS = 600;
 
+/** Bounds of what Temporal shows; a title that is validated is shorter. */
+const TITLE_CHARACTERS_MAX = 190;
+
+/** Title of a specification that nobody has validated yet: anything may stand there, and it must not stop the task. */
+export const titleOf = (spec: unknown): string => fieldText(spec, 'title').slice(0, TITLE_CHARACTERS_MAX);
+
+/** A field of a value from outside, if it is text; else an empty text. */
+export function fieldText(value: unknown, name: string): string {
+  const field = fieldOf(value, name);
+  return typeof field === 'string' ? field : '';
+}
+
+export const fieldOf = (value: unknown, name: string): unknown => (isObject(value) ? value[name] : undefined);
+
 /** Limits of a specification that nobody has validated yet: what is no sensible number is the default. */
 export function claimedLimits(spec: unknown): LimitsSpec {
   const claimed = isObject(spec) && isObject(spec['limits']) ? spec['limits'] : {};

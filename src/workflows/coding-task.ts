@@ -60,5 +60,6 @@ async function pause(run: TaskRun, delayMs: number, why: string): Promise<void> 
 
 async function finish(run: TaskRun): Promise<void> {
   run.finishAttributes();
-  await Promise.all([run.writeRecords(), closeWorkspace({ lineage: run.input.lineage })]);
+  // What the task has reached stands, whatever becomes of its account and its leftovers.
+  await Promise.allSettled([run.writeRecords(), closeWorkspace({ lineage: run.input.lineage })]);
 }

@@ -8,8 +8,8 @@ import type { Outcome } from '../domain/outcome.js';
 export function outcomeOfFault(thrown: unknown): Outcome | null {
   if (!(thrown instanceof ActivityFailure)) return null;
   const failed = failureOf(thrown);
-  if (catalogueEntry(failed.code).heals === 'outage')
-    return { kind: 'blocked', waitingOn: 'resource', failure: failed };
+  const heals = catalogueEntry(failed.code).heals === 'outage' && !isOurOwn(thrown, failed);
+  if (heals) return { kind: 'blocked', waitingOn: 'resource', failure: failed, ...pauseIn(thrown) };
   return { kind: 'failed', failure: failed, signature: failed.code };
 }
 
@@ -18,6 +18,16 @@ export function spendingOfFault(thrown: unknown): CallFaultDetails | null {
   if (!(thrown instanceof ActivityFailure) || !(thrown.cause instanceof ApplicationFailure)) return null;
   const [details] = thrown.cause.details ?? [];
   return isCallFault(details) ? details : null;
+}
+
+/** A step that says of itself that no retry helps is no outage: waiting for hours would change nothing. */
+const isOurOwn = ({ cause }: ActivityFailure, { code }: Failure): boolean =>
+  code === 'infrastructure' && cause instanceof ApplicationFailure && cause.nonRetryable === true;
+
+/** What the other side asked for, if it was more than a step waits for. */
+function pauseIn(thrown: ActivityFailure): { readonly retryAfterMs?: number } {
+  const retryAfterMs = spendingOfFault(thrown)?.retryAfterMs;
+  return retryAfterMs === undefined ? {} : { retryAfterMs };
 }
 
 function failureOf({ cause, activityType }: ActivityFailure): Failure {

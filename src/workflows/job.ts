@@ -17,6 +17,7 @@ import {
 } from '@temporalio/workflow';
 import { failure } from '../domain/failures.js';
 import { lineageOf } from '../domain/lineage.js';
+import { fieldOf, fieldText, titleOf, type TaskSpec } from '../domain/task.js';
 import type { codingTask } from './coding-task.js';
 import { cancelSignal } from './definitions.js';
 import {
@@ -37,7 +38,7 @@ export async function job(input: JobInput): Promise<JobResult> {
   setHandler(cancelSignal, (request) => stop.resolve(request));
   const { cancelRequested } = CancellationScope.current();
   cancelRequested.catch(() => stop.resolve(CANCELLED_WITHOUT_REASON));
-  setCurrentDetails(`Task \`${taskId}\`: ${String(input.spec.title)}`);
+  setCurrentDetails(`Task \`${taskId}\`: ${titleOf(input?.spec)}`);
   const task = await CancellationScope.nonCancellable(() => carry(input, taskId, stop));
   const result: JobResult = { jobId: workflowId, state: stateOf(task), task };
   if (result.state === 'cancelled') throw new CancelledFailure(task.failure?.detail ?? 'cancelled', [result]);
@@ -73,12 +74,12 @@ const startTask = (input: TaskInput, taskId: string): Promise<ChildWorkflowHandl
     parentClosePolicy: ParentClosePolicy.ABANDON,
     cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
     workflowIdReusePolicy: 'REJECT_DUPLICATE',
-    staticSummary: String(input.spec.title).slice(0, 190),
+    staticSummary: titleOf(input.spec),
     typedSearchAttributes: [
       { key: SEARCH_ATTRIBUTES.phase, value: 'opening' },
-      { key: SEARCH_ATTRIBUTES.repo, value: String(input.spec.repo?.url ?? '').slice(0, 250) },
+      { key: SEARCH_ATTRIBUTES.repo, value: fieldText(fieldOf(input.spec, 'repo'), 'url').slice(0, 250) },
       { key: SEARCH_ATTRIBUTES.requester, value: input.requester },
-      { key: SEARCH_ATTRIBUTES.handler, value: String(input.spec.handler ?? 'one-shot').slice(0, 40) },
+      { key: SEARCH_ATTRIBUTES.handler, value: (fieldText(input.spec, 'handler') || 'one-shot').slice(0, 40) },
       { key: SEARCH_ATTRIBUTES.tags, value: tagsOf(input) },
     ],
   });
@@ -98,18 +99,22 @@ async function resultOf(child: ChildWorkflowHandle<typeof codingTask>, taskId: s
   }
 }
 
-function taskInput({ spec, requester }: JobInput, taskId: string): TaskInput {
+/** Any client may start a job, so anything may come in: what is no specification is refused by the task's first step. */
+function taskInput(input: JobInput | undefined, taskId: string): TaskInput {
   return {
     schemaVersion: 1,
-    spec,
-    requester: (requester ?? 'unknown').slice(0, 100),
+    spec: (fieldOf(input, 'spec') ?? {}) as TaskSpec,
+    requester: (fieldText(input, 'requester') || 'unknown').slice(0, 100),
     lineage: lineageOf(taskId),
     suffix: uuid4().slice(0, 8),
   };
 }
 
-const tagsOf = ({ spec }: TaskInput): string[] =>
-  Array.isArray(spec.tags) ? spec.tags.map((tag) => String(tag).slice(0, 100)).slice(0, 20) : [];
+function tagsOf({ spec }: TaskInput): string[] {
+  const tags = fieldOf(spec, 'tags');
+  const texts = Array.isArray(tags) ? tags.filter((tag) => typeof tag === 'string') : [];
+  return texts.map((tag) => tag.slice(0, 100)).slice(0, 20);
+}
 
 function stateOf({ state }: TaskResult): JobResult['state'] {
   if (state === 'succeeded' || state === 'decomposed') return 'completed';

@@ -1,13 +1,23 @@
 /** The task as its workflow holds it: the record, the phase shown to people, the steps of the attempt done so far. */
 import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
-import type { Called, Checked, Done, Edited, Landed, Opened } from '../activities/contract.js';
+import type { Called, Checked, Done, Edited, Landed, Opened, RecordInput } from '../activities/contract.js';
 import type { Decision } from '../domain/decision.js';
 import type { ArtifactRef, Outcome } from '../domain/outcome.js';
-import { beginRecord, recordCall, recordDecision, recordOutcome, sumSpending, totalTokens } from '../domain/record.js';
+import {
+  beginRecord,
+  recordCall,
+  recordDecision,
+  recordOutcome,
+  recordProgress,
+  sumSpending,
+  totalTokens,
+} from '../domain/record.js';
 import type { AttemptRecord, DecisionRecord, Spending, TaskRecord } from '../domain/record.js';
+import { failure } from '../domain/failures.js';
 import { describeTask } from '../domain/report.js';
 import { DECIDER } from '../domain/decide.js';
-import { claimedLimits, type TaskState, type TerminalState } from '../domain/task.js';
+import { textParts } from '../domain/text-parts.js';
+import { claimedLimits, titleOf, type TaskState, type TerminalState } from '../domain/task.js';
 import {
   SEARCH_ATTRIBUTES,
   type CancelRequest,
@@ -82,8 +92,19 @@ export class TaskRun {
   bookOpened(opened: Opened): Opened {
     this.steps.opened = opened;
     this.opened = opened;
-    this.record = { ...this.record, limits: opened.limits, models: opened.models, state: 'running' };
+    this.record = {
+      ...recordProgress(this.record, Date.now()),
+      limits: opened.limits,
+      models: opened.models,
+      state: 'running',
+    };
     return opened;
+  }
+
+  /** A step that is done ends the outage before it. */
+  bookStep(done: Partial<Pick<Steps, 'baseline' | 'edited' | 'checked' | 'landed'>>): void {
+    Object.assign(this.steps, done);
+    this.record = recordProgress(this.record, Date.now());
   }
 
   bookCall(name: string, spent: Spending): void {
@@ -133,7 +154,7 @@ export class TaskRun {
       ...this.record,
       state: 'cancelled',
       sequence: sequence + 1,
-      lastFailure: { code: 'cancelled', detail: `${request.requester}: ${request.reason}`.slice(0, 1_000) },
+      lastFailure: failure('cancelled', `${request.requester}: ${request.reason}`),
     };
     this.phase = 'cancelled';
     this.show();
@@ -141,9 +162,10 @@ export class TaskRun {
 
   /** Writes what has been booked since the last time; a record is named by its sequence number, so twice is once. */
   async writeRecords(): Promise<void> {
-    const records = this.unwritten;
+    const entries = this.unwritten;
     this.unwritten = [];
-    await writeRecords({ taskId: this.taskId, status: this.status(), result: this.result() }, ...records);
+    const account: RecordInput = { taskId: this.taskId, status: this.status(), result: this.result(), entries };
+    await writeRecords(...textParts(account));
   }
 
   /** The commit's date, chosen once an attempt: a landing that is tried again makes the same commit. */
@@ -175,7 +197,7 @@ export class TaskRun {
     return {
       taskId: this.taskId,
       // Before it is validated it may be anything.
-      title: this.opened?.title ?? String(this.input.spec.title),
+      title: this.opened?.title ?? titleOf(this.input.spec),
       state,
       phase: this.phase,
       attempt: TERMINAL.has(state) ? attempts : Math.min(attempts + 1, limits.attempts),

@@ -8,6 +8,7 @@ import {
   recordCall,
   recordDecision,
   recordOutcome,
+  recordProgress,
   type Spending,
   type TaskRecord,
 } from '../../src/domain/record';
@@ -172,4 +173,14 @@ const asked = (retryAfterMs: number): Outcome => ({
   failure: failure('checksFailed'),
   signature: 's',
   retryAfterMs,
+});
+
+it('counts an outage from its own beginning, not from one that was over', () => {
+  const blocked: Outcome = { kind: 'blocked', waitingOn: 'resource', failure: failure('modelUnreachable') };
+  const waiting = recordOutcome(beginRecord(LIMITS, [], START), blocked, START + 10_000);
+  const working = recordProgress(waiting, START + 70_000);
+  expect([working.blockedSince, working.blockedMs]).toEqual([null, 60_000]);
+  const again: Outcome = { ...blocked, failure: failure('remoteUnreachable') };
+  const later = recordOutcome(working, again, START + 700_000);
+  expect(decide(later, again, START + 700_000).kind).toBe('wait');
 });

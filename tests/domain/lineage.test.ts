@@ -5,6 +5,8 @@ it('is a folder name for any workflow id', () => {
     'job/nightly-7/t/0',
     'job/nightly-2026-11-21T10:53:59Z/t/0',
     'job/ä ö\n/t/0',
+    '-dash',
+    '..',
     `job/${'x'.repeat(900)}/t/0`,
   ]) {
     expect(lineageOf(id)).toMatch(/^[A-Za-z0-9][A-Za-z0-9._~-]{0,199}$/);

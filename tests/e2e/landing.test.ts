@@ -32,6 +32,13 @@ const write = (path: string, content: string) => ({
 const right: ScriptedAnswer = { kind: 'json', value: answerValue('right') };
 const rule = (title: string, ...answers: readonly ScriptedAnswer[]) => ({ when: { contains: title }, answers });
 
+const TOKEN = `ghp_${'a1B2c3D4e5F6'.repeat(3)}`;
+const SECRETS = [
+  { title: 'Secret in a file', content: `${TOKEN}\n`, commitMessage: 'Add' },
+  { title: 'Secret behind signs', content: `++gh = "${TOKEN}"\n`, commitMessage: 'Add' },
+  { title: 'Secret in words', content: 'nothing\n', commitMessage: `Use ${TOKEN}` },
+];
+
 let world: World;
 let connection: Connection;
 let client: Client;
@@ -57,9 +64,13 @@ beforeAll(async () => {
         kind: 'json',
         value: { ...answerValue('right'), notes: `the key is ${API_KEY}` },
       }),
-      rule('Secret landing', {
+      ...SECRETS.map(({ title, content, commitMessage }) =>
+        rule(title, { kind: 'json', value: { edits: [write('token.txt', content)], commitMessage, notes: '' } }),
+      ),
+      rule('Many checks', right),
+      rule('Odd message', {
         kind: 'json',
-        value: { edits: [write('token.txt', `ghp_${'a1B2c3D4e5F6'.repeat(3)}\n`)], commitMessage: 'Add', notes: '' },
+        value: { ...answerValue('right'), commitMessage: `Make it\u0000right\n\n${'x'.repeat(50_000)}` },
       }),
     ],
   });
@@ -243,11 +254,28 @@ it('stops when it is cancelled: request aborted, nothing pushed, reason on recor
   );
 }, 60_000);
 
-it('refuses to land a secret', async () => {
-  const url = world.repository('secret', valueFiles('right'));
-  const result = await world.run(task('Secret landing', url, { limits: { attempts: 1 } }));
+it.each(SECRETS)('refuses to land a secret: $title', async ({ title }) => {
+  const url = world.repository(title.replaceAll(' ', '-'), valueFiles('right'));
+  const result = await world.run(task(title, url, { limits: { attempts: 1 } }));
   expect({ state: result.state, code: result.failure?.code }).toEqual({ state: 'dead', code: 'secretInDiff' });
   expect(branchesOf(url)).toEqual(['main']);
+});
+
+it('lands with as many checks as a task may have, named in any script', async () => {
+  const url = world.repository('many', valueFiles());
+  const checks = Array.from({ length: 20 }, (_, n) => ({ ...CHECK, name: `${'検'.repeat(38)}${10 + n}` }));
+  const result = await world.run(task('Many checks', url, { checks }));
+  expect({ state: result.state, commit: result.commit === null }).toEqual({ state: 'succeeded', commit: false });
+  const history = await client.workflow.getHandle(result.taskId).fetchHistory();
+  expect(Math.max(...payloadSizes(JSON.parse(historyToJSON(history))))).toBeLessThanOrEqual(8_192);
+});
+
+it('makes a message of git out of whatever the model proposes', async () => {
+  const url = world.repository('odd', valueFiles());
+  const { exitCode, branch } = await world.run(task('Odd message', url));
+  expect(exitCode).toBe(0);
+  expect(readObject(url, 'log', '-1', '--format=%s', branch ?? '')).toBe('Make it right');
+  expect(readObject(url, 'log', '-1', '--format=%B', branch ?? '').length).toBeLessThan(11_000);
 });
 
 it('lets no key into history, ledger, artifacts, records or logs', async () => {

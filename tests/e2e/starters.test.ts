@@ -103,3 +103,14 @@ it('tells a client that sends nonsense what is wrong, all at once', async () => 
   for (const word of ['title', 'description', 'repo.url', 'colour'])
     expect(result.task.failure?.detail).toContain(word);
 });
+
+it.each([
+  ['nothing', {}],
+  ['a number for a requester', { schemaVersion: 1, spec: {}, requester: 5 }],
+  ['objects for texts', { spec: { title: { toString: 1 }, handler: { toString: null }, tags: [{}], repo: 7 } }],
+])('ends, whatever a client sends: %s', async (name, sent) => {
+  const workflowId = `job/odd-${name.replaceAll(' ', '-')}`;
+  const handle = await client.workflow.start('job', { taskQueue: 'weaver', workflowId, args: [sent] });
+  const result = (await handle.result()) as JobResult;
+  expect({ state: result.state, code: result.task.failure?.code }).toEqual({ state: 'failed', code: 'invalidTask' });
+});

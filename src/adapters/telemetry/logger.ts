@@ -22,7 +22,16 @@ export function createLogger({ level, destination, redact }: LoggerOptions): Log
   if (destination !== 'stderr') makeRoom(destination);
   const stream = pino.destination({ dest: destination === 'stderr' ? 2 : destination, sync: true });
   const write = (line: string): void => void stream.write(redact(line));
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: named } }, { write });
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: named },
+      serializers: { error: pino.stdSerializers.err, err: pino.stdSerializers.err },
+    },
+    { write },
+  );
 }
 
 /** Words instead of pino's numbers: people read these lines too. */

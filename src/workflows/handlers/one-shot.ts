@@ -2,11 +2,13 @@
  * Handler `one-shot`: one structured answer, its edits, the checks, the landing. Each step is asked for once an attempt:
  * after an outage the attempt goes on where it stopped (`steps`).
  */
+import { CancellationScope } from '@temporalio/workflow';
 import type { Called, Checked, Edited, Opened } from '../../activities/contract.js';
 import { judge } from '../../domain/gate.js';
 import { failure } from '../../domain/failures.js';
 import type { Outcome } from '../../domain/outcome.js';
 import { limitReached } from '../../domain/decide.js';
+import { textParts } from '../../domain/text-parts.js';
 import { spendingOfFault } from '../faults.js';
 import { applyEdits, callModel, land, openWorkspace, runChecks } from '../proxies.js';
 import type { TaskRun } from '../task-run.js';
@@ -34,7 +36,7 @@ async function open(run: TaskRun): Promise<Opened> {
   run.enter('opening', `attempt ${attempt}: opening the workspace`);
   const options = { activityId: `a${attempt}.open`, summary: `attempt ${attempt}: open workspace` };
   const request = { taskId, attempt, suffix: input.suffix, last: run.lastFailed };
-  return run.bookOpened(await openWorkspace.executeWithOptions(options, [request, ...specParts(input.spec)]));
+  return run.bookOpened(await openWorkspace.executeWithOptions(options, [request, ...textParts(input.spec)]));
 }
 
 type Answered =
@@ -97,6 +99,7 @@ async function ask(
     ]);
     run.bookCall(name, call.spending);
     run.steps.calls.push(call);
+    run.bookStep({});
     return call;
   } catch (thrown) {
     const spent = spendingOfFault(thrown);
@@ -109,7 +112,7 @@ async function edit(run: TaskRun, opened: Opened, call: Called): Promise<Edited>
   const request = { lineage: run.input.lineage, callId: call.callId, spec: opened.spec, baseTree: opened.baseTree };
   const options = { summary: `attempt ${run.attempt}: apply edits` };
   const edited = await applyEdits.executeWithOptions(options, [request]);
-  run.steps.edited = edited;
+  run.bookStep({ edited });
   return edited;
 }
 
@@ -118,7 +121,7 @@ async function checkBaseline(run: TaskRun, opened: Opened): Promise<Checked> {
   if (run.steps.baseline !== undefined) return run.steps.baseline;
   const options = { activityId: `a${run.attempt}.baseline`, summary: `attempt ${run.attempt}: checks at the base` };
   const baseline = await runChecks.executeWithOptions(options, [checkInput(run, opened, opened.baseTree)]);
-  run.steps.baseline = baseline;
+  run.bookStep({ baseline });
   return baseline;
 }
 
@@ -135,7 +138,7 @@ async function checkEdited(
     summary: `attempt ${attempt}: ${opened.checks.join(', ')}`.slice(0, 120),
   };
   const checked = await runChecks.executeWithOptions(options, [checkInput(run, opened, edited.tree)]);
-  run.steps.checked = checked;
+  run.bookStep({ checked });
   return checked;
 }
 
@@ -163,8 +166,9 @@ async function landEdited(
     tree: edited.tree,
     dateSeconds,
   };
-  const landed = await land.executeWithOptions(options, [request]);
-  run.steps.landed = landed;
+  // A push that is under way may have reached the remote: it is seen to its end, and success wins over a cancel.
+  const landed = await CancellationScope.nonCancellable(() => land.executeWithOptions(options, [request]));
+  run.bookStep({ landed });
   if (landed.kind === 'landed') return { kind: 'succeeded', landing: landed.landing };
   return { kind: 'failed', failure: landed.failure, signature: landed.failure.code };
 }
@@ -193,14 +197,4 @@ async function bothSettled<A, B>(a: Promise<A>, b: Promise<B>): Promise<readonly
   if (first.status === 'rejected') throw first.reason;
   if (second.status === 'rejected') throw second.reason;
   return [first.value, second.value];
-}
-
-/** A payload holds at most 8 KB, a specification may have 256: it travels as several arguments. Four bytes a character at most. */
-const SPEC_PART_CHARACTERS = 2_000;
-
-function specParts(spec: unknown): readonly string[] {
-  const text = JSON.stringify(spec);
-  const parts: string[] = [];
-  for (let at = 0; at < text.length; at += SPEC_PART_CHARACTERS) parts.push(text.slice(at, at + SPEC_PART_CHARACTERS));
-  return parts;
 }
