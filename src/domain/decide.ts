@@ -89,7 +89,8 @@ function decideFailed(record: TaskRecord, outcome: Extract<Outcome, { kind: 'fai
 
 /** Whether the ladder has another model for the coming attempt than for the one that has just ended. */
 function nextModelDiffers({ models, attempts }: TaskRecord): boolean {
-  return attempts > 0 && attempts < models.length;
+  const [last, next] = [models[attempts - 1], models[attempts]];
+  return last !== undefined && next !== undefined && (last.provider !== next.provider || last.model !== next.model);
 }
 
 function sameFailures(signatures: readonly string[]): number {

@@ -56,7 +56,7 @@ const catalogue = {
     family: 'gate',
     heals: 'attempt',
     says: 'The change contains something that looks like a secret and was not pushed.',
-    next: 'Look at the diff (weaver diff ID); keep secrets out of the repository.',
+    next: 'Read the answer of the attempt; name a placeholder in the task where a secret belongs.',
   },
   protectedFile: {
     family: 'gate',
@@ -278,7 +278,7 @@ const catalogue = {
     family: 'cancelled',
     heals: 'never',
     says: 'The task was terminated from outside, without clean-up.',
-    next: 'Submit it again if it is still wanted; the janitor removes what it left.',
+    next: 'Submit it again if it is still wanted; its work tree below the weaver home may be removed.',
   },
 } as const satisfies Record<string, CatalogueEntry>;
 
