@@ -76,6 +76,8 @@ export class BenchWorld {
     return {
       PATH: `${path.dirname(this.context.temporalBinary)}${path.delimiter}${process.env['PATH'] ?? ''}`,
       HOME: process.env['HOME'] ?? this.folder,
+      // Both rivals work on the same file system.
+      TMPDIR: tmpdir(),
     };
   }
 

@@ -7,8 +7,8 @@ export const name = 'throughput';
 
 const AT_ONCE = 16;
 const ROUNDS = 5;
-/** A model that answers at once shows every other cost; one that thinks a little is nearer to life. */
-const LATENCIES_MS = [0, 200];
+/** A model that answers at once shows every other cost; real ones think for a second at least, mostly for many. */
+const LATENCIES_MS = [0, 200, 1_000];
 
 export default async function (context) {
   const rules = LATENCIES_MS.flatMap((latencyMs) =>

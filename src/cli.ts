@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import type { EmbeddedServer, Finding, House } from './client/cli/house.js';
+import type { EmbeddedServer, EventReceiver, Finding, House } from './client/cli/house.js';
 import { main } from './client/cli/main.js';
 import { Terminal } from './client/cli/terminal.js';
 import { catalogueFault, WeaverFault } from './client/weaver-fault.js';
@@ -13,11 +13,13 @@ import { PortFault } from './ports.js';
 import { createRedactor } from './adapters/redact.js';
 import { searchAttributeTypes } from './workflows/messages.js';
 
-/** The server looks for new work this often a second, docs/decisions/0005. */
+/** How often a second the server looks for new work (docs/decisions/0005), and whose turn it is (docs/decisions/0013). */
 const DYNAMIC_CONFIG = [
   'history.transferProcessorMaxPollRPS=2000',
   'history.timerProcessorMaxPollRPS=2000',
   'history.visibilityProcessorMaxPollRPS=2000',
+  'matching.enableFairness=true',
+  'matching.numTaskqueueWritePartitions=1',
 ];
 
 /** Starting a process takes a few of these. */
@@ -37,6 +39,11 @@ const house: House = {
     const { findRunningServer } = await import('./adapters/server/temporal-server.js');
     return await findRunningServer(serverFolder(config));
   },
+  serverUsers: async (config) => {
+    const { liveUsers, readLiveRecord } = await import('./adapters/server/server-record.js');
+    const record = await readLiveRecord(serverFolder(config));
+    return (record === null ? [] : liveUsers(record)).map(({ pid }) => pid).filter((pid) => pid !== process.pid);
+  },
   hasDatabase: (config) => existsSync(databaseFile(config)),
   preloadWorker: async (config, opening) => {
     if (!config.temporal.configured) await untilLaunched(serverFolder(config), opening);
@@ -46,7 +53,13 @@ const house: House = {
     const { startWorker } = await import('./worker.js');
     return await translated(() => startWorker(config, where, options));
   },
+  sweep: async (config, request) => {
+    const { createHousekeeper } = await import('./host-worker.js');
+    return await translated(() => createHousekeeper(config).sweep(request));
+  },
   openStores: async (config) => (await import('./worker.js')).openStores(config),
+  openEvents: async ({ home }) => (await import('./adapters/events/event-log.js')).openEventLog(home),
+  eventReceivers,
   startScripted: async (config) => {
     const [{ startScriptedEndpoint }, { DEMO_SCRIPT }] = await Promise.all([
       import('./adapters/model/scripted.js'),
@@ -112,6 +125,22 @@ async function findBinary(): Promise<string> {
   };
   const { path } = await findTemporal({ log: (line) => terminal.note(line) });
   return path;
+}
+
+async function eventReceivers({ home, events, keyOf }: Config): Promise<readonly EventReceiver[]> {
+  const [{ createSinks }, { readDelivery }, { openEventLog }] = await Promise.all([
+    import('./adapters/events/create-sinks.js'),
+    import('./adapters/events/deliveries.js'),
+    import('./adapters/events/event-log.js'),
+  ]);
+  const last = await openEventLog(home).last();
+  return await Promise.all(
+    createSinks(events, keyOf).map(async (sink) => {
+      const delivery = await readDelivery(home, sink);
+      const waiting = delivery === null ? 0 : Math.max(0, last - delivery.number);
+      return { sink: sink.kind, target: sink.target, delivery, waiting };
+    }),
+  );
 }
 
 async function probeSandbox(config: Config): Promise<Finding> {

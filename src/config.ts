@@ -5,9 +5,10 @@ import type { LimitsSpec, ModelChoice, ProtectSpec } from './domain/task.js';
 import { PortFault, type ProviderSettings } from './ports.js';
 import { childEnvironment, proxyPasswords } from './config/child-environment.js';
 import { readConfigFile } from './config/config-file.js';
-import { logLevel, type ConfigFile } from './config/config-shape.js';
+import { listenAddress, logLevel, type ConfigFile } from './config/config-shape.js';
 import { DEFAULT_PROTECT } from './config/default-protect.js';
 import { resolveProviders } from './config/providers.js';
+import { DEFAULT_GIT_TOKEN_VARIABLE, readSecretFiles, secretVariables } from './config/secret-files.js';
 import { readTemporal, type TemporalSettings } from './config/temporal-connection.js';
 
 export interface Config {
@@ -31,8 +32,23 @@ export interface Config {
   /** `Name <address>`. */
   readonly author: string;
   readonly sandbox: 'auto' | 'required' | 'none';
-  readonly concurrency: { readonly workflows: number; readonly activities: number; readonly checks: number };
+  readonly concurrency: {
+    readonly workflows: number;
+    readonly activities: number;
+    readonly checks: number;
+    /** Absent = no limit. */
+    readonly perRepository?: number;
+  };
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** Where a worker that stays shows metrics and its health; null = nowhere. */
+  readonly telemetry: { readonly listen: { readonly host: string; readonly port: number } | null };
+  /** Who is told what happens. */
+  readonly events: {
+    readonly webhook: WebhookSettings | null;
+    /** Absolute path of a JSON-lines file. */
+    readonly file: string | null;
+    readonly keepDays: number;
+  };
   /** Value of a variable that holds a key. */
   readonly keyOf: (variable: string) => string | undefined;
   /** Token for a git remote on this host. */
@@ -45,6 +61,16 @@ export interface Config {
   readonly requester: string;
 }
 
+export interface WebhookSettings {
+  readonly url: string;
+  /** Variable with the key of the signature; null = none. */
+  readonly secretVariable: string | null;
+  /** Variable with the value of each header. */
+  readonly headerVariables: Readonly<Record<string, string>>;
+  readonly batch: number;
+  readonly timeoutMs: number;
+}
+
 export type Loaded =
   | { readonly kind: 'ok'; readonly config: Config; readonly warnings: readonly string[] }
   | { readonly kind: 'faults'; readonly faults: readonly string[] };
@@ -52,7 +78,7 @@ export type Loaded =
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const DEFAULT_TASK_QUEUE = 'weaver';
-const DEFAULT_GIT_TOKEN_VARIABLE = 'WEAVER_GIT_TOKEN';
+const TEMPORAL_KEY_VARIABLE = 'TEMPORAL_API_KEY';
 
 /** A column of the lists. */
 const REQUESTER_CHARACTERS_MAX = 100;
@@ -63,21 +89,26 @@ export function loadConfig(options: {
   readonly cwd: string;
   readonly file?: string;
 }): Loaded {
-  const env = withoutBlanks(options.env);
+  const plain = withoutBlanks(options.env);
   const { cwd } = options;
-  const read = readConfigFile(options.file ?? env['WEAVER_CONFIG'], cwd);
+  const read = readConfigFile(options.file ?? plain['WEAVER_CONFIG'], cwd);
   const { content } = read;
-  const temporal = readTemporal(options.env);
+  const files = readSecretFiles([...secretVariables(content), TEMPORAL_KEY_VARIABLE], plain, cwd);
+  const env = { ...plain, ...files.values };
+  const temporal = readTemporal({ ...options.env, ...files.values });
   const offered = resolveProviders(content, env, read.path ?? 'weaver.config.yaml');
   const level = logLevel.safeParse(env['WEAVER_LOG_LEVEL'] ?? content.logLevel);
+  const listen = listenAddress.optional().safeParse(env['WEAVER_METRICS_ADDRESS']);
   const faults = [
     ...read.faults,
     // A file that was not understood has no providers yet; that is no second fault.
     ...(read.faults.length > 0 ? [] : offered.faults),
     ...(level.success ? [] : [`WEAVER_LOG_LEVEL must be one of ${logLevel.options.join(', ')}`]),
+    ...(listen.success ? [] : ['WEAVER_METRICS_ADDRESS must be a port, or host:port']),
     ...temporal.faults,
+    ...files.faults,
   ];
-  if (faults.length > 0 || !level.success) return { kind: 'faults', faults };
+  if (faults.length > 0 || !level.success || !listen.success) return { kind: 'faults', faults };
   const { providers, defaultModels, scripted, warnings } = offered;
   const config: Config = {
     home: homeOf(env, cwd),
@@ -92,8 +123,10 @@ export function loadConfig(options: {
     protect: [...DEFAULT_PROTECT, ...content.protect],
     author: content.author,
     sandbox: content.sandbox,
-    concurrency: content.concurrency,
+    concurrency: concurrencyOf(content),
     logLevel: level.data,
+    telemetry: { listen: listen.data ?? content.telemetry.listen ?? null },
+    events: eventsOf(content, cwd),
     ...secretsOf(env, content, providers, temporal.secrets),
     environment: childEnvironment(env),
     requester: (env['WEAVER_REQUESTER'] ?? `${userName(env)}@${hostname()}`).slice(0, REQUESTER_CHARACTERS_MAX),
@@ -154,6 +187,26 @@ const withoutBlanks = (env: Environment): Environment =>
     }),
   );
 
+function concurrencyOf({ concurrency }: ConfigFile): Config['concurrency'] {
+  const { perRepository, ...rest } = concurrency;
+  return perRepository === undefined ? rest : { ...rest, perRepository };
+}
+
+function eventsOf({ events }: ConfigFile, cwd: string): Config['events'] {
+  const { webhook, file, keepDays } = events;
+  const settings =
+    webhook === undefined
+      ? null
+      : {
+          url: webhook.url,
+          secretVariable: webhook.secretEnv ?? null,
+          headerVariables: webhook.headersEnv,
+          batch: webhook.batch,
+          timeoutMs: webhook.timeoutSeconds * 1_000,
+        };
+  return { webhook: settings, file: file === undefined ? null : resolve(cwd, file), keepDays };
+}
+
 function homeOf(env: Environment, cwd: string): string {
   const given = env['WEAVER_HOME'];
   if (given !== undefined) return resolve(cwd, given);
@@ -172,18 +225,13 @@ function userName(env: Environment): string {
 
 function secretsOf(
   env: Environment,
-  { git }: ConfigFile,
+  content: ConfigFile,
   providers: readonly ProviderSettings[],
   ofTemporal: readonly string[],
 ): Pick<Config, 'keyOf' | 'gitTokenOf' | 'secrets'> {
-  const tokens = git?.tokenEnv ?? DEFAULT_GIT_TOKEN_VARIABLE;
+  const tokens = content.git?.tokenEnv ?? DEFAULT_GIT_TOKEN_VARIABLE;
   const byHost = typeof tokens === 'string' ? null : lowerCaseNames(tokens);
-  const variables = [
-    ...providers.map(({ keyVariable }) => keyVariable),
-    'OPENAI_API_KEY',
-    DEFAULT_GIT_TOKEN_VARIABLE,
-    ...(typeof tokens === 'string' ? [tokens] : Object.values(tokens)),
-  ];
+  const variables = [...secretVariables(content), ...providers.map(({ keyVariable }) => keyVariable)];
   const known = variables.map((name) => env[name]).filter((value) => value !== undefined);
   const secrets = [...new Set([...known, ...ofTemporal, ...proxyPasswords(env)])];
   return {

@@ -2,7 +2,9 @@
  * The doors of the house: what weaver needs from the world. Each port says which endings are results (values)
  * and which are faults (thrown, always a `PortFault`); adapters keep to it, one contract suite a port holds them.
  */
+import type { CloudEvent, WeaverEvent } from './domain/events.js';
 import type { FailureCode } from './domain/failures.js';
+import type { Swept } from './domain/housekeeping.js';
 import type { ArtifactKind, ArtifactRef } from './domain/outcome.js';
 import type { Spending, Tokens } from './domain/record.js';
 
@@ -56,11 +58,46 @@ export interface RemoteState {
 export interface CommitRequest {
   readonly tree: string;
   readonly parent: string;
+  /** Further parents of a merge, in this order. */
+  readonly parents?: readonly string[];
   readonly message: string;
   /** `Name <address>`; the committer too. */
   readonly author: string;
   /** Seconds since the epoch, UTC; author date and committer date. */
   readonly dateSeconds: number;
+}
+
+export interface MergeRequest {
+  readonly url: string;
+  /** Commit that the branches are merged into, one after the other. */
+  readonly base: string;
+  readonly branches: readonly string[];
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * `tips`: the further parents of a commit of `tree`, those left out that others or the base contain; of more than sixteen
+ * branches the end of a chain of merges, which contains them all.
+ */
+export type MergeResult =
+  | { readonly kind: 'merged'; readonly tree: string; readonly tips: readonly string[] }
+  | {
+      readonly kind: 'conflict';
+      /** All branches merged, with conflict markers where they do not fit. */
+      readonly tree: string;
+      readonly tips: readonly string[];
+      /** Paths that conflict, in byte order. */
+      readonly files: readonly string[];
+      /** The branches that brought something, and those of them that did not fit to the ones before. */
+      readonly between: { readonly merged: readonly BranchTip[]; readonly unfit: readonly BranchTip[] };
+      /** In git's words, a line each; a file that one branch changes and another deletes has no markers in it. */
+      readonly says: readonly string[];
+    };
+
+/** Conflict markers name commits. */
+export interface BranchTip {
+  readonly branch: string;
+  readonly commit: string;
 }
 
 export interface DiffStat {
@@ -81,7 +118,7 @@ export type PushResult =
 /**
  * One bare mirror per repository and one work tree per task, below the weaver home. Both are caches: every method makes
  * what it needs, so losing them costs time only. Isolated from the user's and the system's git configuration.
- * Faults: remoteUnreachable (retryable), remoteCredentials, missingBaseBranch, emptyRepository, diskFull (retryable),
+ * Faults: remoteUnreachable (retryable), remoteCredentials, missingBaseBranch, missingBranch, emptyRepository, diskFull (retryable),
  * infrastructure (retryable).
  */
 export interface Git {
@@ -89,6 +126,8 @@ export interface Git {
   open(request: {
     readonly url: string;
     readonly baseBranch?: string | undefined;
+    /** In place of the tip of the base branch; the fault missingBaseBranch if no branch of the remote has it in its history. */
+    readonly baseCommit?: string | undefined;
     readonly branch: string;
     readonly signal?: AbortSignal | undefined;
   }): Promise<RemoteState>;
@@ -119,6 +158,12 @@ export interface Git {
     to: string,
     bytesMax: number,
   ): Promise<{ readonly stat: DiffStat; readonly patch: Buffer; readonly cut: boolean }>;
+  /**
+   * Merges branches of the remote into a commit, without a work tree. Deterministic: the same tips give the same tree. A branch
+   * that is contained already changes nothing; after one that does not fit the others are merged all the same.
+   * Fault missingBranch (not retryable) if the remote has one of them no more.
+   */
+  merge(request: MergeRequest): Promise<MergeResult>;
   /** Deterministic: the same request gives the same commit id. */
   commit(url: string, request: CommitRequest): Promise<string>;
   /**
@@ -209,8 +254,12 @@ export interface CallRow {
   readonly model: string;
   readonly state: 'started' | 'answered' | 'failed' | 'inDoubt';
   readonly sends: number;
+  /** Those of its sends whose fate is unknown. */
+  readonly inDoubt: number;
   readonly tokens: Tokens;
   readonly costUsdMicros: number;
+  /** True if some tokens had no price: the cost is then a lower bound. */
+  readonly unpriced: boolean;
   readonly startedAt: number;
   readonly endedAt: number | null;
 }
@@ -288,4 +337,91 @@ export interface Records {
   /** Small values remembered by name, such as the baseline of a tree: a cache, losing it costs time only. */
   remember(name: string, value: unknown): Promise<void>;
   recall(name: string): Promise<unknown>;
+}
+
+/** Where tasks and jobs tell what happens to them. */
+export interface Events {
+  /**
+   * Resolves when the events are on the disk, or wait in memory for a disk that takes nothing now; never rejects, for what is
+   * told of the work must not stop it. An event whose id was told before may be left out.
+   */
+  emit(events: readonly WeaverEvent[]): Promise<void>;
+}
+
+/** Running number from 1, without gaps, over all processes of a weaver home. */
+export interface StoredEvent {
+  readonly number: number;
+  readonly event: CloudEvent;
+  /** The event as it is stored and sent, one line of JSON. */
+  readonly line: string;
+}
+
+/** What was told on this host. Old events are removed after some time; what is read may begin later than asked. */
+export interface EventLog {
+  /** Those after that number, at most so many, in their order. */
+  read(after: number, eventsMax: number): Promise<readonly StoredEvent[]>;
+  /** Number of the last one; 0 if there is none. */
+  last(): Promise<number>;
+  /** Resolves when there may be more, now and then also when there is not, and when the signal aborts. */
+  changed(signal: AbortSignal): Promise<void>;
+}
+
+/** How far a receiver of events has got. */
+export interface Delivery {
+  readonly sink: 'webhook' | 'file';
+  /** Origin of the address, or path of the file. */
+  readonly target: string;
+  /** Number of the last event that it has; those after it wait. */
+  readonly number: number;
+  readonly deliveredAt: number | null;
+  /** It takes nothing since then; null if the last delivery worked. */
+  readonly failing: { readonly since: number; readonly tries: number; readonly says: string } | null;
+  /** Events that it refused for good. */
+  readonly refused: number;
+  /** Events that were removed for their age before it took them. */
+  readonly lost: number;
+}
+
+// ---------------------------------------------------------------- telemetry
+
+/**
+ * Counts what a worker does. Never rejects, never throws, keeps nobody waiting; values of labels are few, whatever is given.
+ * A wrong meter makes a new series for each task.
+ */
+export interface Meter {
+  /** `waitedMs`: from when the server had the step until the worker began with it. `tryNumber` is 1 for the first. */
+  began(step: string, waitedMs: number, tryNumber: number): void;
+  /** `done`, `cancelled`, or a code of the catalogue. */
+  ended(step: string, result: string, tookMs: number): void;
+  called(call: {
+    readonly provider: string;
+    readonly model: string;
+    readonly result: string;
+    readonly tookMs: number;
+  }): void;
+  /** What has not been counted yet. */
+  spent(provider: string, model: string, tokens: Tokens, costUsdMicros: number): void;
+  /** `failure` is null for a success. */
+  attempted(outcome: string, failure: string | null): void;
+  decided(decision: string): void;
+  taskEnded(state: string): void;
+}
+
+// ---------------------------------------------------------------- housekeeping
+
+export interface SweepRequest {
+  /** Ids of the tasks that have not ended; null where no server can be asked: then only what is known to have ended goes. */
+  readonly openTasks: readonly string[] | null;
+  /** Only says what would go. */
+  readonly dryRun: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Removes what tasks have left in the weaver home and what is past its time (domain/housekeeping), a bounded part at a time.
+ * Nothing of an open task goes, and nothing that is younger than its time. Harmless twice, and beside other sweeps.
+ * Faults: infrastructure (retryable); rejects with the signal's reason if that aborts.
+ */
+export interface Housekeeping {
+  sweep(request: SweepRequest): Promise<Swept>;
 }

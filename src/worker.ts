@@ -7,33 +7,57 @@ import { makeTelemetryFilterString, NativeConnection, Runtime, Worker, type Work
 import { heartbeatInterceptor } from './activities/heartbeat.js';
 import { createActivities } from './activities/index.js';
 import { logInterceptor } from './activities/log-steps.js';
+import { measureInterceptor } from './activities/measure-steps.js';
 import { sizeGuardInterceptor } from './activities/size-guard.js';
 import { failureInterceptor } from './activities/to-failure.js';
 import type { ActivityPorts } from './activities/activity-ports.js';
 import { createArtifactStore } from './adapters/artifacts/artifact-store.js';
 import { createRecords, type LocalRecords } from './adapters/artifacts/records.js';
+import { createSinks } from './adapters/events/create-sinks.js';
+import { openEventLog } from './adapters/events/event-log.js';
+import { createOutbox, type Outbox } from './adapters/events/outbox.js';
+import { startSender } from './adapters/events/sender.js';
 import { createGit } from './adapters/git/create-git.js';
+import { readHostId } from './adapters/home/host-id.js';
 import { createModel, type RunningModel } from './adapters/model/model.js';
 import { createRedactor, type Redactor } from './adapters/redact.js';
+import { createStarter, type Starter } from './adapters/processes/starter.js';
 import { createSandbox } from './adapters/sandbox/create-sandbox.js';
 import { limitSandbox } from './adapters/sandbox/limited-sandbox.js';
 import { createLogger, type Logger } from './adapters/telemetry/logger.js';
+import type { Metrics } from './adapters/telemetry/metrics.js';
 import type { RunningWorker, Where } from './client/cli/house.js';
 import { providerOf, type Config } from './config.js';
 import { detectChecks, pathsForDetection } from './domain/detect-checks.js';
+import { HANDLERS } from './domain/task.js';
+import { createHostWorker, runTogether, stopWorker } from './host-worker.js';
+import { ensureRulesPresent } from './missing-rules.js';
+import { NO_OPERATIONS, startOperations } from './operations.js';
 import { parseSpec } from './schemas.js';
 import { ensureSearchAttributes } from './search-attributes.js';
+import { knownDeciders } from './workflows/deciders.js';
 import type { ArtifactStore, CallRow } from './ports.js';
 
 /** A step under way gets this long to finish; then it is cancelled, and another worker takes it up. */
 const SHUTDOWN_GRACE = '30 seconds';
 const SHUTDOWN_FORCE = '45 seconds';
 
-/** Polls as soon as it resolves. Faults: sandboxMissing, temporalUnreachable, infrastructure. */
+/** What happened last is told before the worker leaves, if somebody listens. */
+const LAST_EVENTS_MS = 2_000;
+
+/** What a project with a worker of its own brings along. */
+export interface OwnParts {
+  /** Absolute path of its workflows file, in JavaScript. */
+  readonly workflowsPath?: string;
+  /** Activities by name, for `registerActivityDecider`. */
+  readonly activities?: Readonly<Record<string, (...args: never[]) => Promise<unknown>>>;
+}
+
+/** Polls as soon as it resolves. Faults: sandboxMissing, rulesMissing, temporalUnreachable, infrastructure. */
 export async function startWorker(
   config: Config,
   where: Where,
-  options: { readonly logDestination?: string } = {},
+  options: { readonly logDestination?: string; readonly operated?: boolean } & OwnParts = {},
 ): Promise<RunningWorker> {
   const redactor = createRedactor({ secrets: config.secrets });
   const logger = createLogger({
@@ -43,33 +67,66 @@ export async function startWorker(
   });
   const identity = `${process.pid}@${hostname()}`;
   installRuntime(logger);
+  // First of all: it tells which deciders there are.
+  const own = options.workflowsPath === undefined ? {} : { workflowBundle: await ownBundle(options.workflowsPath) };
   const [connection, wired] = await Promise.all([
     NativeConnection.connect(where.connection),
     wire(config, redactor, logger, identity),
   ]);
   await ensureSearchAttributes(connection.operatorService, where.namespace);
-  const worker = await Worker.create({
-    ...settings(config, wired, logger, redactor),
-    connection,
-    namespace: where.namespace,
-    identity,
+  const { namespace } = where;
+  const known = { handlers: HANDLERS, deciders: knownDeciders() };
+  await ensureRulesPresent(connection.workflowService, { namespace, taskQueue: config.taskQueue }, known);
+  const metrics = options.operated === true && config.telemetry.listen !== null ? await createMeter() : null;
+  const ours = settings(config, wired, logger, redactor, metrics);
+  const made = { ...ours, ...own, activities: together(ours.activities, options), connection, namespace, identity };
+  const worker = await Worker.create(made);
+  const hostId = options.operated === true ? await readHostId(config.home) : null;
+  const workers = [worker, ...(hostId === null ? [] : [await createHostWorker(config, made, hostId)])];
+  const sender = await startSender({
+    home: config.home,
+    openLog: () => openEventLog(config.home),
+    sinks: createSinks(config.events, config.keyOf),
+    onWarning: (says) => logger.warn({ says }, 'events'),
   });
+  wired.starter.prewarm();
   // The request process is there before the first call needs it; if it cannot start, the call says why.
   void wired.model.prewarm().catch((cause: unknown) => logger.warn({ says: String(cause) }, 'request process'));
-  const ended = worker.run().finally(async () => {
+  const operations =
+    metrics === null
+      ? NO_OPERATIONS
+      : await startOperations(config, { worker, connection, metrics, sandbox: wired.ports.sandbox.name });
+  const ended = runTogether(workers).finally(async () => {
+    await operations.stop();
     wired.model.close();
+    wired.starter.close();
+    await wired.outbox.close();
+    await sender.stop(LAST_EVENTS_MS);
     await connection.close();
   });
   return {
     taskQueue: config.taskQueue,
     identity,
-    warnings: wired.warnings,
+    hostId,
+    warnings: [...wired.warnings, ...operations.warnings],
+    operationsUrl: operations.url,
     ended,
     async shutdown() {
-      if (worker.getState() === 'RUNNING') worker.shutdown();
+      workers.forEach(stopWorker);
       await ended;
     },
   };
+}
+
+/** The bundler is large, and only such a worker needs it. */
+const ownBundle = async (workflowsPath: string): Promise<NonNullable<WorkerOptions['workflowBundle']>> =>
+  await (await import('./own-workflows.js')).bundleOwnWorkflows(workflowsPath);
+
+/** Nobody takes the place of a step of ours by a slip. */
+function together(ours: object = {}, { activities = {} }: OwnParts): object {
+  const taken = Object.keys(activities).filter((name) => Object.hasOwn(ours, name));
+  if (taken.length > 0) throw new TypeError(`weaver has activities named ${taken.join(', ')} already`);
+  return { ...activities, ...ours };
 }
 
 /** Artifact store, records and call ledger of the home, for commands that show them. */
@@ -87,17 +144,28 @@ export function openStores(config: Config): {
 interface Wired {
   readonly ports: ActivityPorts;
   readonly model: RunningModel;
+  readonly starter: Starter;
+  readonly outbox: Outbox;
   readonly warnings: readonly string[];
 }
 
 async function wire(config: Config, redactor: Redactor, logger: Logger, identity: string): Promise<Wired> {
   const { home, environment } = config;
   await mkdir(home, { recursive: true, mode: 0o700 });
-  const { sandbox, warning } = await createSandbox({ mode: config.sandbox, environment, home });
+  const starter = createStarter({ environment });
+  const { sandbox, warning } = await createSandbox({ mode: config.sandbox, environment, home, run: starter.command });
   const model = createModel(modelOptions(config, redactor, (says) => logger.warn({ says }, 'model')));
+  const outbox = createOutbox({
+    home,
+    source: `weaver/${hostname()}`,
+    redact: redactor.redact,
+    keepDays: config.events.keepDays,
+    onWarning: (says) => logger.warn({ says }, 'events'),
+  });
   const ports: ActivityPorts = {
     ...stores(config, redactor),
-    git: createGit({ home, environment, tokenOf: config.gitTokenOf, redact: redactor.redact }),
+    events: outbox,
+    git: createGit({ home, environment, tokenOf: config.gitTokenOf, redact: redactor.redact, run: starter.git }),
     model,
     sandbox: limitSandbox(sandbox, config.concurrency.checks),
     sandboxWarning: warning,
@@ -113,9 +181,10 @@ async function wire(config: Config, redactor: Redactor, logger: Logger, identity
       identity,
       parseSpec: (value) => parseSpec(value, config.limits),
       limits: config.limits,
+      ...(config.concurrency.perRepository === undefined ? {} : { repositoryPlaces: config.concurrency.perRepository }),
     },
   };
-  return { ports, model, warnings: warning === null ? [] : [warning] };
+  return { ports, model, starter, outbox, warnings: warning === null ? [] : [warning] };
 }
 
 const stores = (
@@ -135,7 +204,16 @@ const modelOptions = (config: Config, { redact }: Redactor, onWarning: (warning:
   onWarning,
 });
 
-function settings(config: Config, { ports }: Wired, logger: Logger, { scrub }: Redactor): WorkerOptions {
+/** Loaded where it is asked for: a run in front of a person shows nothing to Prometheus. */
+const createMeter = async (): Promise<Metrics> => (await import('./adapters/telemetry/metrics.js')).createMetrics();
+
+function settings(
+  config: Config,
+  { ports }: Wired,
+  logger: Logger,
+  { scrub }: Redactor,
+  metrics: Metrics | null,
+): WorkerOptions {
   const { workflows, activities } = config.concurrency;
   return {
     taskQueue: config.taskQueue,
@@ -153,6 +231,7 @@ function settings(config: Config, { ports }: Wired, logger: Logger, { scrub }: R
       // The first is the outermost: the log sees what Temporal is told.
       activity: [
         logInterceptor((level, fields, message) => logger[level](fields, message)),
+        ...(metrics === null ? [] : [measureInterceptor(metrics)]),
         failureInterceptor(scrub),
         heartbeat,
         sizeGuard,

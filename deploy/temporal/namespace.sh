@@ -23,6 +23,7 @@ register() {
     --name WeaverRequester --type Keyword \
     --name WeaverModel --type Keyword \
     --name WeaverHandler --type Keyword \
+    --name WeaverDecider --type Keyword \
     --name WeaverAttempt --type Int \
     --name WeaverTokens --type Int \
     --name WeaverCostUsd --type Double \

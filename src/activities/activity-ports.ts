@@ -1,6 +1,6 @@
 /** What the activities are given by the wiring. */
 import type { CheckSpec, LimitsSpec, ModelChoice, ProtectSpec, TaskSpec } from '../domain/task.js';
-import type { ArtifactStore, Git, Model, ProviderSettings, Records, Sandbox } from '../ports.js';
+import type { ArtifactStore, Events, Git, Model, ProviderSettings, Records, Sandbox } from '../ports.js';
 
 export interface ActivityPorts {
   readonly git: Git;
@@ -10,6 +10,7 @@ export interface ActivityPorts {
   readonly sandboxWarning: string | null;
   readonly artifacts: ArtifactStore;
   readonly records: Records;
+  readonly events: Events;
   readonly settings: ActivitySettings;
   /** Secrets found in text that is about to leave the host, by rule and line. */
   readonly findSecrets: (text: string) => readonly { readonly rule: string; readonly line: number }[];
@@ -32,4 +33,6 @@ export interface ActivitySettings {
   readonly identity: string;
   readonly parseSpec: (value: unknown) => TaskSpec;
   readonly limits: Partial<LimitsSpec>;
+  /** Tasks that may work on one repository at once; absent = no limit. */
+  readonly repositoryPlaces?: number;
 }

@@ -6,6 +6,7 @@ import picomatch from 'picomatch';
 import { applyEdits, type EditFault } from '../domain/apply-edits.js';
 import type { SourceFile } from '../domain/edited-tree.js';
 import { commitSubject, commitText } from '../domain/commit-message.js';
+import { hasConflictMark } from '../domain/conflict-hunks.js';
 import type { Edit } from '../domain/edits.js';
 import { failure, type Failure, type FailureCode } from '../domain/failures.js';
 import { cutToBytes } from '../domain/payload-limit.js';
@@ -20,6 +21,9 @@ import { readSpec } from './stored-spec.js';
 const DIFF_BYTES_MAX = 4_000_000;
 const COMPLAINT_BYTES_MAX = 3_000;
 const SIGNATURE_BYTES_MAX = 500;
+/** Ten tell a careless answer from one slip, and with the rest of the result they fit into a payload. */
+const NOTES_MAX = 10;
+const NOTE_CHARACTERS_MAX = 200;
 
 export const createApplyEdits =
   (ports: ActivityPorts) =>
@@ -47,9 +51,27 @@ export const createApplyEdits =
       : addedLines(patch.toString('utf8'));
     const secrets = secretsIn(ports, [...added, commitText(spec, commitMessage)].join('\n'));
     if (secrets !== null) return secretOutcome(ports, secrets);
+    const marked = input.resolves === true ? await markedFiles(ports, spec, tree) : [];
+    if (marked.length > 0) return await stillMarked(ports, marked);
     const diff = await artifacts.put('diff', patch);
-    return { kind: 'edited', tree, diff, stat, subject: commitSubject(spec, commitMessage) };
+    const subject = commitSubject(spec, commitMessage);
+    return { kind: 'edited', tree, diff, stat, subject, ...accountOf(result.notes) };
   };
+
+/** Which texts were found by a looser reading than the literal one; nothing if none was. */
+function accountOf(notes: readonly string[]): { readonly notes?: readonly string[] } {
+  if (notes.length === 0) return {};
+  if (notes.length <= NOTES_MAX) return { notes: notes.map(shortened) };
+  const more = `${notes.length - NOTES_MAX + 1} more edits were found by a looser reading`;
+  return { notes: [...notes.slice(0, NOTES_MAX - 1).map(shortened), more] };
+}
+
+/** Cut in the middle: the edit's number stands first, what was overlooked last. */
+function shortened(note: string): string {
+  if (note.length <= NOTE_CHARACTERS_MAX) return note;
+  const [head, tail] = [60, NOTE_CHARACTERS_MAX - 61];
+  return `${note.slice(0, head).toWellFormed()}…${note.slice(-tail).toWellFormed()}`;
+}
 
 /** Two rounds are usual: without content, and with it. Each link of a chain takes one more, and a chain has at most 40. */
 const READ_ROUNDS_MAX = 50;
@@ -90,6 +112,23 @@ async function reject({ artifacts }: ActivityPorts, faults: readonly EditFault[]
     evidence: await artifacts.put('log', text),
     // What reaches outside the repository gets no second chance in the same attempt.
     complaint: worst === 'refusedPath' ? null : cutToBytes(text, COMPLAINT_BYTES_MAX),
+  };
+}
+
+/** The specification of a `resolve` names the files that conflict. A mark inside a comment would pass every check. */
+async function markedFiles({ git }: ActivityPorts, { repo, relatedFiles }: TaskSpec, tree: string) {
+  const contents = await git.read(repo.url, tree, relatedFiles);
+  return [...contents].filter(([, { bytes }]) => hasConflictMark(bytes.toString('utf8'))).map(([path]) => path);
+}
+
+async function stillMarked({ artifacts }: ActivityPorts, paths: readonly string[]): Promise<Edited> {
+  const text = paths.map((path) => `${path}: a conflict mark (<<<<<<< or >>>>>>>) is still in it`).join('\n');
+  return {
+    kind: 'rejected',
+    failure: failure('mergeConflict', paths.join(', ')),
+    signature: cutToBytes(`mergeConflict\n${paths.join('\n')}`, SIGNATURE_BYTES_MAX),
+    evidence: await artifacts.put('log', text),
+    complaint: cutToBytes(text, COMPLAINT_BYTES_MAX),
   };
 }
 

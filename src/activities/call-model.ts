@@ -6,13 +6,15 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import { createHash } from 'node:crypto';
 import type { FailureCode } from '../domain/failures.js';
 import { cutToBytes } from '../domain/payload-limit.js';
-import { answerSchema, parseAnswer } from '../schemas.js';
+import { answerSchema, handlerSchema, parseAnswer, parseHandler, parsePlan, planSchema } from '../schemas.js';
 import type { CallResult, ChatMessage } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
 import type { AnswerVerdict, Called, CallFaultDetails, CallInput } from './contract.js';
 
 /** A repair names every fault, but an answer can hold hundreds. */
 const COMPLAINT_BYTES_MAX = 3_000;
+/** Twice a screen: a longer question is an essay, and nobody answers those. */
+const QUESTION_BYTES_MAX = 2_000;
 
 export const createCallModel =
   (ports: ActivityPorts) =>
@@ -29,7 +31,7 @@ export const createCallModel =
       lineage: input.lineage,
       provider,
       messages,
-      schema: { name: 'answer', schema: answerSchema },
+      schema: SCHEMAS[input.expects ?? 'edits'],
     };
     const result = await model.call(request, context.cancellationSignal, (bytes) => context.heartbeat({ bytes }));
     if (result.kind === 'failed') throw toFault(input.name, result);
@@ -43,9 +45,15 @@ export const createCallModel =
       answer,
       model: result.model,
       spending,
-      verdict: look(result),
+      verdict: look(result, input.expects),
     };
   };
+
+const SCHEMAS = {
+  edits: { name: 'answer', schema: answerSchema },
+  plan: { name: 'plan', schema: planSchema },
+  handler: { name: 'handler', schema: handlerSchema },
+} as const;
 
 /** Equal for the same question to the same model in the same place of the task, and for nothing else. */
 const nameCall = ({ lineage, name, provider, model }: CallInput, messages: readonly ChatMessage[]): string =>
@@ -56,32 +64,69 @@ const nameCall = ({ lineage, name, provider, model }: CallInput, messages: reado
 
 async function conversation(
   { artifacts, model }: ActivityPorts,
-  { prompt, repairs, lineage }: CallInput,
+  { prompt, repairs, earlier = [], lineage }: CallInput,
 ): Promise<readonly ChatMessage[]> {
-  const asked = JSON.parse((await artifacts.get(prompt)).toString('utf8')) as readonly ChatMessage[];
-  if (repairs === null) return asked;
-  const before = (await model.answer(lineage, repairs.callId)) ?? '';
-  return [
-    ...asked,
-    { role: 'assistant', content: before },
-    { role: 'user', content: repairRequest(repairs.complaint) },
-  ];
+  const messages = [...(JSON.parse((await artifacts.get(prompt)).toString('utf8')) as readonly ChatMessage[])];
+  for (const turn of [...earlier, ...(repairs === null ? [] : [repairs])]) {
+    messages.push({ role: 'assistant', content: (await model.answer(lineage, turn.callId)) ?? '' });
+    const { complaint } = turn;
+    messages.push({
+      role: 'user',
+      content: turn.answered === true ? personAnswered(complaint) : repairRequest(complaint),
+    });
+  }
+  return messages;
 }
 
 const repairRequest = (complaint: string): string =>
   `Your answer could not be used. Nothing of it was applied.\n${complaint}\nSend the whole answer again, mended, as one JSON object.`;
 
-function look({ text, finishReason }: Extract<CallResult, { kind: 'answered' }>): AnswerVerdict {
+const personAnswered = (words: string): string =>
+  `A person has answered your question:\n${words}\nNow do the task with that. Send the whole answer as one JSON object, in the form asked for at the beginning.`;
+
+function look(
+  { text, finishReason }: Extract<CallResult, { kind: 'answered' }>,
+  expects: CallInput['expects'],
+): AnswerVerdict {
   if (finishReason === 'length')
     return unusable('truncatedAnswer', `The endpoint stopped after ${text.length} characters.`);
   if (finishReason === 'content_filter') return unusable('contentFiltered', '');
   if (finishReason === 'refusal') return unusable('modelRefused', text.slice(0, 300));
-  const parsed = parseAnswer(text);
-  if (parsed.kind === 'malformed')
-    return { kind: 'malformed', complaint: cutToBytes(parsed.faults.join('\n'), COMPLAINT_BYTES_MAX) };
-  const files = [...new Set(parsed.answer.edits.map(({ path }) => path.slice(0, 100)))].slice(0, 20);
-  return { kind: 'usable', edits: parsed.answer.edits.length, files };
+  if (expects === 'handler') return lookAtHandler(text);
+  return expects === 'plan' ? lookAtPlan(text) : lookAtEdits(text);
 }
+
+function lookAtEdits(text: string): AnswerVerdict {
+  const parsed = parseAnswer(text);
+  if (parsed.kind === 'malformed') return malformed(parsed.faults);
+  const { edits, question } = parsed.answer;
+  if (edits.length === 0 && question !== undefined) return asks(question);
+  const files = [...new Set(edits.map(({ path }) => path.slice(0, 100)))].slice(0, 20);
+  return { kind: 'usable', edits: edits.length, files };
+}
+
+function lookAtPlan(text: string): AnswerVerdict {
+  const parsed = parsePlan(text);
+  if (parsed.kind === 'malformed') return malformed(parsed.faults);
+  const { children, question } = parsed.plan;
+  return children.length === 0 && question !== undefined ? asks(question) : { kind: 'plan', children: children.length };
+}
+
+function lookAtHandler(text: string): AnswerVerdict {
+  const parsed = parseHandler(text);
+  return parsed.kind === 'malformed' ? malformed(parsed.faults) : { kind: 'handler', ...parsed.choice };
+}
+
+const malformed = (faults: readonly string[]): AnswerVerdict => ({
+  kind: 'malformed',
+  complaint: cutToBytes(faults.join('\n'), COMPLAINT_BYTES_MAX),
+});
+
+/** Whoever also works has decided for itself: a question beside edits is a note. */
+const asks = (question: string): AnswerVerdict => ({
+  kind: 'question',
+  text: cutToBytes(question, QUESTION_BYTES_MAX),
+});
 
 const unusable = (code: FailureCode, detail: string): AnswerVerdict => ({ kind: 'unusable', code, detail });
 

@@ -1,8 +1,9 @@
 /** What goes into each activity and what comes out: all of it small, texts by reference. */
 import type { Failure, FailureCode } from '../domain/failures.js';
-import type { ArtifactRef, Landing } from '../domain/outcome.js';
+import type { Prerequisite } from '../domain/job.js';
+import type { ArtifactRef, Landing, ProposedChild } from '../domain/outcome.js';
 import type { CheckVerdict, Spending } from '../domain/record.js';
-import type { LimitsSpec, ModelChoice } from '../domain/task.js';
+import type { FreeHandler, Handler, LimitsSpec, ModelChoice, PeopleSpec } from '../domain/task.js';
 
 /** Who did a step and when it began and ended there, epoch milliseconds. */
 export interface Done {
@@ -11,13 +12,29 @@ export interface Done {
   readonly endedAt: number;
 }
 
+/** The larger part of what `openWorkspace` needs, as text parts. */
+export interface OpenContext {
+  readonly spec: unknown;
+  /** Takes the place of `spec`. */
+  readonly specRef?: ArtifactRef;
+  readonly prerequisites: readonly Prerequisite[];
+  /** What people have added while the task ran, oldest first. */
+  readonly instructions: readonly string[];
+  /** Branches of prerequisites that the task builds on: one takes the place of the base branch, several are merged into it. */
+  readonly stackOn?: readonly string[];
+}
+
 export interface OpenInput {
   readonly taskId: string;
+  /** A rerun asks in the words of its predecessor, whose answers its ledger has; `taskId` if absent. */
+  readonly lineage?: string;
   readonly attempt: number;
   /** Random part of the default branch name. */
   readonly suffix: string;
   /** What the attempt before ended in; null for the first one. */
   readonly last: { readonly failure: Failure; readonly evidence: ArtifactRef | null } | null;
+  /** In place of the specification's own: the decider took an alternative. */
+  readonly handler?: Handler;
 }
 
 export interface Opened extends Done {
@@ -25,6 +42,16 @@ export interface Opened extends Done {
   readonly spec: ArtifactRef;
   readonly title: string;
   readonly limits: LimitsSpec;
+  /** Absent in histories of before there was a choice: `one-shot`. */
+  readonly handler?: Handler;
+  /** Where the file leaves the handler to rules or to a model: what came of it, or whom to ask. */
+  readonly handlerChoice?:
+    | { readonly kind: 'chosen'; readonly handler: FreeHandler; readonly reason: string }
+    | { readonly kind: 'asked'; readonly provider: string; readonly model: string; readonly prompt: ArtifactRef };
+  readonly people?: PeopleSpec;
+  readonly alternatives?: readonly Handler[];
+  readonly decider?: string;
+  readonly shadowDecider?: string;
   readonly models: readonly ModelChoice[];
   /** Provider and model that this attempt asks. */
   readonly provider: string;
@@ -37,20 +64,28 @@ export interface Opened extends Done {
   readonly baseCommit: string;
   readonly baseTree: string;
   readonly branchTip: string | null;
+  /** Tips of the branches that `baseTree` holds beside `baseCommit`: further parents of what is landed. Absent = none. */
+  readonly parents?: readonly string[];
   /** First words of each check. */
   readonly checks: readonly string[];
   readonly warnings: readonly string[];
+  /** Tasks that may work on the repository at once, as the worker is configured; absent = no limit. */
+  readonly repositoryPlaces?: number;
 }
 
 export interface CallInput {
   readonly lineage: string;
-  /** `a<attempt>.t<turn>`. */
+  /** `a<attempt>.t<turn>`, or `a<attempt>.handler`. */
   readonly name: string;
   readonly prompt: ArtifactRef;
   readonly provider: string;
   readonly model: string;
-  /** The turn before, when this one is to repair its answer. */
-  readonly repairs: { readonly callId: string; readonly complaint: string } | null;
+  /** The turn before, when this one is to repair its answer, or to go on with a person's answer to its question. */
+  readonly repairs: { readonly callId: string; readonly complaint: string; readonly answered?: boolean } | null;
+  /** Turns before that one which the model must not forget, oldest first: a question and its answer. */
+  readonly earlier?: readonly { readonly callId: string; readonly complaint: string; readonly answered?: boolean }[];
+  /** What the answer is; edits if absent. */
+  readonly expects?: 'edits' | 'plan' | 'handler';
 }
 
 export interface Called extends Done {
@@ -65,7 +100,13 @@ export type AnswerVerdict =
   | { readonly kind: 'usable'; readonly edits: number; readonly files: readonly string[] }
   /** `complaint` is what the repair turn says, at most 3,000 characters. */
   | { readonly kind: 'malformed'; readonly complaint: string }
-  | { readonly kind: 'unusable'; readonly code: FailureCode; readonly detail: string };
+  | { readonly kind: 'unusable'; readonly code: FailureCode; readonly detail: string }
+  /** The model asks instead of answering: at most 2,000 characters. */
+  | { readonly kind: 'question'; readonly text: string }
+  /** Of a call that expects a plan. */
+  | { readonly kind: 'plan'; readonly children: number }
+  /** Of a call that expects the choice of a handler. */
+  | { readonly kind: 'handler'; readonly handler: FreeHandler; readonly reason: string };
 
 /** Travels with the fault of a call, so that what it has spent is booked all the same. */
 export interface CallFaultDetails {
@@ -79,7 +120,10 @@ export interface EditInput {
   readonly lineage: string;
   readonly callId: string;
   readonly spec: ArtifactRef;
+  /** What the edits are applied to. */
   readonly baseTree: string;
+  /** True if conflict markers must be gone afterwards. */
+  readonly resolves?: boolean;
 }
 
 export type Edited =
@@ -90,6 +134,11 @@ export type Edited =
       readonly stat: { readonly filesChanged: number; readonly insertions: number; readonly deletions: number };
       /** First line of the commit message that will be used. */
       readonly subject: string;
+      /**
+       * What was overlooked to find the texts searched for, at most 10 of at most 200 characters. Absent if nothing was, and in
+       * histories from before there were any.
+       */
+      readonly notes?: readonly string[];
     }
   | {
       readonly kind: 'rejected';
@@ -127,7 +176,12 @@ export type Checked = Done &
 export interface LandInput {
   readonly taskId: string;
   readonly lineage: string;
-  readonly callId: string;
+  /** The answer whose message is used; null where no model was asked. */
+  readonly callId: string | null;
+  /** First line of the message where no model was asked. */
+  readonly subject?: string;
+  /** Tips that the commit merges, beside the base. */
+  readonly parents?: readonly string[];
   readonly spec: ArtifactRef;
   readonly baseBranch: string;
   readonly branch: string;
@@ -142,8 +196,73 @@ export interface LandInput {
 export type Landed = Done &
   ({ readonly kind: 'landed'; readonly landing: Landing } | { readonly kind: 'refused'; readonly failure: Failure });
 
+/** From a plan to children whose specifications are stored. */
+export interface ProposeInput {
+  readonly lineage: string;
+  readonly callId: string;
+  /** The parent's validated specification. */
+  readonly spec: ArtifactRef;
+}
+
+export interface Proposed {
+  readonly children: readonly ProposedChild[];
+  readonly join: boolean;
+  /** TaskSpec of the join child; null without one. */
+  readonly joinSpec: ArtifactRef | null;
+  readonly parentFingerprint: string;
+  /** The plan in Markdown, for people. */
+  readonly plan: ArtifactRef;
+}
+
+export interface MergeInput {
+  readonly taskId: string;
+  readonly spec: ArtifactRef;
+  readonly baseCommit: string;
+  readonly baseTree: string;
+  /** Branches to merge, in this order. */
+  readonly branches: readonly string[];
+}
+
+export type Merged = Done &
+  (
+    | {
+        readonly kind: 'merged';
+        readonly tree: string;
+        /** Tips that were merged; the landing names them as trailers. */
+        readonly merged: readonly string[];
+        readonly diff: ArtifactRef;
+        readonly subject: string;
+      }
+    | {
+        readonly kind: 'conflict';
+        readonly files: readonly string[];
+        readonly evidence: ArtifactRef;
+        readonly failure: Failure;
+        /** What is merged, with conflict markers where the branches disagree. */
+        readonly treeWithMarkers: string;
+        readonly merged: readonly string[];
+        /** A task (handler `resolve`) whose description shows the conflict; null when this merge is that task's own. */
+        readonly child: ProposedChild | null;
+      }
+  );
+
+export interface LookInput {
+  /** At most 50. */
+  readonly taskIds: readonly string[];
+}
+/** A task that has ended without telling its job. */
+export interface Gone {
+  readonly taskId: string;
+  readonly how: 'terminated' | 'failed' | 'timedOut' | 'cancelled' | 'missing';
+}
+
 export interface CloseInput {
   readonly lineage: string;
+}
+
+export interface Closed {
+  /** All that the ledger of this host has of the lineage, also what no step has reported. */
+  readonly spending: Spending;
 }
 
 export interface RecordInput {
@@ -158,4 +277,28 @@ export interface RecordInput {
 interface Entry {
   readonly sequence: number;
   readonly record: unknown;
+}
+
+export interface FailedRun {
+  readonly jobId: string;
+  /** Code of the failure. */
+  readonly failure: string;
+}
+
+export interface FailuresInput {
+  readonly schedule: string;
+  readonly failuresMax: number;
+  /** The run that has failed now. */
+  readonly run: { readonly workflowId: string; readonly runId: string };
+  readonly failed: FailedRun;
+}
+
+export interface FailuresSeen {
+  readonly failuresInARow: number;
+  readonly paused: boolean;
+}
+
+export interface SweepInput {
+  /** Only says what would go. */
+  readonly dryRun: boolean;
 }

@@ -27,6 +27,7 @@ export const createLand =
     const commit = await git.commit(url, {
       tree,
       parent: baseCommit,
+      ...(input.parents === undefined ? {} : { parents: input.parents }),
       message: await messageOf(ports, spec, input),
       author,
       dateSeconds,
@@ -43,12 +44,14 @@ function refusal(branch: string, pushed: Extract<PushResult, { kind: 'moved' | '
   return failure('protectedBranch', `${branch}: ${pushed.says}`);
 }
 
+/** What was merged stands in the message too: a history that is rewritten loses its parents, not its words. */
 async function messageOf(
   { model }: ActivityPorts,
   spec: TaskSpec,
-  { lineage, callId, taskId }: LandInput,
+  { lineage, callId, taskId, subject = '', parents = [] }: LandInput,
 ): Promise<string> {
-  const parsed = parseAnswer((await model.answer(lineage, callId)) ?? '');
-  const text = commitText(spec, parsed.kind === 'ok' ? parsed.answer.commitMessage : '');
-  return `${text}\n\n${[...spec.commit.trailers, `Weaver-Task: ${taskId}`].join('\n')}\n`;
+  const parsed = callId === null ? null : parseAnswer((await model.answer(lineage, callId)) ?? '');
+  const text = commitText(spec, parsed?.kind === 'ok' ? parsed.answer.commitMessage : subject);
+  const merged = parents.map((commit) => `Weaver-Merged: ${commit}`);
+  return `${text}\n\n${[...spec.commit.trailers, ...merged, `Weaver-Task: ${taskId}`].join('\n')}\n`;
 }

@@ -4,15 +4,21 @@
  */
 import { cancellationSignal } from '@temporalio/activity';
 import { createHash } from 'node:crypto';
+import picomatch from 'picomatch';
 import { defaultBranch } from '../domain/branch-name.js';
+import { chooseByRule } from '../domain/choose-handler.js';
 import { filesToShow, instructionPaths, PROMPT_FILES_BYTES_MAX, structureLines } from '../domain/choose-files.js';
 import { excerpt } from '../domain/check-output.js';
-import { buildPrompt, PROMPT_VERSION, type PromptFile } from '../domain/prompt.js';
-import type { ModelChoice, TaskSpec } from '../domain/task.js';
+import { buildHandlerPrompt } from '../domain/handler-prompt.js';
+import { buildPlanPrompt, PLAN_PROMPT_VERSION } from '../domain/plan-prompt.js';
+import { buildPrompt, PROMPT_VERSION, type PromptFile, type PromptParts } from '../domain/prompt.js';
+import { depthOf } from '../domain/proposal.js';
+import { fieldOf, FREE_HANDLERS, type Handler, type ModelChoice, type TaskSpec } from '../domain/task.js';
 import { fromTextParts } from '../domain/text-parts.js';
 import { PortFault, type ProviderSettings, type RemoteState, type TreeEntry } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
-import type { OpenInput, Opened } from './contract.js';
+import type { OpenContext, OpenInput, Opened } from './contract.js';
+import { readSpec } from './stored-spec.js';
 
 /** One file's share of the prompt. */
 const FILE_BYTES_MAX = 100_000;
@@ -21,21 +27,25 @@ const EVIDENCE_CHARACTERS_MAX = 12_000;
 
 export const createOpenWorkspace =
   (ports: ActivityPorts) =>
-  async (input: OpenInput, ...specParts: readonly string[]): Promise<Opened> => {
+  async (input: OpenInput, ...contextParts: readonly string[]): Promise<Opened> => {
     const startedAt = Date.now();
     const { git, settings, artifacts } = ports;
-    const asked = settings.parseSpec(fromTextParts(specParts));
-    const { repo } = asked;
+    const context = contextOf(fromTextParts(contextParts));
+    const given = await specOf(ports, context, input);
+    const handlerChoice = await choiceFor(ports, given, input);
+    const asked = handlerChoice?.kind === 'chosen' ? { ...given, handler: handlerChoice.handler } : given;
+    const { repo, handler } = asked;
     const models = asked.models.length > 0 ? asked.models : settings.defaultModels;
     const provider = settings.provider(rung(models, input.attempt));
     const branch = repo.branch ?? defaultBranch(asked.title, input.suffix);
-    const remote = await git.open({ url: repo.url, baseBranch: repo.baseBranch, branch, signal: cancellationSignal() });
+    const ground = await groundOf(ports, asked, context, branch);
+    const { remote } = ground;
     if (remote.baseBranch === branch) throw new PortFault('protectedBranch', `${branch} is the base branch.`, false);
-    const entries = await git.list(repo.url, remote.baseTree);
-    const spec = await withChecks(ports, asked, remote, entries);
+    const entries = await git.list(repo.url, ground.shownTree);
+    const spec = await withChecks(ports, asked, ground.shownTree, entries);
     const [specRef, promptRef] = await Promise.all([
       artifacts.put('spec', JSON.stringify(spec)),
-      writePrompt(ports, spec, remote, entries, input),
+      writePrompt(ports, spec, ground.shownTree, entries, input, context),
     ]);
     return {
       by: settings.identity,
@@ -44,21 +54,121 @@ export const createOpenWorkspace =
       spec: specRef,
       title: spec.title,
       limits: spec.limits,
+      handler,
+      ...(handlerChoice === undefined ? {} : { handlerChoice }),
+      ...choicesOf(spec),
       models,
       provider: provider.name,
       model: provider.model,
       prompt: promptRef,
-      promptVersion: PROMPT_VERSION,
+      promptVersion: handler === 'plan' ? PLAN_PROMPT_VERSION : PROMPT_VERSION,
       url: repo.url,
       baseBranch: remote.baseBranch,
       branch,
       baseCommit: remote.baseCommit,
       baseTree: remote.baseTree,
       branchTip: remote.branchTip,
+      ...(ground.parents.length === 0 ? {} : { parents: ground.parents }),
       checks: (spec.checks ?? []).map(({ name }) => name),
-      warnings: warningsOf(spec, provider),
+      warnings: [...ground.warnings, ...warningsOf(spec, provider)],
+      ...(settings.repositoryPlaces === undefined ? {} : { repositoryPlaces: settings.repositoryPlaces }),
     };
   };
+
+/** Histories from before there was a context have the specification alone. */
+function contextOf(value: unknown): OpenContext {
+  const spec = fieldOf(value, 'spec');
+  if (spec === undefined || fieldOf(value, 'title') !== undefined)
+    return { spec: value, prerequisites: [], instructions: [] };
+  return value as OpenContext;
+}
+
+/** What a step of weaver has stored was made from a validated one. */
+async function specOf(
+  { settings, artifacts }: ActivityPorts,
+  { spec, specRef }: OpenContext,
+  input: OpenInput,
+): Promise<TaskSpec> {
+  const asked = specRef === undefined ? settings.parseSpec(spec) : await readSpec(artifacts, specRef);
+  return input.handler === undefined ? asked : { ...asked, handler: input.handler };
+}
+
+const choicesOf = ({ people, alternatives, decider, shadowDecider }: TaskSpec) => ({
+  ...(people === undefined ? {} : { people }),
+  ...(alternatives === undefined ? {} : { alternatives }),
+  ...(decider === undefined ? {} : { decider }),
+  ...(shadowDecider === undefined ? {} : { shadowDecider }),
+});
+
+/** Nothing to choose where the file does not say so, or once it is settled. */
+async function choiceFor(
+  { settings, artifacts }: ActivityPorts,
+  spec: TaskSpec,
+  input: OpenInput,
+): Promise<Opened['handlerChoice']> {
+  const { chooseHandler } = spec;
+  const named = FREE_HANDLERS.find((name) => name === spec.handler);
+  if (chooseHandler === undefined || named === undefined || input.handler !== undefined) return undefined;
+  const { rules, model } = chooseHandler;
+  const chosen = chooseByRule(spec, rules, (path, glob) => picomatch(glob, { dot: true })(path));
+  if (chosen !== null) return { kind: 'chosen', ...chosen };
+  if (model === undefined) return { kind: 'chosen', handler: named, reason: 'no rule holds' };
+  const provider = settings.provider(model);
+  const messages = buildHandlerPrompt(spec, fenceFor(spec.repo.url, wordOf(input)));
+  const prompt = await artifacts.put('prompt', JSON.stringify(messages));
+  return { kind: 'asked', provider: provider.name, model: provider.model, prompt };
+}
+
+const wordOf = ({ lineage, taskId }: OpenInput): string => lineage ?? taskId;
+
+/** A word that no text of the task can know, the same for the same task and what goes on with it. */
+const fenceFor = (...parts: readonly string[]): string =>
+  parts
+    .reduce((hash, part) => hash.update(part), createHash('sha256'))
+    .digest('hex')
+    .slice(0, 12);
+
+/** What the attempt starts from. */
+interface Ground {
+  readonly remote: RemoteState;
+  /** What the prompt shows, and where checks are looked for: what the task has before it, which may be more than its base. */
+  readonly shownTree: string;
+  readonly parents: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+async function groundOf(
+  { git }: ActivityPorts,
+  spec: TaskSpec,
+  { stackOn = [], prerequisites }: OpenContext,
+  branch: string,
+): Promise<Ground> {
+  const { url, baseBranch } = spec.repo;
+  const signal = cancellationSignal();
+  const below = stackOn.length === 1 ? stackOn[0] : undefined;
+  const start = below === undefined ? { baseBranch, baseCommit: spec.baseCommit } : { baseBranch: below };
+  const remote = await git.open({ url, ...start, branch, signal });
+  const plain: Ground = { remote, shownTree: remote.baseTree, parents: [], warnings: [] };
+  if (mergesOf(spec.handler)) {
+    const branches = prerequisites.flatMap(({ branch: made }) => made ?? []);
+    const all = [...new Set([...branches, ...(spec.merge ?? [])])];
+    return { ...plain, shownTree: (await git.merge({ url, base: remote.baseCommit, branches: all, signal })).tree };
+  }
+  if (stackOn.length < 2) return plain;
+  const merged = await git.merge({ url, base: remote.baseCommit, branches: stackOn, signal });
+  if (merged.kind === 'merged') {
+    const { tree, tips } = merged;
+    return { ...plain, remote: { ...remote, baseTree: tree }, shownTree: tree, parents: tips };
+  }
+  const unfit = merged.between.unfit.map((tip) => tip.branch).join(', ');
+  const warning = `the branches of the prerequisites conflict (${unfit}): the task starts without them`;
+  return { ...plain, warnings: [warning.slice(0, WARNING_CHARACTERS_MAX)] };
+}
+
+/** A warning is a line of the status. */
+const WARNING_CHARACTERS_MAX = 300;
+
+const mergesOf = (handler: Handler): boolean => handler === 'join' || handler === 'resolve';
 
 /** Attempt n asks the n-th model of the ladder, the last one from then on. */
 function rung(models: readonly ModelChoice[], attempt: number): ModelChoice {
@@ -70,14 +180,14 @@ function rung(models: readonly ModelChoice[], attempt: number): ModelChoice {
 async function withChecks(
   { git, detectChecks, pathsForDetection }: ActivityPorts,
   spec: TaskSpec,
-  remote: RemoteState,
+  tree: string,
   entries: readonly TreeEntry[],
 ): Promise<TaskSpec> {
   if (spec.checks !== undefined) return spec;
   const paths = new Set(entries.map(({ path }) => path));
   const contents = await git.read(
     spec.repo.url,
-    remote.baseTree,
+    tree,
     pathsForDetection.filter((path) => paths.has(path)),
   );
   return { ...spec, checks: detectChecks(paths, (path) => contents.get(path)?.bytes.toString('utf8')) };
@@ -86,36 +196,38 @@ async function withChecks(
 async function writePrompt(
   ports: ActivityPorts,
   spec: TaskSpec,
-  remote: RemoteState,
+  tree: string,
   entries: readonly TreeEntry[],
   input: OpenInput,
+  { prerequisites, instructions: added }: OpenContext,
 ) {
-  const { git, artifacts } = ports;
+  const { git, artifacts, settings } = ports;
   const words = [spec.title, spec.description, ...spec.acceptanceCriteria].join('\n');
   const shown = filesToShow(entries, spec.relatedFiles, words);
   const instructions = instructionPaths(entries, shown);
-  const contents = await git.read(spec.repo.url, remote.baseTree, [...new Set([...shown, ...instructions])]);
+  const contents = await git.read(spec.repo.url, tree, [...new Set([...shown, ...instructions])]);
   const show = (path: string): PromptFile => promptFile(path, contents.get(path)?.bytes);
-  const evidence = input.last?.evidence ?? null;
-  const messages = buildPrompt({
+  const parts: PromptParts = {
     spec,
+    protect: settings.protect,
+    prerequisites,
+    added,
     instructions: instructions.map(show),
     structure: structureLines(entries),
     files: withinBudget(shown.filter((path) => !instructions.includes(path)).map(show)),
-    last:
-      input.last === null
-        ? null
-        : {
-            attempt: input.attempt - 1,
-            failure: input.last.failure,
-            evidence:
-              evidence === null
-                ? null
-                : excerpt((await artifacts.get(evidence)).toString('utf8'), EVIDENCE_CHARACTERS_MAX),
-          },
-    fence: createHash('sha256').update(remote.baseTree).update(input.taskId).digest('hex').slice(0, 12),
-  });
+    last: await lastOf(ports, input),
+    fence: fenceFor(tree, wordOf(input)),
+  };
+  const messages =
+    spec.handler === 'plan' ? buildPlanPrompt({ ...parts, depth: depthOf(input.taskId) }) : buildPrompt(parts);
   return await artifacts.put('prompt', JSON.stringify(messages));
+}
+
+async function lastOf({ artifacts }: ActivityPorts, { last, attempt }: OpenInput): Promise<PromptParts['last']> {
+  if (last === null) return null;
+  const { failure, evidence } = last;
+  const text = evidence === null ? null : (await artifacts.get(evidence)).toString('utf8');
+  return { attempt: attempt - 1, failure, evidence: text === null ? null : excerpt(text, EVIDENCE_CHARACTERS_MAX) };
 }
 
 function promptFile(path: string, bytes: Buffer | undefined): PromptFile {

@@ -1,10 +1,12 @@
 /**
  * Runs the checks on a snapshot, after the set-up steps where they have not been done yet.
- * Harmless twice: the work tree is made equal to the snapshot first, and a verdict is remembered by what it depends on.
+ * Harmless twice: the work tree is made equal to the snapshot first, and a verdict is remembered by what it depends on,
+ * for as long as what cannot be seen of it (installed tools, what a set-up step fetched) is likely to be the same.
  */
 import { cancellationSignal } from '@temporalio/activity';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { excerpt, signatureSource } from '../domain/check-output.js';
 import { failure, type Failure } from '../domain/failures.js';
@@ -20,19 +22,22 @@ import { readSpec } from './stored-spec.js';
 const LOG_BYTES_MAX = 4_000_000;
 /** What of a failing check's log goes into the next prompt. */
 const EXCERPT_CHARACTERS = 8_000;
+/** Tools are updated and registries move: a day is a round of work on one base, and what changes meanwhile is noticed the next. */
+const VERDICT_MS_MAX = 24 * 60 * 60 * 1_000;
 
 type Verdicts = Extract<Checked, { kind: 'checked' }>;
 
+/** @param now epoch milliseconds */
 export const createRunChecks =
-  (ports: ActivityPorts) =>
+  (ports: ActivityPorts, now: () => number = Date.now) =>
   async (input: CheckInput): Promise<Checked> => {
-    const startedAt = Date.now();
-    const { artifacts, records, sandbox, sandboxWarning, settings } = ports;
+    const startedAt = now();
+    const { artifacts, sandbox, sandboxWarning, settings } = ports;
     const spec = await readSpec(artifacts, input.spec);
-    const name = cacheName(spec, input.tree, sandbox.name);
-    const known = (await records.recall(name)) as Verdicts | null | undefined;
-    const stamp = () => ({ by: settings.identity, startedAt, endedAt: Date.now() });
-    if (known) return { ...known, ...stamp(), cached: true };
+    const memory = memoryOf(ports, spec, input, startedAt);
+    const known = await memory.recall();
+    const stamp = () => ({ by: settings.identity, startedAt, endedAt: now() });
+    if (known !== null) return { ...known, ...stamp(), cached: true };
     const place = await prepare(ports, input, spec);
     const setup = await ensureSetup(ports, spec, input, place);
     if (setup.kind === 'setupFailed') return { ...setup, ...stamp() };
@@ -54,9 +59,51 @@ export const createRunChecks =
       evidence: evidence.length === 0 ? null : await artifacts.put('log', evidence.join('\n\n')),
       cached: false,
     };
-    if (verdicts.every(saysSomethingOfTheTree)) await records.remember(name, result);
+    if (verdicts.every(saysSomethingOfTheTree)) await memory.remember(result);
     return result;
   };
+
+/** What is remembered under the name of a verdict. */
+interface Remembered {
+  /** Epoch milliseconds of the checks' start. */
+  readonly at: number;
+  readonly lineage: string;
+  readonly result: Verdicts;
+}
+
+/**
+ * Red is remembered for its own task alone, not for its retry: what made it red (a flaky test, a full disk, a registry that
+ * was down) may be gone by the next one. Green is remembered for all, but believed of another task only at the base: what is landed has
+ * passed its checks in its own task.
+ */
+function memoryOf({ records, sandbox }: ActivityPorts, spec: TaskSpec, input: CheckInput, nowMs: number) {
+  const { taskId, lineage, tree, baseTree } = input;
+  const depends = dependencies(spec, tree, sandbox.name);
+  const [own, common] = [`checks/${sha([depends, taskId])}`, `checks/${sha(depends)}`];
+  return {
+    async recall(): Promise<Verdicts | null> {
+      const mine = freshIn(await records.recall(own), nowMs);
+      if (mine !== null) return mine.result;
+      const green = freshIn(await records.recall(common), nowMs);
+      return green !== null && (green.lineage === lineage || tree === baseTree) ? green.result : null;
+    },
+    remember: (result: Verdicts): Promise<void> =>
+      records.remember(result.verdicts.every(({ passed }) => passed) ? common : own, {
+        at: nowMs,
+        lineage,
+        result,
+      } satisfies Remembered),
+  };
+}
+
+/** Null if there is nothing, or if it is too old; a time to come is that of a clock that was wrong. */
+function freshIn(value: unknown, nowMs: number): Remembered | null {
+  // Written below a name of this very shape only.
+  const stored = (value ?? null) as Remembered | null;
+  if (stored === null) return null;
+  const ageMs = nowMs - stored.at;
+  return ageMs >= 0 && ageMs < VERDICT_MS_MAX ? stored : null;
+}
 
 /** A check that was stopped or killed may have met a busy machine; it is run again the next time. */
 const saysSomethingOfTheTree = ({ exitCode, timedOut }: CheckVerdict): boolean => exitCode !== null && !timedOut;
@@ -161,8 +208,19 @@ const evidenceOf = ({ name, run }: CheckSpec, { exitCode, timedOut }: CheckVerdi
 
 const sha = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 40);
 
-const cacheName = ({ checks, setup, repo }: TaskSpec, tree: string, sandbox: string): string =>
-  `checks/${sha([repo.url, tree, checks, setup, sandbox, process.version, process.platform, process.arch])}`;
+/** The number is that of the shape remembered. */
+const dependencies = ({ checks, setup, repo }: TaskSpec, tree: string, sandbox: string): readonly unknown[] => [
+  2,
+  repo.url,
+  tree,
+  checks,
+  setup,
+  sandbox,
+  hostname(),
+  process.version,
+  process.platform,
+  process.arch,
+];
 
 /** Files that dependency installers read: when one changes, the set-up has to be done again. */
 const MANIFEST =

@@ -1,7 +1,10 @@
 /** Finding tasks by what they are about, in the server's visibility store. */
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import type { WaitingOn } from '../domain/outcome.js';
 import type { TaskState } from '../domain/task.js';
 import { JOB_WORKFLOW, SEARCH_ATTRIBUTES } from '../workflows/messages.js';
+import { silenceOf, type Unanswered } from './silence.js';
+import { isNotFound } from './temporal-faults.js';
 import { idsOf } from './task-id.js';
 import { stateOf } from './task-view.js';
 import { usageFault } from './weaver-fault.js';
@@ -12,6 +15,14 @@ export interface ListFilters {
   readonly repo?: string;
   readonly tag?: string;
   readonly requester?: string;
+  /** That the last attempt asked; known when the task has ended. */
+  readonly model?: string;
+  readonly handler?: string;
+  /** Dollars; the task has cost at least this. */
+  readonly minCost?: number;
+  readonly waiting?: WaitingOn;
+  /** All tasks of this job, also those that came of others. */
+  readonly job?: string;
   /** At most 1,000; 20 if absent. */
   readonly limit?: number;
 }
@@ -31,6 +42,8 @@ export interface TaskRow {
   readonly costUsd: number | null;
   readonly startedAt: string;
   readonly endedAt: string | null;
+  /** Why nobody carries an open task on; null if somebody does, or beyond the first 100 open ones. */
+  readonly unanswered: Unanswered | null;
 }
 
 export const TASK_WORKFLOW = 'codingTask';
@@ -38,15 +51,61 @@ const ROWS_DEFAULT = 20;
 const ROWS_MAX = 1_000;
 /** Ids in one question for the titles: a query is bounded by the server. */
 const TITLES_AT_ONCE = 100;
+/** Each open row that is looked at costs a question of a millisecond or two; a person reads no more rows than this. */
+const LOOKED_AT_MAX = 100;
+/** Questions at the same time: the server answers them side by side, and has others to serve. */
+const LOOKED_AT_ONCE = 20;
 
 /** Newest first. Jobs whose task is not there yet are pending. */
-export async function listTasks(client: Client, filters: ListFilters): Promise<readonly TaskRow[]> {
+export async function listTasks(
+  client: Client,
+  filters: ListFilters,
+  pollers: (taskQueue: string) => Promise<readonly string[]>,
+): Promise<readonly TaskRow[]> {
   const limit = Math.min(filters.limit ?? ROWS_DEFAULT, ROWS_MAX);
   const pending = await listPending(client, filters, limit);
   const rows = filters.state === 'pending' ? [] : await listRows(client, listQuery(filters), limit);
   const all = [...pending, ...rows].toSorted((a, b) => (a.startedAt < b.startedAt ? 1 : -1)).slice(0, limit);
-  const titles = await titlesOf(client, all);
-  return all.map((row) => ({ ...row, title: titles.get(row.jobId) ?? null }));
+  const [titles, unanswered] = await Promise.all([titlesOf(client, all), unansweredOf(client, all, pollers)]);
+  return all.map((row) => ({
+    ...row,
+    title: titles.get(row.jobId) ?? null,
+    unanswered: unanswered.get(row.taskId) ?? null,
+  }));
+}
+
+/** Open tasks that nobody carries on, with the reason. */
+async function unansweredOf(
+  client: Client,
+  rows: readonly TaskRow[],
+  pollers: (taskQueue: string) => Promise<readonly string[]>,
+): Promise<ReadonlyMap<string, Unanswered>> {
+  const asked = new Map<string, Promise<readonly string[]>>();
+  const pollersOnce = (taskQueue: string): Promise<readonly string[]> => {
+    const known = asked.get(taskQueue) ?? pollers(taskQueue);
+    asked.set(taskQueue, known);
+    return known;
+  };
+  const found = new Map<string, Unanswered>();
+  const open = rows.filter(({ endedAt }) => endedAt === null).slice(0, LOOKED_AT_MAX);
+  for (let at = 0; at < open.length; at += LOOKED_AT_ONCE) {
+    const some = open.slice(at, at + LOOKED_AT_ONCE);
+    await Promise.all(
+      some.map(async ({ taskId, jobId, state }) => {
+        // A task that is pending is not there yet; its job is.
+        const id = state === 'pending' ? jobId : taskId;
+        const described = await client.workflow.getHandle(id).describe().catch(goneMeanwhile);
+        const silence = described === null ? null : await silenceOf(client, described, pollersOnce);
+        if (silence !== null) found.set(taskId, silence.unanswered);
+      }),
+    );
+  }
+  return found;
+}
+
+function goneMeanwhile(thrown: unknown): null {
+  if (isNotFound(thrown)) return null;
+  throw thrown;
 }
 
 async function listRows(client: Client, query: string, limit: number): Promise<readonly TaskRow[]> {
@@ -60,7 +119,7 @@ async function listRows(client: Client, query: string, limit: number): Promise<r
 
 /** A job starts its task with its first step, for which it needs a worker. */
 async function listPending(client: Client, filters: ListFilters, limit: number): Promise<readonly TaskRow[]> {
-  if (!['open', 'pending'].includes(filters.state ?? 'open')) return [];
+  if (!['open', 'pending'].includes(filters.state ?? 'open') || asksTasksOnly(filters)) return [];
   const jobs = await listRows(client, `${about(JOB_WORKFLOW, filters)} AND ExecutionStatus = 'Running'`, limit);
   if (jobs.length === 0) return [];
   const ids = jobs.map(({ taskId }) => quoted(taskId)).join(', ');
@@ -74,6 +133,28 @@ export async function countOpenJobs(client: Client, exceptJobId: string): Promis
     `WorkflowType = '${JOB_WORKFLOW}' AND ExecutionStatus = 'Running' AND WorkflowId != ${quoted(exceptJobId)}`,
   );
   return count;
+}
+
+/** The tasks of a job that have begun, by state; for readers that find no worker. */
+export async function countTaskStates(
+  client: Client,
+  jobId: string,
+): Promise<Readonly<Partial<Record<TaskState, number>>>> {
+  const counts: Partial<Record<TaskState, number>> = {};
+  const query = `WorkflowType = '${TASK_WORKFLOW}' AND WorkflowId STARTS_WITH ${quoted(`${jobId}/t/`)}`;
+  for await (const info of client.workflow.list({ query, pageSize: ROWS_MAX })) {
+    const { state } = rowOf(info);
+    counts[state] = (counts[state] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** Whatever the server calls the state of a run that has not ended. */
+export async function openTaskIds(client: Client): Promise<readonly string[]> {
+  const ids: string[] = [];
+  const query = `WorkflowType = '${TASK_WORKFLOW}' AND CloseTime IS NULL`;
+  for await (const { workflowId } of client.workflow.list({ query })) ids.push(workflowId);
+  return ids;
 }
 
 const STATES: Readonly<Record<string, string>> = {
@@ -92,11 +173,12 @@ export const LISTED_STATES: readonly string[] = [...Object.keys(STATES), 'pendin
 
 function listQuery(filters: ListFilters): string {
   const { state } = filters;
-  if (state === undefined) return about(TASK_WORKFLOW, filters);
+  const asked = [about(TASK_WORKFLOW, filters), ...ofTasks(filters)].join(' AND ');
+  if (state === undefined) return asked;
   const condition = Object.hasOwn(STATES, state) ? STATES[state] : undefined;
   if (condition === undefined)
     throw usageFault(`“${state}” is not a state.`, `Use one of ${LISTED_STATES.join(', ')}.`);
-  return `${about(TASK_WORKFLOW, filters)} AND ${condition}`;
+  return `${asked} AND ${condition}`;
 }
 
 /** All filters but the state: jobs carry them as well as tasks. */
@@ -108,8 +190,23 @@ const about = (type: string, { repo, tag, requester }: ListFilters): string =>
     ...(requester === undefined ? [] : [`${SEARCH_ATTRIBUTES.requester.name} = ${quoted(requester)}`]),
   ].join(' AND ');
 
+/** What only a task is found by: its job does not carry it. */
+function ofTasks({ model, handler, minCost, waiting, job }: ListFilters): readonly string[] {
+  const { model: modelName, handler: handlerName, costUsd, waitingOn } = SEARCH_ATTRIBUTES;
+  return [
+    ...(model === undefined ? [] : [`${modelName.name} = ${quoted(model)}`]),
+    ...(handler === undefined ? [] : [`${handlerName.name} = ${quoted(handler)}`]),
+    ...(minCost === undefined ? [] : [`${costUsd.name} >= ${minCost}`]),
+    ...(waiting === undefined ? [] : [`${waitingOn.name} = '${waiting}' AND ExecutionStatus = 'Running'`]),
+    // Not by the root workflow: a job may have been started by a schedule's.
+    ...(job === undefined ? [] : [`WorkflowId STARTS_WITH ${quoted(`${idsOf(job).jobId}/t/`)}`]),
+  ];
+}
+
+const asksTasksOnly = (filters: ListFilters): boolean => ofTasks(filters).length > 0;
+
 /** A literal of the server's query language. Its SQLite store does not find values with a double quote or a backslash. */
-const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+export const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 
 function rowOf({
   workflowId,
@@ -133,6 +230,7 @@ function rowOf({
     costUsd: found.get(SEARCH_ATTRIBUTES.costUsd) ?? null,
     startedAt: startTime.toISOString(),
     endedAt: closeTime?.toISOString() ?? null,
+    unanswered: null,
   };
 }
 

@@ -13,11 +13,15 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 
 const TITLE_CHARACTERS_MAX = 60;
 
+/** An open task that nobody carries on looks like any other, until one waits for it in vain. */
+const stateWords = ({ state, unanswered }: TaskRow): string =>
+  unanswered === null ? state : `${state}, ${unanswered === 'noWorker' ? 'no worker' : 'worker fails'}`;
+
 export const taskTable = (rows: readonly TaskRow[], width: number): readonly string[] =>
   table(
     ['STATE', 'STARTED', 'TRIES', 'TOKENS', 'COST', 'TASK', 'TITLE'],
     rows.map((row) => [
-      row.state,
+      stateWords(row),
       row.startedAt.slice(0, 16).replace('T', ' '),
       row.attempts === null ? '' : `${row.attempts}`,
       row.tokens === null ? '' : `${row.tokens}`,

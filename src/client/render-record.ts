@@ -14,16 +14,39 @@ export const entryLines = (entry: StoredEntry): readonly string[] => {
       return decisionLines(entry);
     case 'cancelled':
       return [`${time(entry.at)}  cancelled by ${oneLine(entry.requester)}: ${oneLine(entry.reason)}`];
+    case 'question':
+      return [`${time(entry.at)}  asked (${entry.question.id}): ${oneLine(entry.question.text)}`];
+    case 'answered':
+      return [`${time(entry.at)}  answered by ${oneLine(entry.by)}: ${oneLine(entry.answer)}${because(entry.why)}`];
+    case 'said':
+      return [
+        `${time(entry.at)}  ${entry.update} by ${oneLine(entry.by)}: ${oneLine(entry.detail)}${because(entry.why)}`,
+      ];
+    case 'handlerChosen':
+      return [`${time(entry.at)}  handler ${entry.handler}: ${oneLine(entry.reason)}`];
+    case 'notice':
+      return [`${time(entry.at)}  ${Math.round((100 * entry.used) / entry.limit)} % of ${entry.budget} used`];
+    case 'created':
+      return [`${time(entry.at)}  ${entry.tasks.length} tasks: ${entry.tasks.map(({ path }) => path).join(', ')}`];
+    case 'tasks':
+      return [
+        `${time(entry.at)}  ${entry.rows.length} tasks at the end: ${entry.rows.map(({ path, state }) => `${path} ${state}`).join(', ')}`,
+      ];
+    case 'job':
+      return [`${time(entry.at)}  job ${entry.state}: ${oneLine(entry.title)}`];
     default:
       throw new TypeError(`unknown entry ${JSON.stringify(entry satisfies never)}`);
   }
 };
+
+const because = (why: string): string => (why === '' ? '' : ` (${oneLine(why)})`);
 
 function attemptLines(attempt: AttemptRecord): readonly string[] {
   const spent = `${totalTokens(attempt.spending)} tokens, ${usd(attempt.spending)}`;
   return [
     `${time(attempt.startedAt)}  attempt ${attempt.attempt}: ${outcomeWords(attempt.outcome)}`,
     `  ${[attempt.model, spent, duration(attempt.endedAt - attempt.startedAt), ...attempt.workers].filter((part) => part !== '').join(' · ')}`,
+    ...(attempt.notes ?? []).map((note) => `  ${oneLine(note)}`),
     ...attempt.checks.map((check) => `  ${checkWords(check)}`),
   ];
 }
@@ -31,7 +54,7 @@ function attemptLines(attempt: AttemptRecord): readonly string[] {
 export const checkWords = ({ name, passed, exitCode, timedOut, durationMs }: CheckVerdict): string =>
   `${passed ? '✓' : '✗'} ${oneLine(name)}: ${passed ? 'passed' : timedOut ? 'ran out of time' : exitCode === null ? 'was killed' : `exit ${exitCode}`}, ${duration(durationMs)}`;
 
-function outcomeWords(outcome: Outcome): string {
+export function outcomeWords(outcome: Outcome): string {
   switch (outcome.kind) {
     case 'succeeded':
       return `succeeded with ${outcome.landing.commit.slice(0, 12)} on ${outcome.landing.branch} (${statOf(outcome.landing)})`;
@@ -39,15 +62,21 @@ function outcomeWords(outcome: Outcome): string {
       return `failed, ${outcome.failure.code}: ${oneLine(outcome.failure.detail)}`;
     case 'blocked':
       return `blocked on ${outcome.waitingOn}, ${outcome.failure.code}: ${oneLine(outcome.failure.detail)}`;
+    case 'proposed':
+      return `proposed ${outcome.children.length} tasks`;
     default:
       throw new TypeError(`unknown outcome ${JSON.stringify(outcome satisfies never)}`);
   }
 }
 
-export function decisionLines({ decidedAt, decision, decider }: DecisionRecord): readonly string[] {
+export function decisionLines({ decidedAt, decision, decider, notes = [], shadow }: DecisionRecord): readonly string[] {
   const delayMs = 'delayMs' in decision ? decision.delayMs : 'probeMs' in decision ? decision.probeMs : null;
   return [
     `${time(decidedAt)}  ${decision.kind}${delayMs === null ? '' : ` in ${duration(delayMs)}`}: ${oneLine(decision.reason)} (${decider})`,
+    ...notes.map((note) => `  ${oneLine(note)}`),
+    ...(shadow === undefined
+      ? []
+      : [`  ${shadow.decider} would: ${shadow.decision.kind}, ${oneLine(shadow.decision.reason)}`]),
   ];
 }
 

@@ -3,10 +3,12 @@ import { usd } from '../domain/report.js';
 import { showFailure } from '../domain/failures.js';
 import { totalTokens } from '../domain/record.js';
 import type { JobResult } from '../workflows/messages.js';
+import { answersTo } from './answer-commands.js';
 import { isTerminal, type TaskView } from './task-view.js';
 import type { RunReport } from './run-report.js';
 
-const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] as const;
+/** Of the sign that something moves. */
+export const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] as const;
 
 /** The line that is drawn again and again on a terminal. */
 export function progressLine(view: TaskView, elapsedMs: number, frame: number): string {
@@ -37,13 +39,37 @@ export function statusLines(view: TaskView): readonly string[] {
     ['task', view.taskId],
     ['title', oneLine(view.title)],
     ['state', phaseLine(view)],
+    ...peopleFields(view),
     ['branch', view.branch ?? ''],
     ['spent', `${view.spending.callsSent} calls, ${totalTokens(view.spending)} tokens, ${usd(view.spending)}`],
     ['failure', shown === null ? '' : `${shown.code}: ${shown.message}`],
     ['next', shown?.next ?? ''],
     ['web ui', view.webUrl ?? ''],
-    ['source', view.source === 'worker' ? '' : SOURCES[view.source]],
+    ['source', sourceWords(view)],
   ]);
+}
+
+/** Who told it, if it was not the worker. */
+/** What concerns people, and where the task stands among others. */
+function peopleFields({
+  taskId,
+  question,
+  paused,
+  parent,
+  children,
+}: TaskView): readonly (readonly [string, string])[] {
+  return [
+    ['paused', paused == null ? '' : `by ${oneLine(paused.by)}: ${oneLine(paused.why)}`],
+    ['asks', question == null ? '' : oneLine(question.text)],
+    ...(question == null ? [] : answersTo(taskId, question).map((command) => ['answer', command] as const)),
+    ['came of', parent ?? ''],
+    ['split', children === undefined || children.length === 0 ? '' : `into ${children.join(', ')}`],
+  ];
+}
+
+export function sourceWords({ source, unanswered }: Pick<TaskView, 'source' | 'unanswered'>): string {
+  if (source === 'worker') return '';
+  return unanswered === 'workerFails' ? 'the Temporal server (the worker cannot carry it on)' : SOURCES[source];
 }
 
 const SOURCES = {
@@ -86,7 +112,7 @@ function spentOf({ attempts, calls, tokens, costUsdMicros }: RunReport, unpriced
 }
 
 /** Aligned names; a field without a value is left out. */
-function fields(pairs: readonly (readonly [string, string])[]): readonly string[] {
+export function fields(pairs: readonly (readonly [string, string])[]): readonly string[] {
   return pairs.filter(([, value]) => value !== '').map(([name, value]) => `${name.padEnd(9)}${value}`);
 }
 

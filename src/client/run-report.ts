@@ -1,7 +1,13 @@
 /** How a run ended, for programs: the one object that `weaver run --json` prints last. */
-import { exitCodeOf, showFailure } from '../domain/failures.js';
+import {
+  exitCodeOf,
+  failure as makeFailure,
+  isFailureCode,
+  showFailure,
+  type ShownFailure,
+} from '../domain/failures.js';
 import { NOTHING_SPENT, totalTokens } from '../domain/record.js';
-import type { JobResult } from '../workflows/messages.js';
+import type { JobResult, JobSummary } from '../workflows/messages.js';
 import type { ShownFault, WeaverFault } from './weaver-fault.js';
 
 export interface RunReport {
@@ -62,5 +68,81 @@ export const reportWithout = (
   tokens: 0,
   costUsdMicros: 0,
   failure: ending.fault?.shown ?? null,
+  webUrl: ending.webUrl ?? null,
+});
+
+/** The same of a job of many tasks. */
+export interface JobReport {
+  readonly jobId: string | null;
+  readonly state: string;
+  readonly exitCode: number;
+  /** Null if the job was ended by force, and could not say. */
+  readonly total: number | null;
+  readonly counts: JobSummary['counts'];
+  readonly tokens: number;
+  readonly costUsdMicros: number;
+  /** Tasks that ended badly, at most 20. */
+  readonly failed: readonly FailedTask[];
+  /** Of the job itself, where it could not sum up: it was ended by force. */
+  readonly failure: ShownFailure | null;
+  readonly webUrl: string | null;
+}
+
+export interface FailedTask {
+  readonly path: string;
+  readonly taskId: string;
+  readonly state: string;
+  readonly failure: ShownFailure | null;
+}
+
+export function jobReportOf(result: JobResult, webUrl: string | null): JobReport {
+  const { jobId, state, task, summary } = result;
+  const spending = summary?.spending ?? task.spending;
+  return {
+    jobId,
+    state,
+    exitCode: jobExitCode(result),
+    total: summary?.total ?? null,
+    counts: summary?.counts ?? {},
+    tokens: totalTokens(spending),
+    costUsdMicros: spending.costUsdMicros,
+    failed: (summary?.failed ?? []).map(({ path, state: ended, failure }) => ({
+      path,
+      taskId: `${jobId}/t/${path}`,
+      state: ended,
+      failure: failure !== null && isFailureCode(failure) ? showFailure(makeFailure(failure)) : null,
+    })),
+    failure: summary === undefined && task.failure !== null ? showFailure(task.failure) : null,
+    webUrl,
+  };
+}
+
+/** Of a job that failed, the family of the first task's failure that is not the consequence of another one's. */
+function jobExitCode({ state, task, summary }: JobResult): number {
+  if (state === 'completed') return 0;
+  if (state === 'cancelled') return exitCodeOf(makeFailure('cancelled'));
+  if (state === 'stuck') return exitCodeOf(makeFailure('deadline'));
+  const codes = (summary?.failed ?? []).flatMap(({ failure }) =>
+    failure !== null && isFailureCode(failure) ? [failure] : [],
+  );
+  const first = codes.find((code) => code !== 'dependencyFailed' && code !== 'skipped') ?? codes[0];
+  return exitCodeOf(first === undefined ? task.failure : makeFailure(first)) || 1;
+}
+
+/** The job was not started, or nobody waited for its end. */
+export const jobReportWithout = (
+  jobId: string | null,
+  total: number,
+  ending: { readonly state: string; readonly exitCode: number; readonly webUrl?: string | null },
+): JobReport => ({
+  jobId,
+  state: ending.state,
+  exitCode: ending.exitCode,
+  total,
+  counts: {},
+  tokens: 0,
+  costUsdMicros: 0,
+  failed: [],
+  failure: null,
   webUrl: ending.webUrl ?? null,
 });

@@ -1,5 +1,6 @@
 /** Tells whether two submissions under one key are the same task. */
 import { createHash } from 'node:crypto';
+import type { JobSpec } from '../domain/job.js';
 import type { TaskSpec } from '../domain/task.js';
 
 /**
@@ -12,6 +13,19 @@ export function specHash({ key: _key, limits, ...spec }: TaskSpec): string {
     .update(canonical({ ...spec, limits: limited }))
     .digest('hex');
 }
+
+/** The same of a job, as it is written: the same job in other words is another one. */
+export function jobHash({ key: _key, defaults, ...job }: JobSpec): string {
+  const { limits, ...others } = defaults;
+  const { outageSeconds: _outageSeconds, ...limited } = isMap(limits) ? limits : {};
+  const shared = Object.keys(limited).length === 0 ? others : { ...others, limits: limited };
+  return createHash('sha256')
+    .update(canonical({ ...job, defaults: shared }))
+    .digest('hex');
+}
+
+const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;

@@ -1,19 +1,11 @@
 /** What the store of this host knows of a task: for readers that find no worker or no server. */
+import { isEntry, type Entry } from '../domain/entries.js';
 import type { ArtifactRef } from '../domain/outcome.js';
-import type { AttemptRecord, DecisionRecord } from '../domain/record.js';
+import type { AttemptRecord } from '../domain/record.js';
 import type { Records } from '../ports.js';
 import type { TaskResult, TaskStatus } from '../workflows/messages.js';
 
-export type StoredEntry =
-  | ({ readonly kind: 'attempt' } & AttemptRecord)
-  | ({ readonly kind: 'decision' } & DecisionRecord)
-  | {
-      readonly kind: 'cancelled';
-      readonly sequence: number;
-      readonly at: number;
-      readonly reason: string;
-      readonly requester: string;
-    };
+export type StoredEntry = Entry;
 
 export interface StoredTask {
   readonly status: TaskStatus;
@@ -49,8 +41,3 @@ const isStoredTask = (value: unknown): value is StoredTask =>
   isObject(value['status']) &&
   typeof value['status']['state'] === 'string' &&
   isObject(value['result']);
-
-const isEntry = (value: unknown): value is StoredEntry =>
-  isObject(value) &&
-  typeof value['sequence'] === 'number' &&
-  ['attempt', 'decision', 'cancelled'].includes(String(value['kind']));

@@ -1,5 +1,6 @@
 /** The identifiers that people give: the key, `job/<key>`, or `job/<key>/t/<path>`. */
 import { randomBytes } from 'node:crypto';
+import { isKey, KEY_RULE } from '../domain/key.js';
 import { usageFault } from './weaver-fault.js';
 
 export interface TaskIds {
@@ -19,12 +20,8 @@ export function idsOf(id: string): TaskIds {
   return { jobId: `job/${key}`, taskId: `job/${key}/t/${path}` };
 }
 
-/** Keys become workflow ids and folder names. */
-const KEY = /^[A-Za-z0-9._:~+-]{1,100}$/;
-
 export function jobIdOfKey(key: string): string {
-  if (!KEY.test(key))
-    throw usageFault(`“${key.slice(0, 120)}” cannot be a key.`, 'Use 1 to 100 letters, digits and . _ : ~ + -');
+  if (!isKey(key)) throw usageFault(`“${key.slice(0, 120)}” cannot be a key.`, `Use ${KEY_RULE}`);
   return `job/${key}`;
 }
 

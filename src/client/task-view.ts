@@ -3,6 +3,7 @@ import type { WorkflowExecutionDescription } from '@temporalio/client';
 import { NOTHING_SPENT } from '../domain/record.js';
 import type { TaskState } from '../domain/task.js';
 import { JOB_WORKFLOW, SEARCH_ATTRIBUTES, type TaskStatus } from '../workflows/messages.js';
+import { workflowTaskTries, type Silence, type Unanswered } from './silence.js';
 import { idsOf } from './task-id.js';
 
 export interface TaskView extends Omit<TaskStatus, 'attemptsMax'> {
@@ -13,6 +14,8 @@ export interface TaskView extends Omit<TaskStatus, 'attemptsMax'> {
   readonly source: 'worker' | 'server' | 'store';
   /** What a step that is being tried again has met. */
   readonly retrying: string | null;
+  /** Why no worker answers, where that is known. */
+  readonly unanswered: Unanswered | null;
   readonly webUrl: string | null;
 }
 
@@ -31,6 +34,7 @@ export const viewOfStatus = (status: TaskStatus, source: TaskView['source'], web
   jobId: idsOf(status.taskId).jobId,
   source,
   retrying: null,
+  unanswered: null,
   webUrl,
 });
 
@@ -38,6 +42,7 @@ export const viewOfStatus = (status: TaskStatus, source: TaskView['source'], web
 export async function viewOfDescription(
   described: WorkflowExecutionDescription,
   webUrl: string | null,
+  silence: Silence | null,
 ): Promise<TaskView> {
   const attributes = described.typedSearchAttributes;
   const phase = attributes.get(SEARCH_ATTRIBUTES.phase) ?? 'waiting for a worker';
@@ -50,7 +55,7 @@ export async function viewOfDescription(
       described.type === JOB_WORKFLOW && described.status.name === 'RUNNING'
         ? 'pending'
         : stateOf(described.status.name, attributes.get(SEARCH_ATTRIBUTES.outcome) ?? null, phase),
-    phase,
+    phase: silence?.unanswered === 'workerFails' ? 'its worker fails' : phase,
     attempt: Math.max(1, attributes.get(SEARCH_ATTRIBUTES.attempt) ?? 1),
     attemptsMax: null,
     waitingOn: null,
@@ -63,7 +68,11 @@ export async function viewOfDescription(
     failure: null,
     wakesAt: null,
     source: 'server',
-    retrying: retryingStep(described),
+    retrying:
+      silence?.unanswered === 'workerFails'
+        ? `workflow task, try ${workflowTaskTries(described)}: ${silence.says}`
+        : retryingStep(described),
+    unanswered: silence?.unanswered ?? null,
     webUrl,
   };
 }

@@ -8,31 +8,72 @@ import {
   type WorkflowHandle,
 } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { contentOf, type JobSpec, type JobTaskRow } from '../domain/job.js';
 import { START_INPUT_BYTES_MAX, utf8Bytes } from '../domain/payload-limit.js';
-import type { LimitsSpec, TaskSpec } from '../domain/task.js';
-import { parseTask } from '../schemas.js';
+import { fairnessKeyOf } from '../domain/permits.js';
+import { fieldOf, fieldText, type LimitsSpec, type TaskSpec } from '../domain/task.js';
+import { parseFile } from '../schemas.js';
 import {
-  CANCEL_SIGNAL,
   DECISIONS_QUERY,
   DEFAULT_TASK_QUEUE,
+  JOB_STATUS_QUERY,
+  JOB_TASKS_QUERY,
   JOB_WORKFLOW,
   SEARCH_ATTRIBUTES,
   STATUS_QUERY,
-  type CancelRequest,
   type Decisions,
   type JobInput,
   type JobResult,
+  type JobStatus,
+  type JobSummary,
+  type JobTasksPage,
+  type JobTasksRequest,
+  type ResumePoint,
   type TaskStatus,
 } from '../workflows/messages.js';
+import { keysAfter, takeUp, turnOf, type Again, type ReadSpec } from './again.js';
 import { resultOfFailure } from './job-result.js';
-import { countOpenJobs, listTasks, type ListFilters, type TaskRow } from './list-tasks.js';
-import { specHash } from './spec-hash.js';
+import {
+  endedBadly,
+  isOver,
+  tasksInMemo,
+  viewOfEndedJob,
+  viewOfJobStatus,
+  viewOfOpenJob,
+  type JobView,
+} from './job-view.js';
+import {
+  countOpenJobs,
+  countTaskStates,
+  listTasks,
+  openTaskIds,
+  type ListFilters,
+  type TaskRow,
+} from './list-tasks.js';
+import {
+  addInstruction,
+  answer,
+  approve,
+  pause,
+  resume,
+  retryNow,
+  setBudget,
+  type AnswerOptions,
+  type Limits,
+  type SayOptions,
+} from './people.js';
+import { Schedules } from './schedules.js';
+import { silenceOf, workflowTaskTries, type Silence } from './silence.js';
+import { jobHash, specHash } from './spec-hash.js';
+import { stillRunning, stop, type StopOptions, type Stopped } from './stop.js';
 import { invalidTask } from './task-faults.js';
 import { idsOf, jobIdOfKey, randomKey, type TaskIds } from './task-id.js';
 import { viewOfDescription, viewOfStatus, retryingStep, type TaskView } from './task-view.js';
 import { asking, isAborted, isNotFound, isUnanswered, temporalFault } from './temporal-faults.js';
-import { watchTask, type Look } from './watch-task.js';
-import { catalogueFault, unknownTask } from './weaver-fault.js';
+import type { Speaker, Told } from './updates.js';
+import { listWaiting, type Waiting } from './waiting.js';
+import { watchChanges, watchTask, type Look } from './watch-task.js';
+import { catalogueFault, unknownTask, WeaverFault } from './weaver-fault.js';
 
 export interface WeaverClientOptions {
   /** `weaver` if absent. */
@@ -57,8 +98,16 @@ export interface SubmitOptions {
   readonly taskQueue?: string;
   /** Limits for a task file that does not name its own. */
   readonly limits?: Partial<LimitsSpec>;
+  /** Goes on with the work of an earlier task; `retry`, `rerun` and `reset` find out what it is. */
+  readonly resume?: ResumePoint;
 }
 
+export interface AgainOptions extends Pick<SubmitOptions, 'requester' | 'taskQueue'> {
+  /** Reads a specification from the artifact store: a task that was proposed by another one has its own there. */
+  readonly readSpec?: ReadSpec;
+}
+
+/** The task is that of a job of one; of a larger job it is the first one of the file. */
 export interface JobHandle extends TaskIds {
   readonly webUrl: string | null;
   /** False if the job was there already. */
@@ -73,6 +122,8 @@ const ANSWER_TIMEOUT_MS = 5_000;
 const QUERY_TIMEOUT_MS = 3_000;
 /** Temporal keeps a poller on its list long after it went; its long poll takes one minute. */
 const POLLER_SEEN_WITHIN_MS = 75_000;
+/** Rows of one answer to JOB_TASKS_QUERY, at most. */
+const TASKS_AT_ONCE = 500;
 /** Limits of what the server shows of a workflow. */
 const SUMMARY_CHARACTERS_MAX = 190;
 const KEYWORD_CHARACTERS_MAX = 250;
@@ -113,23 +164,43 @@ export class WeaverClient {
     await this.owned?.close();
   }
 
-  /** Starts a job of one task: a specification, or a task file as text or as the object that it holds. */
+  /** Starts a job: a task or several, as a specification, or as a file's text or the object that it holds. */
   async submit(
-    task: TaskSpec | Readonly<Record<string, unknown>> | string,
+    work: TaskSpec | JobSpec | Readonly<Record<string, unknown>> | string,
     options: SubmitOptions = {},
   ): Promise<JobHandle> {
-    const spec = specOf(typeof task === 'string' ? task : JSON.stringify(task), options.limits);
-    const key = options.key ?? spec.key;
+    const submission = submissionOf(typeof work === 'string' ? work : JSON.stringify(work), options.limits);
+    const key = options.key ?? submission.key;
     const jobId = jobIdOfKey(key ?? randomKey(Date.now()));
     const requester = (options.requester ?? this.requester).slice(0, 100);
-    const input: JobInput = { schemaVersion: 1, spec, requester };
+    const { resume: point } = options;
+    const input: JobInput = {
+      schemaVersion: 1,
+      ...submission.content,
+      requester,
+      ...(point === undefined ? {} : { resume: point }),
+    };
     guardSize(input);
-    const hash = specHash(spec);
     const taskQueue = options.taskQueue ?? this.taskQueue;
-    const started = await this.asking(() => this.start(jobId, input, hash, taskQueue));
+    const started = await this.asking(() => this.start(jobId, input, submission, taskQueue));
     // A random key is nobody else's.
-    if (key !== undefined) await this.mustBeSame(jobId, hash);
-    return { ...idsOf(jobId), webUrl: this.webUrl(jobId), started };
+    if (key !== undefined) await this.mustBeSame(jobId, submission.hash);
+    return { jobId, taskId: `${jobId}/t/${submission.firstTask}`, webUrl: this.webUrl(jobId), started };
+  }
+
+  /** Jobs that are started again and again. */
+  get schedules(): Schedules {
+    return new Schedules(this.temporal, {
+      taskQueue: this.taskQueue,
+      requester: this.requester,
+      webUrl: (workflowId) => this.webUrl(workflowId),
+      ask: (question) => this.asking(question),
+    });
+  }
+
+  /** Ids of every task that has not ended, on all queues. */
+  async openTaskIds(): Promise<readonly string[]> {
+    return await this.asking(() => openTaskIds(this.temporal));
   }
 
   /** Waits for the end of the job, however long it takes. Aborting stops the waiting, not the job. */
@@ -149,6 +220,8 @@ export class WeaverClient {
 
   /** A workflow that ends as cancelled has no result for Temporal; its task tells what it had done, if a worker is there to ask. */
   private async cancelledResult(result: JobResult): Promise<JobResult> {
+    const summary = await this.summaryOf(result);
+    if (summary !== null) return { ...result, summary };
     try {
       const handle = this.temporal.workflow.getHandle(result.task.taskId);
       const status = await this.withDeadline(QUERY_TIMEOUT_MS, () => handle.query<TaskStatus>(STATUS_QUERY));
@@ -157,6 +230,14 @@ export class WeaverClient {
       if (isUnanswered(thrown) || isNotFound(thrown)) return result;
       throw this.faultOf(thrown, result.jobId);
     }
+  }
+
+  /** Of a job of many; null of a job of one, or if no worker answers. */
+  private async summaryOf({ jobId, task }: JobResult): Promise<JobSummary | null> {
+    const status = await this.query<JobStatus>(jobId, JOB_STATUS_QUERY);
+    const rows = status === null ? null : await this.jobTasks(jobId);
+    if (status === null || rows === null || rows.every(({ taskId }) => taskId === task.taskId)) return null;
+    return { total: status.total, counts: status.counts, spending: status.spending, failed: endedBadly(rows) };
   }
 
   /** What the task is doing. Without a worker to ask, what the server knows of it. */
@@ -170,6 +251,50 @@ export class WeaverClient {
   watch(id: string, options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<TaskView, void> {
     const ids = idsOf(id);
     return watchTask(() => this.look(ids), options.signal ?? new AbortController().signal);
+  }
+
+  /**
+   * Whether the identifier names a job that is more than one task: one from a job file, or one whose task was decomposed.
+   * Of such a job `jobStatus` tells more than `status`.
+   */
+  async isJobOfMany(id: string): Promise<boolean> {
+    if (/\/t\//.test(id)) return false;
+    const { jobId, taskId } = idsOf(id);
+    const described = await this.describe(jobId);
+    if (described === null) return false;
+    if (tasksInMemo(described) !== null) return true;
+    const task = await this.describe(taskId);
+    if (task !== null) return task.typedSearchAttributes.get(SEARCH_ATTRIBUTES.outcome) === 'decomposed';
+    // Only the worker knows what another client has started.
+    if (described.memo?.['specHash'] !== undefined) return false;
+    const page = await this.query<JobTasksPage>(jobId, JOB_TASKS_QUERY, { from: 0, limit: 2 });
+    return page !== null && page.rows.some(({ taskId: each }) => each !== taskId);
+  }
+
+  /** What a job of many tasks is doing. Without a worker to ask, what the server knows of it. */
+  async jobStatus(id: string): Promise<JobView> {
+    const look = await this.lookAtJob(idsOf(id).jobId);
+    if (look === null) throw unknownTask(id);
+    return await look.view();
+  }
+
+  /** Every change of a job of many tasks, until it has ended or the signal aborts. */
+  watchJob(id: string, options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<JobView, void> {
+    const { jobId } = idsOf(id);
+    return watchChanges(() => this.lookAtJob(jobId), isOver, options.signal ?? new AbortController().signal);
+  }
+
+  /** Every task of a job, in the order of the file, those that came of others behind them. Null if no worker answers. */
+  async jobTasks(id: string): Promise<readonly JobTaskRow[] | null> {
+    const { jobId } = idsOf(id);
+    const rows: JobTaskRow[] = [];
+    for (;;) {
+      const asked: JobTasksRequest = { from: rows.length, limit: TASKS_AT_ONCE };
+      const page = await this.query<JobTasksPage>(jobId, JOB_TASKS_QUERY, asked);
+      if (page === null) return null;
+      rows.push(...page.rows);
+      if (page.rows.length === 0 || rows.length >= page.total) return rows;
+    }
   }
 
   /** The last 20 decisions, answered by a worker. */
@@ -186,7 +311,7 @@ export class WeaverClient {
 
   /** Tasks by state, repository, tag and requester, newest first. */
   async list(filters: ListFilters = {}): Promise<readonly TaskRow[]> {
-    return await this.asking(() => listTasks(this.temporal, filters));
+    return await this.asking(() => listTasks(this.temporal, filters, (taskQueue) => this.pollers(taskQueue)));
   }
 
   /** Open jobs beside this one. */
@@ -196,25 +321,85 @@ export class WeaverClient {
 
   /** Asks the job to stop; the reason is recorded. Resolves to false if it had ended already. */
   async cancel(id: string, request: { readonly reason: string; readonly requester?: string }): Promise<boolean> {
-    const { jobId, taskId } = idsOf(id);
-    const message: CancelRequest = {
-      reason: request.reason.slice(0, 500),
-      requester: (request.requester ?? this.requester).slice(0, 100),
-    };
-    // A job that was terminated leaves its task running.
-    for (const workflowId of [jobId, taskId]) {
-      try {
-        const handle = this.temporal.workflow.getHandle(workflowId);
-        // The reason first: the cancel that follows does not carry one.
-        await this.withDeadline(ANSWER_TIMEOUT_MS, () => handle.signal(CANCEL_SIGNAL, message));
-        await this.withDeadline(ANSWER_TIMEOUT_MS, () => handle.cancel());
-        return true;
-      } catch (thrown) {
-        if (!isNotFound(thrown)) throw this.faultOf(thrown, id);
-      }
+    return (await this.stop(id, request)).asked;
+  }
+
+  /** The same, of a job, or of a task with all that came of it; tells what is stopped by it and what is not. */
+  async stop(id: string, options: StopOptions & { readonly requester?: string }): Promise<Stopped> {
+    return await stop(this.speakerAs(options.requester), id, options);
+  }
+
+  /** Paths of those tasks that were asked to stop and have not ended yet. */
+  async stillRunning(stopped: Pick<Stopped, 'jobId' | 'path'>): Promise<readonly string[]> {
+    return await stillRunning(this.speaker, stopped);
+  }
+
+  /** Everything that waits for a person, a budget, a resource or another task, with the command that helps. */
+  async waiting(): Promise<readonly Waiting[]> {
+    return await asking(this.address, () => listWaiting(this.temporal));
+  }
+
+  /** Answers the question that the task asks. A refusal is thrown, with its reason. */
+  async answer(id: string, text: string, options: AnswerOptions = {}): Promise<Told<TaskStatus>> {
+    return await answer(this.speaker, id, text, options);
+  }
+
+  /** Approves or rejects what the task asks for. */
+  async approve(id: string, approved: boolean, options: AnswerOptions = {}): Promise<Told<TaskStatus>> {
+    return await approve(this.speaker, id, approved, options);
+  }
+
+  /** One more thing for the model to heed, from the next attempt on. */
+  async addInstruction(id: string, text: string, options: SayOptions = {}): Promise<Told<TaskStatus>> {
+    return await addInstruction(this.speaker, id, text, options);
+  }
+
+  /** Nothing new is begun until `resume`. Of a job: by none of its tasks. */
+  async pause(id: string, options: SayOptions = {}): Promise<Told<TaskStatus | JobStatus>> {
+    return await pause(this.speaker, id, await this.isJobOfMany(id), options);
+  }
+
+  async resume(id: string, options: SayOptions = {}): Promise<Told<TaskStatus | JobStatus>> {
+    return await resume(this.speaker, id, await this.isJobOfMany(id), options);
+  }
+
+  /** Ends the pause before the next attempt now. */
+  async retryNow(id: string, options: SayOptions = {}): Promise<Told<TaskStatus>> {
+    return await retryNow(this.speaker, id, options);
+  }
+
+  /** New limits of a task, or of a job. */
+  async setBudget(id: string, limits: Limits, options: SayOptions = {}): Promise<Told<TaskStatus | JobStatus>> {
+    return await setBudget(this.speaker, id, await this.isJobOfMany(id), limits, options);
+  }
+
+  /** Goes on with an ended task in a new job: with a fresh attempt, or from the checks or the landing of its last one. */
+  async retry(
+    id: string,
+    options: AgainOptions & { readonly from?: 'attempt' | 'checks' | 'land' } = {},
+  ): Promise<JobHandle> {
+    return await this.again(id, { kind: 'retry', from: options.from ?? 'attempt' }, options);
+  }
+
+  /** A new job with the old one's base and a changed task; `sets` are `path=value`, as for a task file. */
+  async rerun(id: string, options: AgainOptions & { readonly sets: readonly string[] }): Promise<JobHandle> {
+    return await this.again(id, { kind: 'rerun', sets: options.sets }, options);
+  }
+
+  /** Goes on in a new job with what was there after a turn, such as `a2.t1`. */
+  async reset(id: string, options: AgainOptions & { readonly to: string }): Promise<JobHandle> {
+    return await this.again(id, { kind: 'reset', ...turnOf(options.to) }, options);
+  }
+
+  /** The new job has the old one's key and the next free number. */
+  async again(id: string, again: Again, options: AgainOptions = {}): Promise<JobHandle> {
+    const { readSpec = null, ...rest } = options;
+    const { spec, resume: point, baseKey } = await takeUp(this.speaker, id, again, readSpec);
+    for await (const key of keysAfter(this.speaker, baseKey)) {
+      const job = await this.submit(spec, { ...rest, key, resume: point }).catch(unlessTaken);
+      if (job?.started === true) return job;
     }
-    if ((await this.look({ jobId, taskId })) === null) throw unknownTask(id);
-    return false;
+    throw catalogueFault('keyTaken', `${baseKey}~…`);
   }
 
   /** Identities of the workers that asked for work of the queue a short while ago. */
@@ -249,8 +434,9 @@ export class WeaverClient {
   }
 
   /** True if it was started now, false if the job was there already. */
-  private async start(jobId: string, input: JobInput, hash: string, taskQueue: string): Promise<boolean> {
-    const { spec, requester = 'unknown' } = input;
+  private async start(jobId: string, input: JobInput, shown: Submission, taskQueue: string): Promise<boolean> {
+    const { requester = 'unknown' } = input;
+    const title = shown.title.slice(0, SUMMARY_CHARACTERS_MAX);
     try {
       await this.temporal.workflow.start(JOB_WORKFLOW, {
         workflowId: jobId,
@@ -258,12 +444,18 @@ export class WeaverClient {
         args: [input],
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
         workflowIdConflictPolicy: 'USE_EXISTING',
-        memo: { specHash: hash, title: spec.title.slice(0, SUMMARY_CHARACTERS_MAX) },
-        staticSummary: spec.title.slice(0, SUMMARY_CHARACTERS_MAX),
+        memo: {
+          specHash: shown.hash,
+          title,
+          ...(shown.tasks === null ? {} : { tasks: shown.tasks }),
+          ...(input.resume === undefined ? {} : { of: input.resume.of }),
+        },
+        staticSummary: title,
+        ...(shown.priority === null ? {} : { priority: priorityOf(shown.priority, shown.repoUrl) }),
         typedSearchAttributes: [
           { key: SEARCH_ATTRIBUTES.requester, value: requester },
-          { key: SEARCH_ATTRIBUTES.repo, value: spec.repo.url.slice(0, KEYWORD_CHARACTERS_MAX) },
-          { key: SEARCH_ATTRIBUTES.tags, value: [...spec.tags] },
+          { key: SEARCH_ATTRIBUTES.repo, value: shown.repoUrl.slice(0, KEYWORD_CHARACTERS_MAX) },
+          { key: SEARCH_ATTRIBUTES.tags, value: [...shown.tags] },
         ],
       });
       return true;
@@ -286,16 +478,65 @@ export class WeaverClient {
     const webUrl = this.webUrl(described.workflowId);
     // The job is there, its task is not: no worker has taken the job up yet, or it ended before its task began.
     if (described.workflowId !== taskId)
-      return { marker: described.status.name, view: () => viewOfDescription(described, webUrl) };
+      return {
+        marker: `${described.status.name} ${workflowTaskTries(described)}`,
+        view: async () => await viewOfDescription(described, webUrl, await this.silenceOf(described)),
+      };
     const retrying = retryingStep(described);
     return {
-      marker: `${described.runId} ${described.historyLength} ${retrying}`,
+      marker: `${described.runId} ${described.historyLength} ${workflowTaskTries(described)} ${retrying}`,
       view: async () => {
+        // A worker that fails at the workflow cannot answer for it either: the question would only take its time.
+        const failing = workflowTaskTries(described) > 1 ? await this.silenceOf(described) : null;
+        if (failing?.unanswered === 'workerFails') return await viewOfDescription(described, webUrl, failing);
         const status = await this.queryStatus(handle);
-        if (status === null) return await viewOfDescription(described, webUrl);
-        return { ...viewOfStatus(status, 'worker', webUrl), retrying };
+        if (status !== null) return { ...viewOfStatus(status, 'worker', webUrl), retrying };
+        return await viewOfDescription(described, webUrl, await this.silenceOf(described));
       },
     };
+  }
+
+  private async silenceOf(described: WorkflowExecutionDescription): Promise<Silence | null> {
+    return await this.asking(() => silenceOf(this.temporal, described, (taskQueue) => this.pollers(taskQueue)));
+  }
+
+  /** Null if the server does not have the job. */
+  private async lookAtJob(jobId: string): Promise<Look<JobView> | null> {
+    const described = await this.describe(jobId);
+    if (described === null) return null;
+    const tries = workflowTaskTries(described);
+    return {
+      marker: `${described.runId} ${described.historyLength} ${described.status.name} ${tries}`,
+      view: () => this.viewOfJob(described),
+    };
+  }
+
+  private async viewOfJob(described: WorkflowExecutionDescription): Promise<JobView> {
+    const { workflowId: jobId } = described;
+    const webUrl = this.webUrl(jobId);
+    const counts = () => this.asking(() => countTaskStates(this.temporal, jobId));
+    if (described.closeTime !== undefined) {
+      const result = await this.withDeadline(ANSWER_TIMEOUT_MS, () => this.result(jobId));
+      return await viewOfEndedJob(described, result, result.summary === undefined ? await counts() : {}, webUrl);
+    }
+    // A worker that fails at the workflow cannot answer for it either.
+    const failing = workflowTaskTries(described) > 1 ? await this.silenceOf(described) : null;
+    const status = failing === null ? await this.query<JobStatus>(jobId, JOB_STATUS_QUERY) : null;
+    if (status !== null) return viewOfJobStatus(status, webUrl);
+    const silence = failing ?? (await this.silenceOf(described));
+    return await viewOfOpenJob(described, await counts(), silence?.unanswered ?? null, webUrl);
+  }
+
+  /** Null if no worker answers. */
+  private async query<Answer>(workflowId: string, name: string, ...asked: readonly unknown[]): Promise<Answer | null> {
+    try {
+      return await this.withDeadline(QUERY_TIMEOUT_MS, () =>
+        this.temporal.workflow.getHandle(workflowId).query<Answer, unknown[]>(name, ...asked),
+      );
+    } catch (thrown) {
+      if (isUnanswered(thrown) && !isNotFound(thrown)) return null;
+      throw this.faultOf(thrown, workflowId);
+    }
   }
 
   private async describe(workflowId: string): Promise<WorkflowExecutionDescription | null> {
@@ -330,6 +571,19 @@ export class WeaverClient {
     return temporalFault(thrown, this.address) ?? thrown;
   }
 
+  private get speaker(): Speaker {
+    return this.speakerAs(undefined);
+  }
+
+  private speakerAs(requester: string | undefined): Speaker {
+    return {
+      temporal: this.temporal,
+      requester: (requester ?? this.requester).slice(0, 100),
+      address: this.address,
+      pollers: (taskQueue) => this.pollers(taskQueue),
+    };
+  }
+
   private get address(): string {
     const { connection } = this.temporal;
     return 'options' in connection && connection instanceof Connection ? connection.options.address : 'the server';
@@ -351,11 +605,67 @@ async function connected(options: ConnectionOptions, address: string): Promise<C
   }
 }
 
-function specOf(text: string, limits: Partial<LimitsSpec> | undefined): TaskSpec {
-  const parsed = parseTask(text, limits === undefined ? {} : { limits });
-  if (parsed.kind === 'ok') return parsed.spec;
-  throw invalidTask(parsed.faults);
+/** What is started, and what the server shows of it. */
+interface Submission {
+  readonly content: Pick<JobInput, 'spec' | 'job'>;
+  readonly key: string | undefined;
+  readonly hash: string;
+  readonly title: string;
+  readonly repoUrl: string;
+  readonly tags: readonly string[];
+  /** Null = nobody has said that it matters. */
+  readonly priority: number | null;
+  /** Number of tasks in the file; null for a task alone. */
+  readonly tasks: number | null;
+  readonly firstTask: string;
 }
+
+function submissionOf(text: string, limits: Partial<LimitsSpec> | undefined): Submission {
+  const parsed = parseFile(text, limits === undefined ? {} : { limits });
+  switch (parsed.kind) {
+    case 'task':
+      return ofTask(parsed.spec);
+    case 'job':
+      return ofJob(parsed.job);
+    case 'faults':
+      throw invalidTask(parsed.faults, undefined, parsed.whole);
+    default:
+      throw new TypeError(`unknown file ${JSON.stringify(parsed satisfies never)}`);
+  }
+}
+
+const ofTask = (spec: TaskSpec): Submission => ({
+  content: { spec },
+  key: spec.key,
+  hash: specHash(spec),
+  title: spec.title,
+  repoUrl: spec.repo.url,
+  tags: spec.tags,
+  priority: spec.priority ?? null,
+  tasks: null,
+  firstTask: '0',
+});
+
+function ofJob(job: JobSpec): Submission {
+  const [first] = job.tasks;
+  return {
+    content: { job },
+    key: job.key,
+    hash: jobHash(job),
+    title: job.title,
+    repoUrl: first === undefined ? '' : fieldText(fieldOf(contentOf(job, first), 'repo'), 'url'),
+    tags: job.tags,
+    priority: job.priority,
+    tasks: job.tasks.length,
+    firstTask: first?.id ?? '0',
+  };
+}
+
+/** Jobs of one repository take turns with those of others where a worker has more to do than it can. */
+const priorityOf = (priorityKey: number, repoUrl: string) => ({
+  priorityKey,
+  ...(repoUrl === '' ? {} : { fairnessKey: fairnessKeyOf(repoUrl) }),
+});
 
 function guardSize(input: JobInput): void {
   const bytes = utf8Bytes(JSON.stringify(input));
@@ -364,6 +674,12 @@ function guardSize(input: JobInput): void {
       'invalidTask',
       `It has ${bytes} bytes, the limit is ${START_INPUT_BYTES_MAX}; name files in relatedFiles instead of quoting them.`,
     );
+}
+
+/** Another command has taken the number meanwhile, for another task. */
+function unlessTaken(thrown: unknown): null {
+  if (thrown instanceof WeaverFault && thrown.code === 'keyTaken') return null;
+  throw thrown;
 }
 
 /** What a task's status says of its result. */

@@ -3,7 +3,19 @@ import { exitCodeOf, failure, showFailure, type FailureCode, type ShownFailure }
 
 /** Faults of asking, beside those of the catalogue: they never end a task. */
 export type AskingCode =
-  'usage' | 'unknownTask' | 'notThere' | 'badConfiguration' | 'temporalCredentials' | 'temporalNamespace' | 'internal';
+  | 'usage'
+  | 'unknownTask'
+  | 'unknownSchedule'
+  | 'scheduleTaken'
+  | 'notThere'
+  | 'refused'
+  | 'ended'
+  | 'stillRuns'
+  | 'noWorker'
+  | 'badConfiguration'
+  | 'temporalCredentials'
+  | 'temporalNamespace'
+  | 'internal';
 
 export interface ShownFault extends Omit<ShownFailure, 'code'> {
   readonly code: FailureCode | AskingCode;
@@ -41,5 +53,15 @@ export const usageFault = (message: string, next: string): WeaverFault =>
 export const unknownTask = (id: string): WeaverFault =>
   new WeaverFault(
     { code: 'unknownTask', message: `No task ${id} is known here.`, next: 'Look for it with weaver list.' },
+    2,
+  );
+
+export const unknownSchedule = (name: string): WeaverFault =>
+  new WeaverFault(
+    {
+      code: 'unknownSchedule',
+      message: `No schedule ${name} is known here.`,
+      next: 'Look for it with weaver schedule list.',
+    },
     2,
   );

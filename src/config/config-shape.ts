@@ -28,6 +28,10 @@ const DEFAULTS = {
   workflows: 40,
   /** Most activities wait for a model or a remote: 16 tasks with two steps each, and as many more. */
   activities: 64,
+  /** A receiver of events answers in milliseconds; this is a bad day at the other end of the world. */
+  eventTimeoutSeconds: 10,
+  /** A month, in which somebody looks. */
+  eventDays: 30,
   /** Checks compute: as many at once as there are processors. */
   checks: Math.max(1, availableParallelism()),
 } as const;
@@ -123,7 +127,49 @@ const concurrencyShape = {
   workflows: whole(2, BOUNDS.concurrency).default(DEFAULTS.workflows),
   activities: whole(1, BOUNDS.concurrency).default(DEFAULTS.activities),
   checks: whole(1, BOUNDS.concurrency).default(DEFAULTS.checks),
+  /** Tasks at work on one repository; no limit if absent. */
+  perRepository: whole(1, BOUNDS.concurrency).optional(),
 };
+
+/** A name of a header of HTTP. */
+const headerName = z.string().regex(/^[A-Za-z0-9-]{1,60}$/, 'is no name of a header');
+
+const webhookShape = {
+  url: z.url({ protocol: /^https?$/ }),
+  /** Variable with the key of the signature. */
+  secretEnv: variableName.optional(),
+  /** Names of headers, and the variables with their values. */
+  headersEnv: z.record(headerName, variableName).default({}),
+  /** Events in one request. */
+  batch: whole(1, 100).default(1),
+  timeoutSeconds: whole(1, 60).default(DEFAULTS.eventTimeoutSeconds),
+};
+
+const eventsShape = {
+  webhook: z.strictObject(webhookShape).optional(),
+  /** Path; from the folder of the command if it is relative. */
+  file: line(1_000).optional(),
+  keepDays: whole(1, 3_650).default(DEFAULTS.eventDays),
+};
+
+/** `9464`, `127.0.0.1:9464`, `[::]:9464`. Without a host only this machine reaches it: nobody is asked for a password there. */
+export const listenAddress = z
+  .union([z.number(), z.string()])
+  .transform((given) => String(given).trim())
+  .refine((text) => parseListen(text) !== null, 'must be a port, or host:port')
+  .transform((text) => parseListen(text) ?? { host: LOOPBACK, port: 0 });
+
+const LOOPBACK = '127.0.0.1';
+const PORT_MAX = 65_535;
+
+function parseListen(text: string): { readonly host: string; readonly port: number } | null {
+  const [, bracketed, host = bracketed ?? LOOPBACK, digits] =
+    /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]{1,255})):)?(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  return digits === undefined || port > PORT_MAX ? null : { host, port };
+}
+
+const telemetryShape = { listen: listenAddress.optional() };
 
 export const logLevel = z.enum(['debug', 'info', 'warn', 'error', 'silent']);
 
@@ -140,6 +186,8 @@ const shape = {
   git: z.strictObject(gitShape).optional(),
   concurrency: z.strictObject(concurrencyShape).prefault({}),
   logLevel: logLevel.default('info'),
+  events: z.strictObject(eventsShape).prefault({}),
+  telemetry: z.strictObject(telemetryShape).prefault({}),
 };
 
 export const configFileSchema = z.strictObject(shape);
@@ -153,6 +201,9 @@ export const configFields: FieldNames = {
   limits: limitFields,
   git: Object.keys(gitShape),
   concurrency: Object.keys(concurrencyShape),
+  events: Object.keys(eventsShape),
+  'events.webhook': Object.keys(webhookShape),
+  telemetry: Object.keys(telemetryShape),
   'protect[]': protectFields,
   'models[]': modelFields,
 };

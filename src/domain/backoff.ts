@@ -6,6 +6,9 @@ const ATTEMPT_BACKOFF = { baseMs: 2_000, factor: 2, capMs: 300_000 } as const;
 /** An outage is asked after quickly at first, then every five minutes at most (design 10). */
 const PROBE_BACKOFF = { baseMs: 1_000, capMs: 300_000 } as const;
 
+/** No pause that a decider chooses is longer. */
+export const DELAY_MS_MAX = ATTEMPT_BACKOFF.capMs;
+
 /** Pause after the n-th attempt (n from 1); the other side's own wish is honoured within the cap. */
 export const attemptDelayMs = (attempts: number, retryAfterMs?: number): number =>
   Math.min(Math.max(grow(ATTEMPT_BACKOFF, attempts), retryAfterMs ?? 0), ATTEMPT_BACKOFF.capMs);

@@ -7,6 +7,7 @@ import type { Decision } from './decision.js';
 import { catalogueEntry, failure as makeFailure, type FailureCode } from './failures.js';
 import type { Outcome } from './outcome.js';
 import { totalTokens, type TaskRecord } from './record.js';
+import { TASK_DEFAULTS, type Handler } from './task.js';
 
 /** Written beside every decision; a change of the rules gets a new version. */
 export const DECIDER = 'default@1';
@@ -26,6 +27,8 @@ export function decide(record: TaskRecord, outcome: Outcome, nowMs: number): Dec
       return decideBlocked(record, outcome, nowMs);
     case 'failed':
       return decideFailed(record, outcome, nowMs);
+    case 'proposed':
+      return decideProposed(record, outcome, nowMs);
     default:
       return assertNever(outcome);
   }
@@ -44,8 +47,22 @@ export function limitReached(record: TaskRecord, nowMs: number): FailureCode | n
 export const runningMs = (record: TaskRecord, nowMs: number): number =>
   nowMs - record.startedAt - record.blockedMs - (record.blockedSince === null ? 0 : nowMs - record.blockedSince);
 
+/** A proposal that cannot be carried out is a failure like any other: its faults are the evidence for the next attempt. */
+function decideProposed(record: TaskRecord, outcome: Extract<Outcome, { kind: 'proposed' }>, nowMs: number): Decision {
+  const { children, joinSpec, faults, plan } = outcome;
+  if (faults.length === 0) {
+    const together = joinSpec === null ? '' : ', joined at the end';
+    return { kind: 'decompose', reason: `split into ${children.length} tasks${together}`, children, joinSpec };
+  }
+  const failed = makeFailure('invalidPlan', faults.join('; '));
+  return decideFailed(record, { kind: 'failed', failure: failed, signature: 'invalidPlan', evidence: plan }, nowMs);
+}
+
 function decideBlocked(record: TaskRecord, outcome: Extract<Outcome, { kind: 'blocked' }>, nowMs: number): Decision {
   const { failure } = outcome;
+  if (outcome.waitingOn === 'dependency' && outcome.on !== undefined)
+    return { kind: 'addDependency', reason: `it needs ${outcome.on} first`, on: outcome.on };
+  if (outcome.waitingOn === 'human' || outcome.waitingOn === 'budget') return decideWaiting(record, outcome, nowMs);
   const outageMs = nowMs - (record.blockedSince ?? nowMs);
   const limitMs = record.limits.outageSeconds * 1_000;
   if (outageMs >= limitMs) {
@@ -61,6 +78,20 @@ function decideBlocked(record: TaskRecord, outcome: Extract<Outcome, { kind: 'bl
   };
 }
 
+/** Nothing is tried meanwhile: only a person or a settled budget ends this wait, or its time limit. */
+function decideWaiting(record: TaskRecord, outcome: Extract<Outcome, { kind: 'blocked' }>, nowMs: number): Decision {
+  const { failure, waitingOn } = outcome;
+  const waitMs = record.waitMs ?? TASK_DEFAULTS.waitSeconds * 1_000;
+  const waitedMs = nowMs - (record.blockedSince ?? nowMs);
+  if (waitedMs < waitMs) {
+    const what = waitingOn === 'human' ? 'a person is asked' : failure.code;
+    const probeMs = waitMs - waitedMs;
+    return { kind: 'wait', on: waitingOn, probeMs, reason: `${what}: waits for at most ${seconds(probeMs)}` };
+  }
+  const failed = waitingOn === 'human' ? makeFailure('unanswered', failure.detail) : failure;
+  return { kind: 'markStuck', reason: `${failed.code} for ${seconds(waitedMs)}`, failure: failed };
+}
+
 function decideFailed(record: TaskRecord, outcome: Extract<Outcome, { kind: 'failed' }>, nowMs: number): Decision {
   const { failure } = outcome;
   const { attempts, limits } = record;
@@ -72,12 +103,19 @@ function decideFailed(record: TaskRecord, outcome: Extract<Outcome, { kind: 'fai
     failure: code === failure.code ? failure : makeFailure(code, `Last failure: ${failure.code}. ${failure.detail}`),
   });
   if (heals === 'never') return dead(`${failure.code} cannot heal by another attempt`);
-  if (heals === 'model' && !otherModel) return dead(`${failure.code}, and no other model is named`);
+  const [alternative] = outcome.alternatives ?? [];
+  const stalled = (reason: string, code?: FailureCode): Decision =>
+    alternative === undefined || attempts >= limits.attempts
+      ? dead(reason, code)
+      : tryHandler(record, alternative, reason);
+  if (heals === 'model' && !otherModel) return stalled(`${failure.code}, and no other model is named`);
   if (attempts >= limits.attempts) return dead(`attempts ${attempts}/${limits.attempts}`);
   const limit = limitReached(record, nowMs);
-  if (limit !== null) return dead(`${limit} after ${attempts} attempts`, limit);
+  // A spent limit that is waited on stops the next call, not the task.
+  if (limit !== null && !(record.waitsOnBudget === true && isBudget(limit)))
+    return dead(`${limit} after ${attempts} attempts`, limit);
   if (sameFailures(record.signatures) >= SAME_FAILURE_MAX && !otherModel) {
-    return dead(`no progress: ${failure.code} in the same way ${SAME_FAILURE_MAX} times in a row`, 'noProgress');
+    return stalled(`no progress: ${failure.code} in the same way ${SAME_FAILURE_MAX} times in a row`, 'noProgress');
   }
   return {
     kind: 'retry',
@@ -86,6 +124,17 @@ function decideFailed(record: TaskRecord, outcome: Extract<Outcome, { kind: 'fai
     reason: `${failure.code}: attempt ${attempts + 1} of ${limits.attempts}`,
   };
 }
+
+/** The same again would end the same: another handler takes over with the evidence. */
+const tryHandler = ({ attempts }: TaskRecord, handler: Handler, why: string): Decision => ({
+  kind: 'retry',
+  delayMs: attemptDelayMs(attempts),
+  changes: 'handler',
+  handler,
+  reason: `${why}: attempt ${attempts + 1} with handler ${handler}`,
+});
+
+export const isBudget = (code: FailureCode): boolean => catalogueEntry(code).family === 'budget';
 
 /** Whether the ladder has another model for the coming attempt than for the one that has just ended. */
 function nextModelDiffers({ models, attempts }: TaskRecord): boolean {

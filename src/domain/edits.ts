@@ -18,4 +18,6 @@ export interface Answer {
   readonly edits: readonly Edit[];
   readonly commitMessage: string;
   readonly notes: string;
+  /** What the model has to know before it can do the task; absent if it asks nothing. */
+  readonly question?: string;
 }

@@ -14,6 +14,10 @@ export type FailureFamily =
  */
 export type Heals = 'attempt' | 'model' | 'outage' | 'never';
 
+/** Shown while a task waits for the end of an outage, and also of a task that has ended of it: true of both. */
+const afterOutage = (cure: string): string =>
+  `${cure}; a task that waits then goes on by itself, one that has ended has to be submitted again.`;
+
 interface CatalogueEntry {
   readonly family: FailureFamily;
   readonly heals: Heals;
@@ -51,6 +55,12 @@ const catalogue = {
     heals: 'attempt',
     says: 'The edits do not fit the files.',
     next: 'List the files concerned in relatedFiles so that the model sees their exact text.',
+  },
+  mergeConflict: {
+    family: 'gate',
+    heals: 'attempt',
+    says: 'The branches change the same places in different ways.',
+    next: 'Read the conflict in the evidence of the attempt (weaver decisions ID); order the tasks with dependsOn, or merge by hand.',
   },
   secretInDiff: {
     family: 'gate',
@@ -94,6 +104,12 @@ const catalogue = {
     says: 'The base branch does not exist on the remote.',
     next: 'Name an existing branch in repo.baseBranch, or leave it out to use the default branch.',
   },
+  missingBranch: {
+    family: 'input',
+    heals: 'never',
+    says: 'A branch that this task needs is not on the remote any more.',
+    next: 'Push it again, or retry the task that made it (weaver retry ID).',
+  },
   emptyRepository: {
     family: 'input',
     heals: 'never',
@@ -130,11 +146,29 @@ const catalogue = {
     says: 'The task names a provider that the configuration does not have.',
     next: 'Add it under providers in weaver.config.yaml.',
   },
+  unknownDecider: {
+    family: 'configuration',
+    heals: 'never',
+    says: 'The task names a decider that its worker does not have.',
+    next: 'Start a worker whose workflows file registers it (docs/how-to/deciders.md), or leave the field out.',
+  },
+  ownWorkflows: {
+    family: 'configuration',
+    heals: 'never',
+    says: 'The workflows file of this worker cannot be used.',
+    next: "Mend what is named; the file must be JavaScript that Node can load, and export * from 'weaver/workflows' (docs/how-to/deciders.md).",
+  },
   searchAttributesMissing: {
     family: 'configuration',
     heals: 'never',
     says: 'The Temporal namespace lacks the search attributes of weaver, and they could not be added.',
     next: 'Add them: temporal operator search-attribute create --name NAME --type TYPE.',
+  },
+  rulesMissing: {
+    family: 'configuration',
+    heals: 'never',
+    says: 'Open tasks name a handler or a decider that this worker does not have.',
+    next: 'Start the worker that has it (the weaver version, or the module with registerDecider, of when they were submitted), or cancel these tasks.',
   },
   sandboxMissing: {
     family: 'configuration',
@@ -152,7 +186,7 @@ const catalogue = {
     family: 'network',
     heals: 'outage',
     says: 'The git remote cannot be reached.',
-    next: 'Check repo.url and the network; the task goes on by itself within limits.outageSeconds.',
+    next: afterOutage('Check repo.url and the network'),
   },
   temporalUnreachable: {
     family: 'network',
@@ -164,31 +198,31 @@ const catalogue = {
     family: 'time',
     heals: 'outage',
     says: 'The disk of the worker is full.',
-    next: 'Free space below the weaver home; the task goes on by itself within limits.outageSeconds.',
+    next: afterOutage('Free space below the weaver home'),
   },
   infrastructure: {
     family: 'time',
     heals: 'outage',
     says: 'A step could not be done, for a reason outside the task.',
-    next: 'Read the cause in the record; the task goes on by itself within limits.outageSeconds.',
+    next: afterOutage('Read the cause in the record (weaver decisions ID) and mend it'),
   },
   modelUnreachable: {
     family: 'model',
     heals: 'outage',
     says: 'The model endpoint cannot be reached.',
-    next: 'Check OPENAI_BASE_URL and the endpoint; the task goes on by itself within limits.outageSeconds.',
+    next: afterOutage('Check OPENAI_BASE_URL and the endpoint'),
   },
   modelTimeout: {
     family: 'model',
     heals: 'outage',
     says: 'The model endpoint did not answer in time.',
-    next: 'Check the endpoint, or raise callTimeoutSeconds of the provider.',
+    next: afterOutage('Check the endpoint, or raise callTimeoutSeconds of the provider'),
   },
   modelServer: {
     family: 'model',
     heals: 'outage',
     says: 'The model endpoint failed.',
-    next: 'Check the endpoint; the task goes on by itself within limits.outageSeconds.',
+    next: afterOutage('Check the endpoint'),
   },
   modelRequestInvalid: {
     family: 'model',
@@ -261,6 +295,60 @@ const catalogue = {
     heals: 'never',
     says: 'The same failure came again and again.',
     next: 'Change the task: the model does not find the way by itself.',
+  },
+  invalidPlan: {
+    family: 'gate',
+    heals: 'attempt',
+    says: 'The proposed child tasks cannot be started.',
+    next: 'Read the plan (weaver decisions ID); describe the parts in the task, or write them as a job file.',
+  },
+  dependencyFailed: {
+    family: 'gate',
+    heals: 'never',
+    says: 'A task that this one depends on ended badly, so it was not begun.',
+    next: 'Mend the prerequisite and retry both, or set whenFailed on the edge.',
+  },
+  skipped: {
+    family: 'cancelled',
+    heals: 'never',
+    says: 'A task that this one depends on ended badly, and the job file says to skip it then.',
+    next: 'Retry it when the prerequisite is mended.',
+  },
+  refusedDependency: {
+    family: 'input',
+    heals: 'attempt',
+    says: 'The task cannot wait for the task that it named.',
+    next: 'Read the reason; dependencies must not form a cycle.',
+  },
+  budgetAttempts: {
+    family: 'budget',
+    heals: 'never',
+    says: 'The job has no attempts left.',
+    next: 'Raise budget.attempts (weaver set-budget JOB --attempts N).',
+  },
+  attemptLimit: {
+    family: 'budget',
+    heals: 'attempt',
+    says: 'The attempt reached one of its own limits.',
+    next: 'Raise limits.attempt.',
+  },
+  deadline: {
+    family: 'time',
+    heals: 'never',
+    says: 'The deadline of the job has passed.',
+    next: 'Raise budget.deadlineSeconds, or split the job.',
+  },
+  rejectedByPerson: {
+    family: 'person',
+    heals: 'attempt',
+    says: 'A person has rejected the work.',
+    next: 'Read why (weaver decisions ID); weaver tries again with the reason in the prompt.',
+  },
+  unanswered: {
+    family: 'person',
+    heals: 'never',
+    says: 'Nobody has answered the question in time.',
+    next: 'Retry the task (weaver retry ID) and answer it, or set people.waitSeconds and people.unanswered.',
   },
   needsPerson: {
     family: 'person',

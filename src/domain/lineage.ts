@@ -16,7 +16,7 @@ export function lineageOf(taskId: string): string {
 }
 
 /** FNV-1a with 64 bits (Fowler, Noll, Vo): no cryptography in workflows, and ids are not chosen to collide. */
-function fnv1a(text: string): string {
+export function fnv1a(text: string): string {
   let hash = 0xcbf29ce484222325n;
   for (const one of text) hash = BigInt.asUintN(64, (hash ^ BigInt(one.codePointAt(0) ?? 0)) * 0x100000001b3n);
   return hash.toString(16).padStart(HASH_CHARACTERS, '0');

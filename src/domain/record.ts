@@ -70,6 +70,8 @@ export interface AttemptRecord {
   readonly sandbox: string | null;
   /** One line a check: name, verdict, duration. At most 20. */
   readonly checks: readonly CheckVerdict[];
+  /** What was overlooked to find the texts that the edits search for, one line each; absent if nothing was. */
+  readonly notes?: readonly string[];
 }
 
 /** How one check ended, compared with the baseline by the gate. */
@@ -93,6 +95,10 @@ export interface DecisionRecord {
   readonly decider: string;
   readonly decision: Decision;
   readonly outcome: Outcome;
+  /** What was not taken over of a decider's answer, or which one was passed over, and why. Absent if nothing was. */
+  readonly notes?: readonly string[];
+  /** What the shadow decider would have done, where it differs. */
+  readonly shadow?: { readonly decider: string; readonly decision: Decision; readonly notes?: readonly string[] };
 }
 
 /** All that the decider sees. */
@@ -118,6 +124,12 @@ export interface TaskRecord {
   readonly landing: Landing | null;
   /** Number of records written so far; the next one's sequence number. */
   readonly sequence: number;
+  /** How long a question to a person stays open, in milliseconds; a week if absent. */
+  readonly waitMs?: number;
+  /** Whether a spent limit is waited on instead of died of. */
+  readonly waitsOnBudget?: boolean;
+  /** Where the task stands: 0 for a task of the file, 1 for its child. */
+  readonly depth?: number;
 }
 
 export const beginRecord = (limits: LimitsSpec, models: readonly ModelChoice[], nowMs: number): TaskRecord => ({
@@ -149,7 +161,7 @@ export const sumSpending = (all: readonly Spending[]): Spending => all.reduce(ad
 export function recordProgress(record: TaskRecord, nowMs: number): TaskRecord {
   if (record.blockedSince === null) return record;
   const blockedMs = record.blockedMs + nowMs - record.blockedSince;
-  return { ...record, blockedMs, blockedSince: null, waitingOn: null };
+  return { ...record, state: 'running', blockedMs, blockedSince: null, waitingOn: null };
 }
 
 /** Books an outcome: counts the attempt unless it is blocked, closes or opens the outage. */
@@ -171,8 +183,17 @@ export function recordOutcome(record: TaskRecord, outcome: Outcome, nowMs: numbe
     waitingOn: null,
   };
   if (outcome.kind === 'succeeded') return { ...unblocked, landing: outcome.landing, lastFailure: null };
+  if (outcome.kind === 'proposed') return { ...unblocked, signatures: [...record.signatures, 'proposed'] };
   return { ...unblocked, lastFailure: outcome.failure, signatures: [...record.signatures, outcome.signature] };
 }
+
+/** The task waits, but not for an outcome's sake: somebody has paused it, or its budget is spent before a call. */
+export const recordWait = (record: TaskRecord, waitingOn: WaitingOn, nowMs: number): TaskRecord => ({
+  ...record,
+  state: 'blocked',
+  waitingOn,
+  blockedSince: record.blockedSince ?? nowMs,
+});
 
 /** Books a decision: the state that follows from it, and the failure that the task is remembered by. */
 export function recordDecision(record: TaskRecord, decision: Decision): TaskRecord {
@@ -187,7 +208,10 @@ function stateAfter(decision: Decision): TaskState {
     case 'retry':
       return 'retry_wait';
     case 'wait':
+    case 'addDependency':
       return 'blocked';
+    case 'decompose':
+      return 'decomposed';
     case 'markDead':
       return 'dead';
     case 'markStuck':

@@ -38,7 +38,7 @@ export const usd = ({ costUsdMicros, unpriced }: Pick<Spending, 'costUsdMicros' 
 
 function attemptTable(attempts: readonly AttemptRecord[]): string {
   const rows = attempts.slice(-ATTEMPTS_SHOWN).map((attempt) => {
-    const verdict = attempt.outcome.kind === 'succeeded' ? 'passed' : attempt.outcome.failure.code;
+    const verdict = verdictOf(attempt.outcome);
     const checks = attempt.checks.map(({ name, passed }) => `${passed ? '✓' : '✗'} ${cell(name)}`).join(', ');
     const took = `${((attempt.endedAt - attempt.startedAt) / 1_000).toFixed(1)} s`;
     return `| ${attempt.attempt} | ${verdict} | ${checks} | ${cell(attempt.model)} | ${totalTokens(attempt.spending)} | ${usd(attempt.spending)} | ${took} |`;
@@ -48,6 +48,11 @@ function attemptTable(attempts: readonly AttemptRecord[]): string {
     '| --- | --- | --- | --- | --- | --- | --- |',
     ...rows,
   ].join('\n');
+}
+
+function verdictOf(outcome: AttemptRecord['outcome']): string {
+  if (outcome.kind === 'succeeded') return 'passed';
+  return outcome.kind === 'proposed' ? `plan of ${outcome.children.length} tasks` : outcome.failure.code;
 }
 
 function failureLine(failed: Failure): string {

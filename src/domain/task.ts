@@ -40,6 +40,65 @@ export interface LimitsSpec {
   readonly wallTimeSeconds: number;
   /** How long an outage of the remote, the endpoint or the disk is waited for, in seconds. */
   readonly outageSeconds: number;
+  /** The same for one attempt: reaching one ends the attempt, not the task. Absent = no limit. */
+  readonly attempt?: AttemptLimits;
+  /** When money or tokens are spent: wait until somebody raises the limit, or die of it, which is the default. */
+  readonly whenSpent?: 'wait' | 'die';
+}
+
+export interface AttemptLimits {
+  readonly costUsdMicros?: number;
+  readonly tokens?: number;
+  readonly wallTimeSeconds?: number;
+}
+
+/**
+ * How a task is carried out. `join` merges the branches of the tasks it depends on and runs the checks on the whole;
+ * `resolve` does the same where they conflict, with a model's help: weaver makes it itself, no file names it.
+ */
+export const HANDLERS = ['one-shot', 'plan', 'join', 'resolve'] as const;
+export type Handler = (typeof HANDLERS)[number];
+
+/** Handlers that do for any task; the others need what only weaver's own tasks have, or tasks to come after. */
+export const FREE_HANDLERS = ['one-shot', 'plan'] as const satisfies readonly Handler[];
+export type FreeHandler = (typeof FREE_HANDLERS)[number];
+
+/** All that is named must hold. */
+export interface HandlerCondition {
+  /** A part of the title, in whatever case. */
+  readonly title?: string;
+  /** A part of the description, in whatever case. */
+  readonly description?: string;
+  readonly tag?: string;
+  /** A glob that one of the related files matches. */
+  readonly file?: string;
+  /** More related files than this. */
+  readonly filesAbove?: number;
+  /** More characters than this in title, description and criteria. */
+  readonly sizeAbove?: number;
+}
+
+export interface HandlerRule {
+  readonly when: HandlerCondition;
+  readonly handler: FreeHandler;
+  /** In place of what holds, in words. */
+  readonly reason?: string;
+}
+
+/** Who chooses the handler: the first rule that holds, else the model, else it is the one that the task names. */
+export interface ChooseHandlerSpec {
+  readonly rules: readonly HandlerRule[];
+  readonly model?: ModelChoice;
+}
+
+/** Where a person has a say, and what happens if nobody comes. */
+export interface PeopleSpec {
+  /** `plan`: before children are started; `push`: before the commit is pushed. */
+  readonly approve: readonly ('plan' | 'push')[];
+  /** How long a question stays open, in seconds. */
+  readonly waitSeconds: number;
+  /** When the time is up: the question's default is taken (an approval's default is this field's own word), or the task is stuck. */
+  readonly unanswered: 'approve' | 'reject' | 'stuck';
 }
 
 /** A provider of weaver.config.yaml, with the model to ask it for (its own default if absent). */
@@ -62,7 +121,9 @@ export interface TaskSpec {
   readonly description: string;
   readonly acceptanceCriteria: readonly string[];
   readonly repo: RepoSpec;
-  readonly handler: 'one-shot';
+  readonly handler: Handler;
+  /** Absent = `handler` it is. Asked once, for the first attempt. */
+  readonly chooseHandler?: ChooseHandlerSpec;
   /** Absent = detected from the files of the repository. */
   readonly checks?: readonly CheckSpec[];
   readonly relatedFiles: readonly string[];
@@ -74,6 +135,20 @@ export interface TaskSpec {
   readonly commit: CommitSpec;
   readonly tags: readonly string[];
   readonly key?: string;
+  /** Absent = nobody is asked unless the model asks. */
+  readonly people?: PeopleSpec;
+  /** Handlers to try when this one does not get on, in this order. */
+  readonly alternatives?: readonly Handler[];
+  /** `name@version` of the decider; absent = the default one. Several, joined by `+`: the first that does not abstain. */
+  readonly decider?: string;
+  /** A second decider whose decisions are only recorded where they differ. */
+  readonly shadowDecider?: string;
+  /** Commit to start from in place of the tip of the base branch: a rerun starts where its predecessor did. */
+  readonly baseCommit?: string;
+  /** Of a `resolve`: the branches that it merges, beside those of its prerequisites. Not for task files. */
+  readonly merge?: readonly string[];
+  /** 1 (first) to 5 (last). */
+  readonly priority?: number;
 }
 
 export type TerminalState = 'succeeded' | 'dead' | 'decomposed' | 'cancelled' | 'stuck';
@@ -85,6 +160,8 @@ export const TASK_DEFAULTS = {
   wallTimeSeconds: 30 * 60,
   outageSeconds: 12 * 60 * 60,
   checkTimeoutSeconds: 300,
+  /** A week: longer than any weekend. */
+  waitSeconds: 7 * 24 * 60 * 60,
 } as const;
 
 /** An outage in front of a waiting person: `weaver run` gives up after ten minutes. */

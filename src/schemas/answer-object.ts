@@ -17,8 +17,9 @@ const OPEN_BRACES_MAX = 20;
  */
 const DEPTH_MAX = 100;
 
-/** The one object with a field `edits`; the same object said twice counts once. */
-export function readAnswerObject(given: string): FoundObject {
+/** The one object with this field (`edits`, `children`); the same object said twice counts once. */
+export function readAnswerObject(given: string, field: string): FoundObject {
+  const isAnswer = (value: unknown): value is Fields => hasField(value, field);
   const text = withoutThoughts(given.replace(/^\uFEFF/, ''));
   const whole = parse(text);
   if (isAnswer(whole)) return { kind: 'found', object: whole };
@@ -29,16 +30,16 @@ export function readAnswerObject(given: string): FoundObject {
   const answers = new Map<string, Fields>();
   let broken = '';
   for (const region of regions.texts) {
-    if (!region.includes('"edits"')) continue;
+    if (!region.includes(`"${field}"`)) continue;
     const object = parse(region) ?? mend(region);
     if (isAnswer(object)) answers.set(JSON.stringify(object), object);
     else if (object === undefined) broken ||= whyNotJson(region);
   }
   const [first, second] = [...answers.values()];
-  if (second !== undefined) return none('The answer has several objects with the field edits; send one.');
+  if (second !== undefined) return none(`The answer has several objects with the field ${field}; send one.`);
   if (broken !== '') return none(broken);
   if (first !== undefined) return { kind: 'found', object: first };
-  return none('The answer has no JSON object with the field edits.');
+  return none(`The answer has no JSON object with the field ${field}.`);
 }
 
 const none = (says: string): FoundObject => ({ kind: 'none', says });
@@ -46,8 +47,8 @@ const none = (says: string): FoundObject => ({ kind: 'none', says });
 /** Reasoning models write drafts before the answer. Only at the very start: files may hold the same marks. */
 const withoutThoughts = (text: string): string => text.replace(/^\s*<think(?:ing)?>[\s\S]*?<\/think(?:ing)?>/i, '');
 
-const isAnswer = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && Object.hasOwn(value, 'edits');
+const hasField = (value: unknown, field: string): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && Object.hasOwn(value, field);
 
 function parse(text: string): unknown {
   try {

@@ -29,15 +29,19 @@ export const answerSchema: Readonly<Record<string, unknown>> = {
     },
     commitMessage: text,
     notes: text,
+    question: textOrNull,
   },
-  required: ['edits', 'commitMessage', 'notes'],
+  required: ['edits', 'commitMessage', 'notes', 'question'],
   additionalProperties: false,
 };
 
-export type ParsedAnswer =
-  | { readonly kind: 'ok'; readonly answer: Answer }
+export type ParsedAnswer = { readonly kind: 'ok'; readonly answer: Answer } | MalformedAnswer;
+
+export interface MalformedAnswer {
+  readonly kind: 'malformed';
   /** What to mend, in words for the model: at most 20, of at most 300 characters each. */
-  | { readonly kind: 'malformed'; readonly faults: readonly string[] };
+  readonly faults: readonly string[];
+}
 
 /** Far more than the edits of one answer may hold; longer texts are not even looked at. */
 const CHARACTERS_MAX = 8_000_000;
@@ -51,15 +55,18 @@ const FAULT_CHARACTERS_MAX = 300;
  * An answer that was cut off is malformed, never read in part.
  */
 export function parseAnswer(given: string): ParsedAnswer {
-  if (given.length > CHARACTERS_MAX) return malformed([`The answer is longer than ${CHARACTERS_MAX} characters.`]);
-  const found = readAnswerObject(given);
+  if (given.length > CHARACTERS_MAX) return malformed([TOO_LONG]);
+  const found = readAnswerObject(given, 'edits');
   if (found.kind === 'none') return malformed([found.says]);
   const faults: string[] = [];
   const answer = readAnswer(found.object, faults);
   return faults.length === 0 ? { kind: 'ok', answer } : malformed(faults);
 }
 
-const malformed = (faults: readonly string[]): ParsedAnswer => ({
+const TOO_LONG = `The answer is longer than ${CHARACTERS_MAX} characters.`;
+
+/** Faults of an answer, as many and as long as a model can mend in one go. */
+export const malformed = (faults: readonly string[]): MalformedAnswer => ({
   kind: 'malformed',
   faults: [
     ...faults.slice(0, FAULTS_MAX - 1),
@@ -71,7 +78,7 @@ const malformed = (faults: readonly string[]): ParsedAnswer => ({
   ].map((fault) => (fault.length > FAULT_CHARACTERS_MAX ? `${fault.slice(0, FAULT_CHARACTERS_MAX - 1)}…` : fault)),
 });
 
-type Fields = Readonly<Record<string, unknown>>;
+export type Fields = Readonly<Record<string, unknown>>;
 
 function readAnswer(object: Fields, faults: string[]): Answer {
   const edits: unknown = own(object, 'edits');
@@ -80,7 +87,15 @@ function readAnswer(object: Fields, faults: string[]): Answer {
     edits: Array.isArray(edits) ? edits.map((edit: unknown, index) => readEdit(edit, `edits[${index}]`, faults)) : [],
     commitMessage: optionalText(object, 'commitMessage', faults),
     notes: optionalText(object, 'notes', faults),
+    ...questionOf(object),
   };
+}
+
+/** Blank is none: a strict schema makes the model send the field. What is no text is none either: nothing else depends on it. */
+export function questionOf(object: Fields): { readonly question?: string } {
+  const given = own(object, 'question');
+  const question = typeof given === 'string' ? given.trim().toWellFormed() : '';
+  return question === '' ? {} : { question };
 }
 
 /** Text fields that each operation uses. The others are null whatever the model put there. */

@@ -1,5 +1,6 @@
 /** Values from the command line, put into the content of a task file before it is looked at. */
 import { isCollection, isScalar, parseDocument } from 'yaml';
+import { JOB_TASKS_MAX } from '../domain/job.js';
 import type { Path, TaskFault } from './faults.js';
 import { showPath } from './faults.js';
 import { goesTooDeep } from './yaml-text.js';
@@ -14,9 +15,9 @@ export interface SetValue {
   readonly flag: string;
 }
 
-/** No field lies deeper than this, nor is a list longer. */
+/** No field lies deeper than this, nor is a list longer: that of a job's tasks is the longest. */
 const DEPTH_MAX = 6;
-const INDEX_MAX = 1_000;
+const INDEX_MAX = JOB_TASKS_MAX;
 
 /** Names that JavaScript gives a meaning of their own. */
 const RESERVED = new Set(['__proto__', 'constructor', 'prototype']);

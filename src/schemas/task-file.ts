@@ -1,12 +1,31 @@
 /** Task files, flags and start inputs become a specification, or every fault there is. */
-import type { LimitsSpec, TaskSpec } from '../domain/task.js';
+import { HANDLERS, type LimitsSpec, type TaskSpec } from '../domain/task.js';
 import { utf8Bytes } from '../domain/payload-limit.js';
 import { PortFault } from '../ports.js';
-import { sayIssue, shapeFaults, showFault, showPath, type Path, type ShapeFault, type TaskFault } from './faults.js';
+import {
+  sayIssue,
+  shapeFaults,
+  showFault,
+  type FieldNames,
+  type Path,
+  type ShapeFault,
+  type TaskFault,
+} from './faults.js';
+import {
+  byLine,
+  fieldOf,
+  nowhere,
+  placed,
+  retypeSets,
+  setsOf,
+  wantText,
+  type PlaceOf,
+  type Sets,
+} from './placed-faults.js';
 import { isRelativePath, resolvePath } from './remote-url.js';
-import { applySets, parseSet, type SetValue } from './set-values.js';
-import { TASK_BOUNDS, taskFields, taskFileSchema, toSpec } from './task-shape.js';
-import { readYaml } from './yaml-text.js';
+import { applySets, type SetValue } from './set-values.js';
+import { CHOSEN_HANDLERS, TASK_BOUNDS, taskFields, taskFileSchema, toSpec } from './task-shape.js';
+import { readYaml, type ReadText } from './yaml-text.js';
 
 export type ParsedTask =
   { readonly kind: 'ok'; readonly spec: TaskSpec } | { readonly kind: 'faults'; readonly faults: readonly TaskFault[] };
@@ -34,13 +53,17 @@ const FILE_CHARACTERS_MAX = 1_000_000;
 /** Reads a task file (YAML or JSON). Every fault at once, each with its line or the flag it came from. */
 export function parseTask(text: string, options: TaskOptions = {}): ParsedTask {
   const read = readYaml(text, FILE_CHARACTERS_MAX);
-  if (read.kind === 'faults') return read;
-  if ((read.value === null || read.value === undefined) && (options.sets ?? []).length === 0)
+  return read.kind === 'faults' ? read : parseRead(read, options);
+}
+
+/** A task file whose text has been read already. */
+export function parseRead({ value, placeOf, faults }: ReadText, options: TaskOptions): ParsedTask {
+  if ((value === null || value === undefined) && (options.sets ?? []).length === 0)
     return {
       kind: 'faults',
       faults: [{ path: '', line: 1, says: 'is empty: it needs title, description and repo.url' }],
     };
-  return parseContent(read.value ?? {}, setsOf(options.sets), options, read.placeOf, read.faults);
+  return parseContent(value ?? {}, setsOf(options.sets), { ...options, alone: true }, placeOf, faults);
 }
 
 /** The same without a file. The description defaults to the title, and the title to the first line of the description. */
@@ -57,7 +80,7 @@ export function taskFromFlags(flags: TaskFlags, options: TaskOptions = {}): Pars
   const parsed = parseContent(
     { repo: {} },
     { values: [...values, ...sets.values], faults: sets.faults },
-    options,
+    { ...options, alone: true },
     nowhere,
     [],
   );
@@ -90,44 +113,30 @@ const titleFrom = (description: string | undefined): string | undefined =>
 const flagValue = (path: Path, value: string | undefined, flag: string): SetValue | null =>
   value === undefined ? null : { path, value, text: value, flag };
 
-interface Sets {
-  readonly values: readonly SetValue[];
-  readonly faults: readonly TaskFault[];
-}
-
-function setsOf(texts: readonly string[] = []): Sets {
-  const parsed = texts.map(parseSet);
-  return {
-    values: parsed.filter((each) => 'flag' in each),
-    faults: parsed.filter((each) => 'says' in each),
-  };
-}
-
-/** Line, and how much of the path the text has. */
-type PlaceOf = (path: Path) => { readonly line: number | null; readonly depth: number };
-
-/** Without a text only a flag can be to blame, for what it has set or for what is in it. */
-const nowhere: PlaceOf = (path) => ({ line: null, depth: path.length - 1 });
-
 function parseContent(
   given: unknown,
   sets: Sets,
-  options: TaskOptions,
+  options: TaskOptions & { readonly alone?: boolean },
   placeOf: PlaceOf,
   before: readonly TaskFault[],
 ): ParsedTask {
   const applied = applySets(given, sets.values);
   const content = withAbsoluteUrl(applied.content, options.cwd);
-  const first = validate(content);
-  const { content: final, result } =
-    first.kind === 'ok' ? { content, result: first } : retypeSets(content, first, sets.values);
-  const found = [...(result.kind === 'ok' ? [] : result.faults), ...crossFaults(final)];
+  const first = validateTask(content);
+  const retyped = first.kind === 'ok' ? null : retypeSets(content, first.wantText, sets.values);
+  const { final, result } =
+    retyped === null ? { final: content, result: first } : { final: retyped, result: validateTask(retyped) };
+  const found = [
+    ...(result.kind === 'ok' ? [] : result.faults),
+    ...crossFaults(final),
+    ...(options.alone === true ? aloneFaults(final) : []),
+  ];
   const faults = [
     ...before,
     ...sets.faults,
     ...applied.faults,
     ...found.map((fault) => placed(fault, sets.values, placeOf)),
-  ].toSorted((a, b) => (a.line ?? Infinity) - (b.line ?? Infinity) || 0);
+  ].toSorted(byLine);
   if (result.kind === 'faults' || faults.length > 0) return { kind: 'faults', faults };
   const spec = toSpec(result.file, options.limits ?? {});
   const bytes = utf8Bytes(JSON.stringify(spec));
@@ -136,52 +145,60 @@ function parseContent(
   return { kind: 'faults', faults: [{ path: '', line: placeOf([]).line, says }] };
 }
 
-type Validated =
+export type ValidatedTask =
   | { readonly kind: 'ok'; readonly file: Parameters<typeof toSpec>[0] }
-  | { readonly kind: 'faults'; readonly faults: readonly ShapeFault[]; readonly wantText: readonly string[] };
+  | { readonly kind: 'faults'; readonly faults: readonly ShapeFault[]; readonly wantText: readonly Path[] };
 
-function validate(content: unknown): Validated {
+/** What each field says of itself; `fields` are those that a fault may suggest. */
+export function validateTask(content: unknown, fields: FieldNames = taskFields): ValidatedTask {
   const parsed = taskFileSchema.safeParse(content, { error: sayIssue });
   if (parsed.success) return { kind: 'ok', file: parsed.data };
   const { issues } = parsed.error;
-  const wantText = issues.flatMap((issue) =>
-    issue.code === 'invalid_type' && issue.expected === 'string' ? [showPath(issue.path)] : [],
-  );
-  return { kind: 'faults', faults: shapeFaults(issues, taskFields), wantText };
+  return { kind: 'faults', faults: shapeFaults(issues, fields), wantText: wantText(issues) };
 }
 
-/** `--set key=42` means the text 42: a value that looks like a number is one only where a number is wanted. */
-function retypeSets(content: unknown, failed: Extract<Validated, { kind: 'faults' }>, sets: readonly SetValue[]) {
-  const texts = sets
-    .filter(
-      ({ path, value }) => ['number', 'boolean'].includes(typeof value) && failed.wantText.includes(showPath(path)),
-    )
-    .map((set) => ({ ...set, value: set.text }));
-  if (texts.length === 0) return { content, result: failed };
-  const retyped = applySets(content, texts).content;
-  return { content: retyped, result: validate(retyped) };
-}
-
-function withAbsoluteUrl(content: unknown, cwd: string | undefined): unknown {
-  const url = fieldOf(fieldOf(content, 'repo'), 'url');
+/** The content with a relative repo.url made absolute; other content stays as it is. */
+export function withAbsoluteUrl<T>(content: T, cwd: string | undefined): T | Readonly<Record<string, unknown>> {
+  const repo = fieldOf(content, 'repo');
+  const url = fieldOf(repo, 'url');
   if (cwd === undefined || typeof url !== 'string' || !isRelativePath(url.trim())) return content;
-  const absolute = resolvePath(cwd, url.trim());
-  return applySets(content, [{ path: ['repo', 'url'], value: absolute, text: absolute, flag: '' }]).content;
+  return { ...content, repo: { ...(repo as object), url: resolvePath(cwd, url.trim()) } };
 }
 
 /** What no field can say alone. Looks at the raw content, so that other faults do not hide these. */
-function crossFaults(content: unknown): readonly ShapeFault[] {
+export function crossFaults(content: unknown): readonly ShapeFault[] {
   const repo = fieldOf(content, 'repo');
   const branch = fieldOf(repo, 'branch');
   const same = typeof branch === 'string' && branch === fieldOf(repo, 'baseBranch');
-  const limits = fieldOf(content, 'limits');
-  const twoCosts = fieldOf(limits, 'costUsd') !== undefined && fieldOf(limits, 'costUsdMicros') !== undefined;
   return [
     ...(same ? [{ path: ['repo', 'branch'], says: 'is the base branch, which weaver never pushes to' }] : []),
-    ...(twoCosts ? [{ path: ['limits', 'costUsdMicros'], says: 'stands beside costUsd: name one of them' }] : []),
+    ...twoCosts(content, ['limits']),
+    ...twoCosts(content, ['limits', 'attempt']),
     ...repeatedNames(content, 'checks'),
     ...repeatedNames(content, 'setup'),
   ];
+}
+
+/** The same limit in two units. */
+export function twoCosts(content: unknown, path: readonly string[]): readonly ShapeFault[] {
+  const limits = path.reduce(fieldOf, content);
+  const both = fieldOf(limits, 'costUsd') !== undefined && fieldOf(limits, 'costUsdMicros') !== undefined;
+  return both ? [{ path: [...path, 'costUsdMicros'], says: 'stands beside costUsd: name one of them' }] : [];
+}
+
+/** What makes sense in a job only; a task of a job, which is validated again when it begins, is not asked. */
+const aloneFaults = (content: unknown): readonly ShapeFault[] => [
+  ...ownHandlerFaults(content),
+  ...(fieldOf(content, 'handler') === 'join'
+    ? [{ path: ['handler'], says: 'is for a task of a job that depends on others: join merges their branches' }]
+    : []),
+];
+
+/** Weaver's own handlers are named by its own specifications only. */
+export function ownHandlerFaults(content: unknown): readonly ShapeFault[] {
+  const handler = fieldOf(content, 'handler');
+  const isOwn = HANDLERS.some((name) => name === handler) && !CHOSEN_HANDLERS.some((name) => name === handler);
+  return isOwn ? [{ path: ['handler'], says: `must be one of ${CHOSEN_HANDLERS.join(', ')}` }] : [];
 }
 
 function repeatedNames(content: unknown, list: string): readonly ShapeFault[] {
@@ -196,20 +213,3 @@ function repeatedNames(content: unknown, list: string): readonly ShapeFault[] {
       : [],
   );
 }
-
-const fieldOf = (value: unknown, name: string): unknown =>
-  typeof value === 'object' && value !== null && Object.hasOwn(value, name)
-    ? (value as Readonly<Record<string, unknown>>)[name]
-    : undefined;
-
-/** What a flag has set is that flag's fault, and so is what is wrong or missing in a part that only the flag has made. */
-function placed({ path, says }: ShapeFault, sets: readonly SetValue[], placeOf: PlaceOf): TaskFault {
-  const { line, depth } = placeOf(path);
-  const made = path.slice(0, depth + 1);
-  const own = sets.findLast((set) => starts(path, set.path));
-  const flag = (own ?? (depth < path.length ? sets.findLast((set) => starts(set.path, made)) : undefined))?.flag;
-  if (flag !== undefined) return { path: showPath(path), line: null, says: `${says} (${flag})` };
-  return { path: showPath(path), line, says };
-}
-
-const starts = (path: Path, start: Path): boolean => start.every((key, index) => path[index] === key);

@@ -1,8 +1,19 @@
 /** The fields of a task file: their types, their bounds and their defaults. */
 import { z } from 'zod';
 import { branchFaults } from '../domain/branch-name.js';
+import { isKey, KEY_RULE } from '../domain/key.js';
 import { START_INPUT_BYTES_MAX, utf8Bytes } from '../domain/payload-limit.js';
-import { TASK_DEFAULTS, type CheckSpec, type LimitsSpec, type TaskSpec } from '../domain/task.js';
+import {
+  FREE_HANDLERS,
+  HANDLERS,
+  TASK_DEFAULTS,
+  type AttemptLimits,
+  type CheckSpec,
+  type ChooseHandlerSpec,
+  type HandlerCondition,
+  type LimitsSpec,
+  type TaskSpec,
+} from '../domain/task.js';
 import type { FieldNames } from './faults.js';
 import { remoteUrlFault } from './remote-url.js';
 
@@ -34,6 +45,11 @@ export const TASK_BOUNDS = {
   /** A month: a task that waits longer is forgotten. */
   limitSeconds: 31 * 86_400,
   models: 10,
+  /** There are few handlers; a longer ladder names one twice. */
+  alternatives: 5,
+  /** Read in order by a person who wonders why. */
+  rules: 20,
+  deciderCharacters: 200,
   trailers: 20,
   lineCharacters: 500,
   messageCharacters: 10_000,
@@ -131,17 +147,15 @@ const shorthand = <T extends z.ZodType>(field: string, schema: T) =>
 
 export const protectList = z.array(z.strictObject(protectShape)).max(TASK_BOUNDS.protect);
 
-export const modelList = z
-  .array(
-    shorthand('provider', z.strictObject(modelShape)).transform(({ provider, model }) => ({
-      provider,
-      ...defined({ model }),
-    })),
-  )
-  .max(TASK_BOUNDS.models);
+const oneModel = shorthand('provider', z.strictObject(modelShape)).transform(({ provider, model }) => ({
+  provider,
+  ...defined({ model }),
+}));
 
-const limitsShape = {
-  attempts: z.number().int('must be a whole number').min(1).max(TASK_BOUNDS.attempts).optional(),
+export const modelList = z.array(oneModel).max(TASK_BOUNDS.models);
+
+/** What money and tokens are limited by, of a task, an attempt or a job. */
+export const spendingShape = {
   costUsd: z.number().gt(0).max(TASK_BOUNDS.costUsd).optional(),
   // A finished specification has micro-dollars.
   costUsdMicros: z
@@ -151,18 +165,60 @@ const limitsShape = {
     .max(TASK_BOUNDS.costUsd * 1_000_000)
     .optional(),
   tokens: z.number().int('must be a whole number').min(1).max(TASK_BOUNDS.tokens).optional(),
-  wallTimeSeconds: seconds(1, TASK_BOUNDS.limitSeconds).optional(),
-  outageSeconds: seconds(0, TASK_BOUNDS.limitSeconds).optional(),
 };
 
-/** The limits that are named; `costUsd` in whole micro-dollars, rounded up so that a small limit does not become none. */
-export const limitsMap = z.strictObject(limitsShape).transform(({ costUsd, ...limits }): Partial<LimitsSpec> => {
-  const costUsdMicros = costUsd === undefined ? limits.costUsdMicros : microDollars(costUsd);
-  return defined({ ...limits, costUsdMicros });
-});
+const attemptShape = { ...spendingShape, wallTimeSeconds: seconds(1, TASK_BOUNDS.limitSeconds).optional() };
+
+const limitsShape = {
+  attempts: z.number().int('must be a whole number').min(1).max(TASK_BOUNDS.attempts).optional(),
+  ...spendingShape,
+  wallTimeSeconds: seconds(1, TASK_BOUNDS.limitSeconds).optional(),
+  outageSeconds: seconds(0, TASK_BOUNDS.limitSeconds).optional(),
+  attempt: z
+    .strictObject(attemptShape)
+    .transform((limits): AttemptLimits => inMicroDollars(limits))
+    .optional(),
+};
+
+/** The limits that are named. */
+export const limitsMap = z.strictObject(limitsShape).transform((limits): Partial<LimitsSpec> => inMicroDollars(limits));
+
+/** `costUsd` in whole micro-dollars, rounded up so that a small limit does not become none. */
+export function inMicroDollars<T extends { readonly costUsd?: number | undefined }>({ costUsd, ...limits }: T) {
+  return defined(costUsd === undefined ? limits : { ...limits, costUsdMicros: microDollars(costUsd) });
+}
 
 /** The product is rounded first: 1.1 dollars are 1100000.0000000002 micro-dollars to a computer. */
 export const microDollars = (dollars: number): number => Math.ceil(Number((dollars * 1_000_000).toFixed(3)));
+
+const peopleShape = {
+  approve: z
+    .array(z.enum(['plan', 'push']))
+    .max(2)
+    .default([]),
+  waitSeconds: seconds(1, TASK_BOUNDS.limitSeconds).default(TASK_DEFAULTS.waitSeconds),
+  unanswered: z.enum(['approve', 'reject', 'stuck']).default('stuck'),
+};
+
+/** `name@version`; several are joined by `+`. */
+const decider = z
+  .string()
+  .max(TASK_BOUNDS.deciderCharacters)
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]*@[A-Za-z0-9._-]+(?:\+[A-Za-z0-9][A-Za-z0-9._-]*@[A-Za-z0-9._-]+)*$/,
+    'must be written as name@version, several joined by +',
+  );
+
+/** 1 is taken up first; Temporal knows five. */
+export const priority = z.number().int('must be a whole number').min(1).max(5);
+
+/** Those that a file may name. */
+export const CHOSEN_HANDLERS = HANDLERS.filter((name) => name !== 'resolve');
+
+const sayHandlers = (names: readonly string[]) => ({
+  error: ({ input }: { readonly input?: unknown }) =>
+    input === undefined ? undefined : `must be one of ${names.join(', ')}`,
+});
 
 const commitShape = {
   author: author.optional(),
@@ -172,6 +228,34 @@ const commitShape = {
     .default([]),
   message: prose(TASK_BOUNDS.messageCharacters).trim().min(1).optional(),
 };
+
+const conditionShape = {
+  title: line(TASK_BOUNDS.titleCharacters).optional(),
+  description: line(TASK_BOUNDS.lineCharacters).optional(),
+  tag: line(TASK_BOUNDS.tagCharacters).optional(),
+  file: glob.optional(),
+  filesAbove: z.number().int('must be a whole number').min(0).max(TASK_BOUNDS.relatedFiles).optional(),
+  sizeAbove: z.number().int('must be a whole number').min(0).max(TASK_BOUNDS.specBytes).optional(),
+};
+
+const ruleShape = {
+  when: z
+    .strictObject(conditionShape)
+    .refine((when) => Object.keys(when).length > 0, 'must name a condition')
+    .transform((when): HandlerCondition => defined(when)),
+  handler: z.enum(FREE_HANDLERS, sayHandlers(FREE_HANDLERS)),
+  reason: line(TASK_BOUNDS.lineCharacters).optional(),
+};
+
+const chooseShape = {
+  rules: z.array(z.strictObject(ruleShape)).max(TASK_BOUNDS.rules).default([]),
+  model: oneModel.optional(),
+};
+
+const toChoice = ({ rules, model }: z.infer<z.ZodObject<typeof chooseShape>>): ChooseHandlerSpec => ({
+  rules: rules.map(({ when, handler, reason }) => ({ when, handler, ...defined({ reason }) })),
+  ...defined({ model }),
+});
 
 const shape = {
   title: line(TASK_BOUNDS.titleCharacters),
@@ -191,7 +275,9 @@ const shape = {
         ? 'must be a map of fields: write repo: { url: … }'
         : undefined,
   }),
-  handler: z.literal('one-shot', 'must be one-shot: there is no other handler yet').default('one-shot'),
+  handler: z.enum(HANDLERS, sayHandlers(CHOSEN_HANDLERS)).default('one-shot'),
+  alternatives: z.array(z.enum(FREE_HANDLERS)).max(TASK_BOUNDS.alternatives).optional(),
+  chooseHandler: z.strictObject(chooseShape).transform(toChoice).optional(),
   checks: z
     .array(shorthand('run', z.strictObject(commandShape)))
     .max(TASK_BOUNDS.checks)
@@ -213,11 +299,19 @@ const shape = {
       `must have at most ${TASK_BOUNDS.tagsBytes} bytes together`,
     )
     .default([]),
-  key: z
+  key: z.string().refine(isKey, `must be ${KEY_RULE}`).optional(),
+  people: z.strictObject(peopleShape).optional(),
+  decider: decider.optional(),
+  shadowDecider: decider.optional(),
+  baseCommit: z
     .string()
-    .regex(/^[A-Za-z0-9._-]{1,100}$/, 'must be 1 to 100 characters of letters, digits, ".", "_" and "-"')
+    .regex(/^[0-9a-f]{40}$/, 'must be the whole id of a commit, 40 hexadecimal digits')
     .optional(),
+  priority: priority.optional(),
 };
+
+/** Of a task as of a job. */
+export const { title, tags, key } = shape;
 
 /** The content of a task file. A finished specification is one too, and stays as it is. */
 export const taskFileSchema = z.strictObject(shape);
@@ -234,7 +328,13 @@ export const taskFields: FieldNames = {
   'checks[]': Object.keys(commandShape),
   'setup[]': Object.keys(setupShape),
   limits: limitFields,
+  'limits.attempt': Object.keys(attemptShape),
   commit: Object.keys(commitShape),
+  people: Object.keys(peopleShape),
+  chooseHandler: Object.keys(chooseShape),
+  'chooseHandler.rules[]': Object.keys(ruleShape),
+  'chooseHandler.rules[].when': Object.keys(conditionShape),
+  'chooseHandler.model': modelFields,
   'protect[]': protectFields,
   'models[]': modelFields,
 };
@@ -242,6 +342,7 @@ export const taskFields: FieldNames = {
 /** The specification of a valid file: names and limits that it leaves out are filled in. */
 export function toSpec(file: TaskFile, limits: Partial<LimitsSpec>): TaskSpec {
   const { repo, checks, commit } = file;
+  const attempt = { ...limits.attempt, ...file.limits.attempt };
   return {
     title: file.title,
     description: file.description,
@@ -257,6 +358,7 @@ export function toSpec(file: TaskFile, limits: Partial<LimitsSpec>): TaskSpec {
       outageSeconds: TASK_DEFAULTS.outageSeconds,
       ...limits,
       ...file.limits,
+      ...(Object.keys(attempt).length === 0 ? {} : { attempt }),
     },
     models: file.models,
     setup: named(file.setup),
@@ -266,7 +368,16 @@ export function toSpec(file: TaskFile, limits: Partial<LimitsSpec>): TaskSpec {
       ...defined({ message: commit.message }),
     },
     tags: file.tags,
-    ...defined({ key: file.key }),
+    ...defined({
+      key: file.key,
+      people: file.people,
+      alternatives: file.alternatives,
+      chooseHandler: file.chooseHandler,
+      decider: file.decider,
+      shadowDecider: file.shadowDecider,
+      baseCommit: file.baseCommit,
+      priority: file.priority,
+    }),
   };
 }
 

@@ -15,15 +15,15 @@ import {
 } from 'yaml';
 import type { Path, TaskFault } from './faults.js';
 
-export type YamlText =
-  | {
-      readonly kind: 'ok';
-      readonly value: unknown;
-      readonly placeOf: (path: Path) => TextPlace;
-      /** Faults that leave the value readable, such as a field named twice. */
-      readonly faults: readonly TaskFault[];
-    }
-  | { readonly kind: 'faults'; readonly faults: readonly TaskFault[] };
+export type YamlText = ReadText | { readonly kind: 'faults'; readonly faults: readonly TaskFault[] };
+
+export interface ReadText {
+  readonly kind: 'ok';
+  readonly value: unknown;
+  readonly placeOf: (path: Path) => TextPlace;
+  /** Faults that leave the value readable, such as a field named twice. */
+  readonly faults: readonly TaskFault[];
+}
 
 /** Where the thing is that a path names, or the innermost thing around it that is there. */
 export interface TextPlace {

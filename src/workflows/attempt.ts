@@ -1,41 +1,93 @@
 /** One attempt of a task by its handler: always ends in an outcome, or in the task's cancellation. */
 import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
-import { runningMs } from '../domain/decide.js';
-import { failure } from '../domain/failures.js';
+import type { Opened } from '../activities/contract.js';
+import { DECIDER, runningMs } from '../domain/decide.js';
+import { failure, type FailureCode } from '../domain/failures.js';
 import type { Outcome } from '../domain/outcome.js';
+import type { Handler } from '../domain/task.js';
+import { settleHandler } from './choose-handler.js';
+import { knownDeciders, unknownDeciders } from './deciders.js';
 import { outcomeOfFault } from './faults.js';
+import { join } from './handlers/join.js';
 import { oneShot } from './handlers/one-shot.js';
+import { plan } from './handlers/plan.js';
+import { resolve } from './handlers/resolve.js';
+import { open } from './steps.js';
 import type { TaskRun } from './task-run.js';
+import { mayBegin } from './wait.js';
+
+const handlers: Readonly<Record<Handler, (run: TaskRun, opened: Opened) => Promise<Outcome>>> = {
+  'one-shot': oneShot,
+  plan,
+  join,
+  resolve,
+};
 
 export async function attempt(run: TaskRun): Promise<Outcome> {
-  const { limits } = run.record;
   const task = CancellationScope.current();
   try {
-    return await withinTime(run, () => oneShot(run));
+    return withAlternatives(await withinTime(run, () => handled(run)), run);
   } catch (thrown) {
     if (isCancellation(thrown)) {
       if (task.consideredCancelled) throw thrown;
-      return {
-        kind: 'failed',
-        failure: failure('wallTime', `Limit ${limits.wallTimeSeconds} s.`),
-        signature: 'wallTime',
-      };
+      return timeOutcome(run);
     }
     const outcome = outcomeOfFault(thrown);
     if (outcome === null) throw thrown;
-    return outcome;
+    return withAlternatives(outcome, run);
   }
 }
 
-/** Cancels the work when the time of the task is up. `CancellationScope.withTimeout`, with a timer that says what it is. */
+async function handled(run: TaskRun): Promise<Outcome> {
+  if (run.steps.opened === undefined) {
+    const refused = await mayBegin(run);
+    if (refused !== null) return refused;
+  }
+  const opened = run.steps.opened ?? (await open(run));
+  // Before anything is paid for. Later the task waits, visibly, for a worker that has them.
+  const missing = run.record.attempts === 0 ? missingDeciders(opened) : [];
+  if (missing.length > 0) return unknownOutcome(missing);
+  const settled = opened.handlerChoice === undefined ? { opened } : await settleHandler(run, opened);
+  if ('outcome' in settled) return settled.outcome;
+  return await handlers[settled.opened.handler ?? 'one-shot'](run, settled.opened);
+}
+
+const missingDeciders = ({ decider = DECIDER, shadowDecider = DECIDER }: Opened): readonly string[] => [
+  ...new Set([...unknownDeciders(decider), ...unknownDeciders(shadowDecider)]),
+];
+
+function unknownOutcome(missing: readonly string[]): Outcome {
+  const detail = `${missing.join(', ')}; this worker has ${knownDeciders().join(', ')}.`;
+  return { kind: 'failed', failure: failure('unknownDecider', detail), signature: 'unknownDecider' };
+}
+
+/** What the file offers for the case that this handler does not get on: each is taken once, in their order. */
+function withAlternatives(outcome: Outcome, { handler, steps }: TaskRun): Outcome {
+  if (outcome.kind !== 'failed') return outcome;
+  const offered = outcome.alternatives ?? steps.opened?.alternatives ?? [];
+  const left = handler === null ? offered : offered.slice(offered.indexOf(handler) + 1);
+  const { alternatives: _all, ...rest } = outcome;
+  return left.length === 0 ? rest : { ...rest, alternatives: left };
+}
+
+function timeOutcome(run: TaskRun): Outcome {
+  const { wallTimeSeconds } = run.record.limits;
+  const isTask = taskLeftMs(run) <= 0;
+  const code: FailureCode = isTask ? 'wallTime' : 'attemptLimit';
+  const limit = isTask ? wallTimeSeconds : (run.record.limits.attempt?.wallTimeSeconds ?? 0);
+  return { kind: 'failed', failure: failure(code, `Limit ${limit} s.`), signature: code };
+}
+
+const taskLeftMs = ({ record }: TaskRun): number =>
+  record.limits.wallTimeSeconds * 1_000 - runningMs(record, Date.now());
+
+/** Cancels the work when the time of the task or of the attempt is up; time spent waiting does not count. */
 async function withinTime<T>(run: TaskRun, work: () => Promise<T>): Promise<T> {
-  const { limits } = run.record;
-  const leftMs = Math.max(1, limits.wallTimeSeconds * 1_000 - runningMs(run.record, Date.now()));
   const working = new CancellationScope();
   const waiting = new CancellationScope();
-  const summary = `time limit of the task: ${limits.wallTimeSeconds} s of work`;
+  const begunMs = runningMs(run.record, Date.now());
   const expired = waiting
-    .run(() => sleep(leftMs, { summary }))
+    .run(() => untilExpired(run, begunMs))
     .then(
       () => working.cancel(),
       () => undefined, // the work has ended first, or the task is cancelled, which the work hears itself
@@ -46,4 +98,19 @@ async function withinTime<T>(run: TaskRun, work: () => Promise<T>): Promise<T> {
     waiting.cancel();
     await expired;
   }
+}
+
+/** Looks again when the time is up: some of it may have been spent waiting, or somebody has raised the limit. */
+async function untilExpired(run: TaskRun, begunMs: number): Promise<void> {
+  for (;;) {
+    const leftMs = Math.max(1, Math.min(taskLeftMs(run), attemptLeftMs(run, begunMs)));
+    const summary = `time limit of the task: ${run.record.limits.wallTimeSeconds} s of work`;
+    await sleep(leftMs, { summary });
+    if (Math.min(taskLeftMs(run), attemptLeftMs(run, begunMs)) <= 0) return;
+  }
+}
+
+function attemptLeftMs({ record }: TaskRun, begunMs: number): number {
+  const seconds = record.limits.attempt?.wallTimeSeconds;
+  return seconds === undefined ? Infinity : seconds * 1_000 - (runningMs(record, Date.now()) - begunMs);
 }

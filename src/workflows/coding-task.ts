@@ -1,27 +1,35 @@
 /**
  * The life of a task: attempts until the decider ends it. This is the main flow; everything it names is one step away.
  */
-import { CancellationScope, isCancellation, setHandler, sleep } from '@temporalio/workflow';
-import { decide } from '../domain/decide.js';
+import {
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  getExternalWorkflowHandle,
+  isCancellation,
+} from '@temporalio/workflow';
+import type { Decision } from '../domain/decision.js';
+import type { Outcome } from '../domain/outcome.js';
 import { attempt } from './attempt.js';
-import { cancelSignal, decisionsQuery, statusQuery } from './definitions.js';
+import { decided } from './decided.js';
+import { decompose } from './decompose.js';
+import { reportSignal } from './definitions.js';
+import { listen } from './listen.js';
 import { CANCELLED_WITHOUT_REASON, type TaskInput, type TaskResult } from './messages.js';
 import { closeWorkspace } from './proxies.js';
 import { TaskRun } from './task-run.js';
+import { admitted, forDependency, pause, unheld, waitFor } from './wait.js';
 
 export async function codingTask(input: TaskInput): Promise<TaskResult> {
   const run = new TaskRun(input);
-  setHandler(statusQuery, () => run.status());
-  setHandler(decisionsQuery, () => run.decisions);
-  // Names the reason; the cancel itself follows from the job (docs/decisions/0008).
-  setHandler(cancelSignal, (request) => {
-    run.cancel ??= request;
-  });
+  listen(run);
   try {
-    await untilDecided(run);
+    if (await admitted(run)) await untilDecided(run);
   } catch (thrown) {
     if (!isCancellation(thrown)) throw thrown;
     run.bookCancel(run.cancel ?? CANCELLED_WITHOUT_REASON);
+    // A workflow that ends as cancelled has no result: what it has spent would be lost to the job.
+    run.reportsTo ??= input.place?.jobId ?? null;
     await CancellationScope.nonCancellable(() => finish(run));
     throw thrown;
   }
@@ -30,36 +38,57 @@ export async function codingTask(input: TaskInput): Promise<TaskResult> {
 }
 
 async function untilDecided(run: TaskRun): Promise<void> {
-  for (;;) {
+  while (!run.isOver) {
+    await unheld(run);
     const outcome = await attempt(run);
     run.bookOutcome(outcome);
-    const decision = decide(run.record, outcome, Date.now());
-    run.bookDecision(outcome, decision);
-    switch (decision.kind) {
-      case 'complete':
-      case 'markDead':
-      case 'markStuck':
-        return;
-      case 'retry':
-        await pause(run, decision.delayMs, `attempt ${run.attempt} of ${run.record.limits.attempts}`);
-        break;
-      case 'wait':
-        await pause(run, decision.probeMs, `waiting for ${decision.on}`);
-        break;
-      default:
-        throw new TypeError(`unknown decision ${JSON.stringify(decision satisfies never)}`);
+    let left: Outcome | null = outcome;
+    while (left !== null) {
+      const decision = decided(run, left);
+      left = await carriedOut(run, left, decision instanceof Promise ? await decision : decision);
     }
   }
 }
 
-async function pause(run: TaskRun, delayMs: number, why: string): Promise<void> {
-  run.enter('waiting', why);
-  await run.writeRecords();
-  await sleep(delayMs, { summary: `${why}: ${run.record.lastFailure?.code ?? ''}`.slice(0, 120) });
+/** Does what was decided. Where that itself comes out badly, the decider is asked again. */
+async function carriedOut(run: TaskRun, outcome: Outcome, decision: Decision): Promise<Outcome | null> {
+  switch (decision.kind) {
+    case 'complete':
+    case 'markDead':
+    case 'markStuck':
+      return null;
+    case 'retry':
+      await pause(run, decision.delayMs, `attempt ${run.attempt} of ${run.record.limits.attempts}`);
+      return null;
+    case 'wait':
+      await waitFor(run, decision);
+      return null;
+    case 'addDependency':
+      return await forDependency(run, decision.on);
+    case 'decompose':
+      return outcome.kind === 'proposed' ? await decompose(run, outcome, decision) : null;
+    default:
+      throw new TypeError(`unknown decision ${JSON.stringify(decision satisfies never)}`);
+  }
 }
 
 async function finish(run: TaskRun): Promise<void> {
   run.finishAttributes();
   // What the task has reached stands, whatever becomes of its account and its leftovers.
-  await Promise.allSettled([run.writeRecords(), closeWorkspace({ lineage: run.input.lineage })]);
+  const [, closed] = await Promise.allSettled([run.writeRecords(), closeWorkspace({ lineage: run.input.lineage })]);
+  if (closed.status === 'fulfilled' && closed.value !== undefined && run.bookLedger(closed.value))
+    await run.writeRecords();
+  await condition(allHandlersFinished);
+  await report(run);
+}
+
+/** A job that has gone is told nothing: it was terminated, and nobody waits. */
+async function report(run: TaskRun): Promise<void> {
+  const { place } = run.input;
+  if (run.reportsTo === null || place === undefined) return;
+  try {
+    await getExternalWorkflowHandle(run.reportsTo).signal(reportSignal, { path: place.path, result: run.result() });
+  } catch (thrown) {
+    if (isCancellation(thrown)) throw thrown;
+  }
 }

@@ -1,123 +1,113 @@
-/** A job of one task: starts it, passes a cancel on, sums up. */
+/** The life of a job: begins what may begin, hears how each task ends, sums up. This is the main flow. */
 import {
+  allHandlersFinished,
   CancellationScope,
   CancelledFailure,
-  ChildWorkflowCancellationType,
-  ChildWorkflowFailure,
-  type ChildWorkflowHandle,
-  isCancellation,
-  ParentClosePolicy,
+  condition,
+  makeContinueAsNewFunc,
   setCurrentDetails,
-  setHandler,
-  startChild,
-  TerminatedFailure,
-  Trigger,
-  uuid4,
   workflowInfo,
 } from '@temporalio/workflow';
 import { failure } from '../domain/failures.js';
-import { lineageOf } from '../domain/lineage.js';
-import { fieldOf, fieldText, titleOf, type TaskSpec } from '../domain/task.js';
-import type { codingTask } from './coding-task.js';
-import { cancelSignal } from './definitions.js';
-import {
-  CANCELLED_WITHOUT_REASON,
-  SEARCH_ATTRIBUTES,
-  unreported,
-  type CancelRequest,
-  type JobInput,
-  type JobResult,
-  type TaskInput,
-  type TaskResult,
-} from './messages.js';
+import { describeJob } from '../domain/job-report.js';
+import { TASK_DEFAULTS, titleOf } from '../domain/task.js';
+import { isTerminalState } from '../domain/task-registry.js';
+import { JobRun } from './job-run.js';
+import { Crew } from './crew.js';
+import { listenToJob } from './job-listen.js';
+import { lookAfterSilent, LOOK_AFTER_MS } from './job-look-after.js';
+import { CANCELLED_WITHOUT_REASON, type JobInput, type JobResult } from './messages.js';
+import { writeBeginning, writeEnd, writeNews } from './job-records.js';
+
+/** Below the server's warning at 10,240, with room for what comes in meanwhile. */
+const EVENTS_MAX = 4_000;
 
 export async function job(input: JobInput): Promise<JobResult> {
-  const { workflowId } = workflowInfo();
-  const taskId = `${workflowId}/t/0`;
-  const stop = new Trigger<CancelRequest>();
-  setHandler(cancelSignal, (request) => stop.resolve(request));
+  const run = new JobRun(input);
+  const crew = new Crew(run);
+  listenToJob(run, crew);
   const { cancelRequested } = CancellationScope.current();
-  cancelRequested.catch(() => stop.resolve(CANCELLED_WITHOUT_REASON));
-  setCurrentDetails(`Task \`${taskId}\`: ${titleOf(input?.spec)}`);
-  const task = await CancellationScope.nonCancellable(() => carry(input, taskId, stop));
-  const result: JobResult = { jobId: workflowId, state: stateOf(task), task };
-  if (result.state === 'cancelled') throw new CancelledFailure(task.failure?.detail ?? 'cancelled', [result]);
+  cancelRequested.catch(() => crew.stopAll(CANCELLED_WITHOUT_REASON));
+  show(run);
+  if (!run.isOne && input.carried === undefined) await CancellationScope.nonCancellable(() => writeBeginning(run));
+  await CancellationScope.nonCancellable(() => untilOver(run, crew));
+  const result = run.close();
+  show(run);
+  if (!run.isOne) await CancellationScope.nonCancellable(() => writeEnd(run, result));
+  if (result.state === 'cancelled' && CancellationScope.current().consideredCancelled)
+    throw new CancelledFailure(result.task.failure?.detail ?? 'cancelled', [result]);
   return result;
 }
 
-/**
- * Starts the task and waits for its end. A cancel reaches it after its reason (they would overtake each other), through the
- * scope that it was started in.
- */
-async function carry(input: JobInput, taskId: string, stop: PromiseLike<CancelRequest>): Promise<TaskResult> {
-  const life = new CancellationScope();
-  return await life.run(async () => {
-    const child = await startTask(taskInput(input, taskId), taskId);
-    void stop.then((request) => tell(child, request)).then(() => life.cancel());
-    return await resultOf(child, taskId);
-  });
-}
-
-async function tell(child: ChildWorkflowHandle<typeof codingTask>, request: CancelRequest): Promise<void> {
-  try {
-    await child.signal(cancelSignal, request);
-  } catch {
-    // It has ended by itself meanwhile.
+async function untilOver(run: JobRun, crew: Crew): Promise<void> {
+  for (;;) {
+    run.isDirty = false;
+    crew.act();
+    show(run);
+    // What was told last must have left before the job does.
+    if (run.registry.isOver && crew.isQuiet) return;
+    await writeNews(run);
+    if (!run.isDirty) await nextNews(run, crew);
+    if (workflowInfo().historyLength > (run.input.eventsMax ?? EVENTS_MAX)) await continueAsNew(run, crew);
   }
 }
 
-/** ABANDON: ending the job by force must not tear the task away from its clean-up; a cancel reaches it through the scope. */
-const startTask = (input: TaskInput, taskId: string): Promise<ChildWorkflowHandle<typeof codingTask>> =>
-  startChild<typeof codingTask>('codingTask', {
-    workflowId: taskId,
-    args: [input],
-    parentClosePolicy: ParentClosePolicy.ABANDON,
-    cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-    workflowIdReusePolicy: 'REJECT_DUPLICATE',
-    staticSummary: titleOf(input.spec),
-    typedSearchAttributes: [
-      { key: SEARCH_ATTRIBUTES.phase, value: 'opening' },
-      { key: SEARCH_ATTRIBUTES.repo, value: fieldText(fieldOf(input.spec, 'repo'), 'url').slice(0, 250) },
-      { key: SEARCH_ATTRIBUTES.requester, value: input.requester },
-      { key: SEARCH_ATTRIBUTES.handler, value: (fieldText(input.spec, 'handler') || 'one-shot').slice(0, 40) },
-      { key: SEARCH_ATTRIBUTES.tags, value: tagsOf(input) },
-    ],
+/** News, or the time to look: at the deadline, at tasks that have been silent, at a budget that nobody raises. */
+async function nextNews(run: JobRun, crew: Crew): Promise<void> {
+  const wait = waitMs(run, crew);
+  const isNews = (): boolean => run.isDirty;
+  if (wait === null) return await condition(isNews);
+  if (await condition(isNews, wait.ms, { summary: wait.why })) return;
+  await wait.then();
+}
+
+interface Wait {
+  readonly ms: number;
+  readonly why: string;
+  readonly then: () => Promise<void>;
+}
+
+/** The earliest of what the job waits for by time; null = nothing but news. */
+function waitMs(run: JobRun, crew: Crew): Wait | null {
+  const waits: Wait[] = [];
+  const { deadline } = run;
+  if (deadline !== null && run.stop === null)
+    waits.push({
+      ms: Math.max(1, deadline - Date.now()),
+      why: 'deadline of the job',
+      then: async () => {
+        if (Date.now() >= deadline)
+          crew.stopAll({ reason: 'the deadline of the job has passed', requester: 'weaver', code: 'deadline' });
+      },
+    });
+  if (run.unwatched.size > 0)
+    waits.push({ ms: LOOK_AFTER_MS, why: 'look after silent tasks', then: () => lookAfterSilent(run) });
+  if (crew.isStarved)
+    waits.push({
+      ms: TASK_DEFAULTS.waitSeconds * 1_000,
+      why: 'waits for budget',
+      then: async () => crew.giveUpOnBudget('stuck'),
+    });
+  return waits.toSorted((a, b) => a.ms - b.ms)[0] ?? null;
+}
+
+/** Nothing is lost: who runs is told where to report, and who has ended meanwhile is heard first. */
+async function continueAsNew(run: JobRun, crew: Crew): Promise<void> {
+  await crew.handOver();
+  await condition(() => allHandlersFinished() && crew.isQuiet);
+  if (run.registry.isOver) return;
+  const { workflowId: _, memo } = workflowInfo();
+  const next = makeContinueAsNewFunc<(input: JobInput) => Promise<JobResult>>({
+    ...(memo === undefined ? {} : { memo }),
   });
-
-async function resultOf(child: ChildWorkflowHandle<typeof codingTask>, taskId: string): Promise<TaskResult> {
-  try {
-    return await child.result();
-  } catch (thrown) {
-    if (!(thrown instanceof ChildWorkflowFailure)) throw thrown;
-    const { cause } = thrown;
-    if (cause instanceof CancelledFailure || isCancellation(thrown)) {
-      const [result] = cause instanceof CancelledFailure ? (cause.details ?? []) : [];
-      return (result as TaskResult | undefined) ?? unreported(taskId, 'cancelled', failure('cancelled'));
-    }
-    if (cause instanceof TerminatedFailure) return unreported(taskId, 'dead', failure('terminated'));
-    return unreported(taskId, 'dead', failure('infrastructure', cause?.message ?? ''));
-  }
+  await next({ ...run.input, carried: run.carry() });
 }
 
-/** Any client may start a job, so anything may come in: what is no specification is refused by the task's first step. */
-function taskInput(input: JobInput | undefined, taskId: string): TaskInput {
-  return {
-    schemaVersion: 1,
-    spec: (fieldOf(input, 'spec') ?? {}) as TaskSpec,
-    requester: (fieldText(input, 'requester') || 'unknown').slice(0, 100),
-    lineage: lineageOf(taskId),
-    suffix: uuid4().slice(0, 8),
-  };
-}
-
-function tagsOf({ spec }: TaskInput): string[] {
-  const tags = fieldOf(spec, 'tags');
-  const texts = Array.isArray(tags) ? tags.filter((tag) => typeof tag === 'string') : [];
-  return texts.map((tag) => tag.slice(0, 100)).slice(0, 20);
-}
-
-function stateOf({ state }: TaskResult): JobResult['state'] {
-  if (state === 'succeeded' || state === 'decomposed') return 'completed';
-  if (state === 'cancelled' || state === 'stuck') return state;
-  return 'failed';
+function show(run: JobRun): void {
+  const [only] = run.spec.tasks;
+  setCurrentDetails(
+    run.isOne && run.registry.size === 1 && only !== undefined
+      ? `Task \`${run.taskId(only.id)}\`: ${titleOf(only.content)}`
+      : describeJob(run.status()),
+  );
 }

@@ -3,7 +3,8 @@
  * Cancellation types are explicit because an omitted one behaves as TRY_CANCEL, whatever the documentation says.
  */
 import { ActivityCancellationType, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
-import type { Activities } from '../activities/index.js';
+import type { Activities, HostActivities } from '../activities/index.js';
+import type { ActivityDecider } from './deciders.js';
 
 /** Faults of an activity that no retry heals are marked as such by the activity; this one is Temporal's own. */
 const nonRetryableErrorTypes = ['NotFoundError'];
@@ -45,7 +46,7 @@ export const { runChecks } = proxyActivities<Activities>({
 });
 
 /** A push of a large pack; the same commit again is recognised, so it may run as often as it needs. */
-export const { land } = proxyActivities<Activities>({
+export const { land, mergeBranches } = proxyActivities<Activities>({
   startToCloseTimeout: '5m',
   heartbeatTimeout: '15s',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -54,7 +55,54 @@ export const { land } = proxyActivities<Activities>({
 
 /** Local: milliseconds of work that may be done again, without a round trip to the server (docs/decisions/0004). */
 const local = { startToCloseTimeout: '60s', scheduleToCloseTimeout: '120s', retry: shortRetry } as const;
-export const { applyEdits, record, closeWorkspace } = proxyLocalActivities<Activities>({
+export const { applyEdits, propose, record, closeWorkspace } = proxyLocalActivities<Activities>({
   ...local,
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
+
+/** They ask Temporal itself, without which nothing goes on anyway: tried for the twelve hours that an outage may last. */
+export const { askPermit, openTasks } = proxyLocalActivities<Activities>({
+  startToCloseTimeout: '20s',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: { ...shortRetry, maximumAttempts: 720 },
+});
+
+/**
+ * Deciders of the user's own that are activities. Two minutes are a slow answer of a model; the third try that fails is
+ * enough to go on with the default decider, which costs nothing. A worker that lacks the activity says so at once.
+ */
+export const deciderActivities = proxyActivities<Readonly<Record<string, ActivityDecider>>>({
+  startToCloseTimeout: '2m',
+  // A queue whose workers have gone must not hold the task for longer than that.
+  scheduleToCloseTimeout: '8m',
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+  retry: { ...shortRetry, maximumAttempts: 3 },
+});
+
+/** Questions to the server, answered in milliseconds; what cannot be learned now is asked again some minutes later. */
+export const { lookAfter } = proxyActivities<Activities>({
+  startToCloseTimeout: '60s',
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+  retry: shortRetry,
+});
+
+/** Looks at ten runs at most; without the server there is nothing to pause, so its way back is waited for. */
+export const { pauseAfterFailures } = proxyActivities<Activities>({
+  startToCloseTimeout: '60s',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: { ...shortRetry, maximumAttempts: 100 },
+});
+
+/**
+ * On one host: a worker that is not there within five minutes is left to the next hour. Removing thousands of files takes
+ * minutes, and the sweep ends itself before the limit.
+ */
+export const sweepOn = (taskQueue: string): HostActivities['sweep'] =>
+  proxyActivities<HostActivities>({
+    taskQueue,
+    scheduleToStartTimeout: '5m',
+    startToCloseTimeout: '10m',
+    heartbeatTimeout: '15s',
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: shortRetry,
+  }).sweep;

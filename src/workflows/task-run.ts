@@ -1,108 +1,178 @@
 /** The task as its workflow holds it: the record, the phase shown to people, the steps of the attempt done so far. */
 import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
-import type { Called, Checked, Done, Edited, Landed, Opened, RecordInput } from '../activities/contract.js';
+import type {
+  Called,
+  Checked,
+  Closed,
+  Done,
+  Edited,
+  Landed,
+  Merged,
+  Opened,
+  Proposed,
+} from '../activities/contract.js';
+import type { RecordInput } from '../activities/contract.js';
+import type { HandlerChoice } from '../domain/choose-handler.js';
+import { DECIDER } from '../domain/decide.js';
 import type { Decision } from '../domain/decision.js';
-import type { ArtifactRef, Outcome } from '../domain/outcome.js';
+import type { NewEntry } from '../domain/entries.js';
+import { failure, type Failure } from '../domain/failures.js';
+import type { Prerequisite } from '../domain/job.js';
+import type { ArtifactRef, Outcome, WaitingOn } from '../domain/outcome.js';
 import {
   beginRecord,
   recordCall,
   recordDecision,
   recordOutcome,
   recordProgress,
+  recordWait,
   sumSpending,
   totalTokens,
 } from '../domain/record.js';
 import type { AttemptRecord, DecisionRecord, Spending, TaskRecord } from '../domain/record.js';
-import { failure } from '../domain/failures.js';
 import { describeTask } from '../domain/report.js';
-import { DECIDER } from '../domain/decide.js';
+import { claimedLimits, fieldText, titleOf, type Handler, type LimitsSpec } from '../domain/task.js';
+import { isTerminalState } from '../domain/task-registry.js';
 import { textParts } from '../domain/text-parts.js';
-import { claimedLimits, titleOf, type TaskState, type TerminalState } from '../domain/task.js';
+import { decideAs, type Advice, type Decided, type Pending } from './deciders.js';
 import {
   SEARCH_ATTRIBUTES,
   type CancelRequest,
   type Phase,
+  type ResumePoint,
+  type ResumeRequest,
   type TaskInput,
   type TaskResult,
   type TaskStatus,
 } from './messages.js';
+import { resumePointOf } from './resume-point.js';
+import { Talk } from './talk.js';
 import { record as writeRecords } from './proxies.js';
 
 /** What the current attempt has got by now: a step that is asked for again after an outage is not done again. */
-interface Steps {
+export interface Steps {
   readonly startedAt: number;
   opened?: Opened;
   baseline?: Checked;
   calls: Called[];
   edited?: Edited;
+  merged?: Merged;
+  proposed?: Proposed;
   checked?: Checked;
   landed?: Landed;
   landingSeconds?: number;
 }
 
-const TERMINAL: ReadonlySet<TaskState> = new Set<TerminalState>([
-  'succeeded',
-  'dead',
-  'decomposed',
-  'cancelled',
-  'stuck',
-]);
-
 /** Decisions kept for the query; the store has all of them. */
 const DECISIONS_KEPT = 20;
+/** Attempts that a reset can go back to. */
+const ATTEMPTS_KEPT = 20;
 
 export class TaskRun {
   readonly taskId = workflowInfo().workflowId;
+  readonly talk = new Talk();
   record: TaskRecord;
   steps: Steps;
   cancel: CancelRequest | null = null;
+  /** Set when the decider has taken an alternative. */
+  handler: Handler | null = null;
+  children: readonly string[] = [];
+  /** Where its end is told; null if the job sees the end of the workflow itself. */
+  reportsTo: string | null = null;
+  /** True while it only waits for time to pass. */
+  isPausing = false;
   private phase = 'starting';
   private wakesAt: number | null = null;
+  private limitChanges: Partial<LimitsSpec> = {};
   private readonly attempts: AttemptRecord[] = [];
+  private readonly done = new Map<number, Steps>();
   private readonly decided: DecisionRecord[] = [];
   private unwritten: { sequence: number; record: unknown }[] = [];
-  private last: { failure: NonNullable<TaskRecord['lastFailure']>; evidence: ArtifactRef | null } | null = null;
+  private last: { failure: Failure; evidence: ArtifactRef | null } | null;
   private opened: Opened | null = null;
   private diff: ArtifactRef | null = null;
 
   constructor(readonly input: TaskInput) {
     // Replaced by the validated limits as soon as the workspace is open.
     this.record = beginRecord(claimedLimits(input.spec), [], Date.now());
+    if (input.place?.gated === true) this.record = { ...this.record, state: 'pending' };
+    this.last = input.resume?.last ?? null;
+    if (input.place?.watched === false) this.reportsTo = input.place.jobId;
+    this.talk.allowance = input.place?.allowance ?? null;
     this.steps = { startedAt: Date.now(), calls: [] };
+    if (input.resume?.steps !== undefined) this.takeUp(input.resume.steps as Steps);
   }
 
+  /** A resumed attempt begins with the steps that are kept of it. */
+  private takeUp(steps: Steps): void {
+    this.steps = { ...steps, startedAt: Date.now(), calls: [...steps.calls] };
+    if (steps.opened !== undefined) this.bookOpened(steps.opened);
+  }
+
+  /** Counted over a task and what it goes on with, so that the names of its calls stay apart. */
   get attempt(): number {
-    return this.record.attempts + 1;
+    return (this.input.resume?.attempts ?? 0) + this.record.attempts + 1;
   }
 
-  get lastFailed(): {
-    readonly failure: NonNullable<TaskRecord['lastFailure']>;
-    readonly evidence: ArtifactRef | null;
-  } | null {
+  get lastFailed(): { readonly failure: Failure; readonly evidence: ArtifactRef | null } | null {
     return this.last;
   }
 
+  /** 0 for a task of the file, 1 for its child. */
+  get depth(): number {
+    return (this.input.place?.path ?? '0').split('.').length - 1;
+  }
+
+  /** What had to end first: from the start, from the word to go, or of a dependency added on the way. */
+  get prerequisites(): readonly Prerequisite[] {
+    const { go } = this.talk;
+    return go === null || go.prerequisites.length === 0 ? (this.input.place?.prerequisites ?? []) : go.prerequisites;
+  }
+
+  /** A proposed child builds on the work of the siblings that it has waited for; those that merge do so themselves. */
+  get stacksOn(): readonly string[] {
+    const { place, spec } = this.input;
+    if (place?.gated !== true || fieldText(spec, 'handler') !== 'one-shot') return [];
+    return this.prerequisites.flatMap(({ branch, state }) =>
+      branch === null || state !== 'succeeded' ? [] : [branch],
+    );
+  }
+
+  get isOver(): boolean {
+    return isTerminalState(this.record.state);
+  }
+
   /** Shows what is being done; an upsert costs an event, so it goes out with the command that follows. */
-  enter(phase: Phase, words: string): void {
+  enter(phase: Phase, words: string, waitingOn?: WaitingOn | null): void {
     this.phase = words;
-    upsertSearchAttributes([{ key: SEARCH_ATTRIBUTES.phase, value: phase }]);
+    upsertSearchAttributes([
+      { key: SEARCH_ATTRIBUTES.phase, value: phase },
+      ...(waitingOn === undefined ? [] : [{ key: SEARCH_ATTRIBUTES.waitingOn, value: waitingOn }]),
+    ]);
     this.show();
   }
 
   bookOpened(opened: Opened): Opened {
     this.steps.opened = opened;
     this.opened = opened;
+    const { people, limits } = opened;
     this.record = {
       ...recordProgress(this.record, Date.now()),
-      limits: opened.limits,
+      limits: { ...limits, ...this.limitChanges },
       models: opened.models,
       state: 'running',
+      ...(people === undefined ? {} : { waitMs: people.waitSeconds * 1_000 }),
+      ...(this.waitsOnBudget(limits) ? { waitsOnBudget: true } : {}),
     };
     return opened;
   }
 
+  private waitsOnBudget({ whenSpent }: LimitsSpec): boolean {
+    return whenSpent === 'wait';
+  }
+
   /** A step that is done ends the outage before it. */
-  bookStep(done: Partial<Pick<Steps, 'baseline' | 'edited' | 'checked' | 'landed'>>): void {
+  bookStep(done: Partial<Omit<Steps, 'startedAt' | 'calls' | 'opened'>>): void {
     Object.assign(this.steps, done);
     this.record = recordProgress(this.record, Date.now());
   }
@@ -111,52 +181,127 @@ export class TaskRun {
     this.record = recordCall(this.record, name, spent);
   }
 
+  /** Sends that no step could report any more; the ledger knows them. True if there were any. */
+  bookLedger({ spending }: Closed): boolean {
+    // A ledger that is shared with an earlier task has its calls too.
+    if (this.input.resume !== undefined || spending.callsSent <= this.record.spending.callsSent) return false;
+    this.record = { ...this.record, spending };
+    this.finishAttributes();
+    return true;
+  }
+
+  /** Changed by a person; holds for all attempts to come. */
+  changeLimits(changes: Partial<LimitsSpec>): void {
+    this.limitChanges = { ...this.limitChanges, ...changes };
+    this.record = { ...this.record, limits: { ...this.record.limits, ...changes } };
+  }
+
+  /** Waits for something that is no outcome: a pause, a slice of the budget. */
+  bookWait(on: WaitingOn): void {
+    this.record = recordWait(this.record, on, Date.now());
+  }
+
+  /** A gated task has got its word. */
+  bookBegins(): void {
+    this.record = { ...this.record, state: 'running', startedAt: Date.now() };
+  }
+
+  bookGoesOn(): void {
+    this.record = recordProgress(this.record, Date.now());
+    this.wakesAt = null;
+  }
+
+  /** Settled for all attempts to come; a decision may still take an alternative. */
+  bookHandler({ handler, reason }: HandlerChoice): void {
+    this.handler = handler;
+    this.book({ kind: 'handlerChosen', handler, reason });
+    upsertSearchAttributes([{ key: SEARCH_ATTRIBUTES.handler, value: handler }]);
+  }
+
   /** Books the attempt's end and keeps its record for the next write. */
   bookOutcome(outcome: Outcome): void {
     const { sequence } = this.record;
     const attemptRecord = this.attemptRecord(sequence, outcome);
     this.unwritten.push({ sequence, record: attemptRecord });
     if (outcome.kind !== 'blocked') this.attempts.push(attemptRecord);
+    const { attempt } = this;
     this.record = recordOutcome(this.record, outcome, Date.now());
     if (outcome.kind === 'failed') this.last = { failure: outcome.failure, evidence: outcome.evidence ?? null };
     if (this.steps.edited?.kind === 'edited') this.diff = this.steps.edited.diff;
-    if (outcome.kind !== 'blocked') this.steps = { startedAt: Date.now(), calls: [] };
+    if (this.steps.merged?.kind === 'merged') this.diff = this.steps.merged.diff;
+    if (outcome.kind === 'blocked') return;
+    this.done.set(attempt, this.steps);
+    this.done.delete(attempt - ATTEMPTS_KEPT);
+    this.steps = { startedAt: Date.now(), calls: [] };
   }
 
-  bookDecision(outcome: Outcome, decision: Decision): void {
+  /**
+   * Asks the task's decider, and its shadow, whose different mind is only recorded. Books nothing before the activities
+   * among them have answered (`advice`).
+   */
+  decide(outcome: Outcome, advice: ReadonlyMap<string, Advice>): Decision | Asking {
+    const asked = [this.record, outcome, Date.now()] as const;
+    const isUnknown = outcome.kind === 'failed' && outcome.failure.code === 'unknownDecider';
+    const { decider = DECIDER, shadowDecider } = (isUnknown ? null : this.opened) ?? {};
+    const first = decideAs(decider, asked, advice);
+    const second = shadowDecider === undefined ? null : decideAs(shadowDecider, asked, advice);
+    if (first.kind === 'pending' || second?.kind === 'pending')
+      return { kind: 'pending', asked: pendingOf(first, second) };
+    this.bookDecision(outcome, first, second !== null && differ(second.decision, first.decision) ? second : null);
+    return first.decision;
+  }
+
+  private bookDecision(outcome: Outcome, { decider, decision, notes }: Decided, shadow: Decided | null): void {
     const { sequence } = this.record;
     const decided: DecisionRecord = {
       sequence,
       attempt: this.record.attempts,
       decidedAt: Date.now(),
-      decider: DECIDER,
+      decider,
       decision,
       outcome,
+      ...(notes === undefined ? {} : { notes }),
+      ...(shadow === null ? {} : { shadow: shadowOf(shadow) }),
     };
     this.decided.push(decided);
     if (this.decided.length > DECISIONS_KEPT) this.decided.shift();
     this.unwritten.push({ sequence, record: { kind: 'decision', ...decided } });
     this.record = recordDecision(this.record, decision);
+    if (decision.kind === 'retry' && decision.handler !== undefined) this.handler = decision.handler;
+    if (outcome.kind === 'proposed' && decision.kind !== 'decompose')
+      this.last = {
+        failure: failure('invalidPlan', outcome.faults.join('; ') || decision.reason),
+        evidence: outcome.plan,
+      };
     this.phase = decision.reason;
-    this.wakesAt =
-      'delayMs' in decision
-        ? Date.now() + decision.delayMs
-        : 'probeMs' in decision
-          ? Date.now() + decision.probeMs
-          : null;
+    this.wakesAt = wakesAt(decision);
+    this.show();
+  }
+
+  /** What people and the job have said and done, as entries of the account. */
+  book(entry: NewEntry): void {
+    const { sequence } = this.record;
+    this.unwritten.push({ sequence, record: { ...entry, sequence, at: Date.now() } });
+    this.record = { ...this.record, sequence: sequence + 1 };
     this.show();
   }
 
   bookCancel(request: CancelRequest): void {
     const { sequence } = this.record;
     this.unwritten.push({ sequence, record: { kind: 'cancelled', sequence, at: Date.now(), ...request } });
-    this.record = {
-      ...this.record,
-      state: 'cancelled',
-      sequence: sequence + 1,
-      lastFailure: failure('cancelled', `${request.requester}: ${request.reason}`),
-    };
-    this.phase = 'cancelled';
+    this.end('cancelled', failure(request.code ?? 'cancelled', `${request.requester}: ${request.reason}`));
+  }
+
+  /** Ends without an attempt: a prerequisite ended badly. */
+  bookRefused(state: 'dead' | 'cancelled', why: string): void {
+    this.end(state, failure(state === 'cancelled' ? 'skipped' : 'dependencyFailed', why));
+  }
+
+  private end(state: 'dead' | 'cancelled', failed: Failure): void {
+    const { sequence } = this.record;
+    this.record = { ...this.record, state, sequence: sequence + 1, lastFailure: failed };
+    this.phase = state;
+    this.wakesAt = null;
     this.show();
   }
 
@@ -192,26 +337,44 @@ export class TaskRun {
     return this.decided;
   }
 
+  resumePoint(request: ResumeRequest): ResumePoint | null {
+    const { input, taskId, last } = this;
+    return resumePointOf(request, { of: taskId, lineage: input.lineage, last, done: this.done });
+  }
+
   status(): TaskStatus {
     const { state, attempts, limits, waitingOn, spending, lastFailure } = this.record;
+    const { question, answered, paused } = this.talk;
     return {
       taskId: this.taskId,
       // Before it is validated it may be anything.
       title: this.opened?.title ?? titleOf(this.input.spec),
       state,
       phase: this.phase,
-      attempt: TERMINAL.has(state) ? attempts : Math.min(attempts + 1, limits.attempts),
+      attempt: isTerminalState(state) ? attempts : Math.min(attempts + 1, limits.attempts),
       attemptsMax: limits.attempts,
       waitingOn,
       spending,
       branch: this.opened?.branch ?? null,
       failure: lastFailure,
       wakesAt: this.wakesAt,
+      ...(question === null ? {} : { question }),
+      ...(answered.length === 0 ? {} : { answered }),
+      ...(paused === null ? {} : { paused }),
+      ...(this.children.length === 0 ? {} : { children: this.children }),
+      ...(this.opened?.handler === undefined ? {} : { handler: this.opened.handler }),
+      ...this.parent(),
     };
+  }
+
+  private parent(): { readonly parent?: string } {
+    const path = this.input.place?.path ?? '';
+    return path.includes('.') ? { parent: path.slice(0, path.lastIndexOf('.')) } : {};
   }
 
   result(): TaskResult {
     const { state, attempts, spending, landing, lastFailure } = this.record;
+    const summary = this.opened === null ? '' : this.opened.title.slice(0, 300);
     return {
       taskId: this.taskId,
       state,
@@ -222,6 +385,8 @@ export class TaskRun {
       spending,
       failure: state === 'succeeded' ? null : lastFailure,
       diff: this.diff,
+      ...(this.children.length === 0 ? {} : { children: this.children }),
+      ...(summary === '' ? {} : { summary }),
     };
   }
 
@@ -230,8 +395,8 @@ export class TaskRun {
   }
 
   private attemptRecord(sequence: number, outcome: Outcome): AttemptRecord & { readonly kind: 'attempt' } {
-    const { opened, calls, edited, checked, landed, baseline, startedAt } = this.steps;
-    const done = [opened, ...calls, baseline, checked, landed].filter((step) => step !== undefined);
+    const { opened, calls, edited, merged, checked, landed, baseline, startedAt } = this.steps;
+    const done = [opened, ...calls, baseline, merged, checked, landed].filter((step) => step !== undefined);
     const prefix = `a${this.attempt}.`;
     const spent = Object.entries(this.record.calls).filter(([name]) => name.startsWith(prefix));
     return {
@@ -247,19 +412,48 @@ export class TaskRun {
       spending: sumSpending(spent.map(([, spending]) => spending)),
       commitBefore: opened?.baseCommit ?? '',
       treeBefore: opened?.baseTree ?? '',
-      treeAfter: edited?.kind === 'edited' ? edited.tree : null,
+      treeAfter: edited?.kind === 'edited' ? edited.tree : merged?.kind === 'merged' ? merged.tree : null,
       commitAfter: outcome.kind === 'succeeded' ? outcome.landing.commit : null,
       outcome,
       artifacts: artifactsOf(this.steps),
       sandbox: checked?.sandbox ?? baseline?.sandbox ?? null,
       checks: checked?.kind === 'checked' ? checked.verdicts : [],
+      ...(edited?.kind === 'edited' && edited.notes !== undefined ? { notes: edited.notes } : {}),
     };
   }
 }
 
+/** Activities that decide and have not answered yet. */
+export interface Asking {
+  readonly kind: 'pending';
+  readonly asked: readonly Pending[];
+}
+
+type Answer = ReturnType<typeof decideAs>;
+
+/** Each once: the shadow may be asked as a part of the other. */
+const pendingOf = (...answers: readonly (Answer | null)[]): readonly Pending[] => {
+  const pending = answers.flatMap((answer) => (answer?.kind === 'pending' ? [answer] : []));
+  return pending.filter(({ name }, index) => pending.findIndex((other) => other.name === name) === index);
+};
+
+const shadowOf = ({ decider, decision, notes }: Decided): NonNullable<DecisionRecord['shadow']> => ({
+  decider,
+  decision,
+  ...(notes === undefined ? {} : { notes }),
+});
+
+/** Delays alone are no other mind: they may hold a part that is drawn. */
+const differ = (a: Decision, b: Decision): boolean => a.kind !== b.kind || a.reason !== b.reason;
+
+function wakesAt(decision: Decision): number | null {
+  if ('delayMs' in decision) return Date.now() + decision.delayMs;
+  return 'probeMs' in decision ? Date.now() + decision.probeMs : null;
+}
+
 const workersOf = (done: readonly Done[]): readonly string[] => [...new Set(done.map(({ by }) => by))];
 
-function artifactsOf({ opened, calls, edited, checked, baseline }: Steps): readonly ArtifactRef[] {
+function artifactsOf({ opened, calls, edited, merged, proposed, checked, baseline }: Steps): readonly ArtifactRef[] {
   const logs = checked?.kind === 'checked' ? checked.verdicts.map(({ log }) => log) : [];
   const setup = [baseline, checked].flatMap((step) => (step?.kind === 'setupFailed' ? [step.log] : []));
   return [
@@ -267,6 +461,9 @@ function artifactsOf({ opened, calls, edited, checked, baseline }: Steps): reado
     ...calls.map(({ answer }) => answer),
     ...(edited?.kind === 'edited' ? [edited.diff] : []),
     ...(edited?.kind === 'rejected' ? [edited.evidence] : []),
+    ...(merged?.kind === 'merged' ? [merged.diff] : []),
+    ...(merged?.kind === 'conflict' ? [merged.evidence] : []),
+    ...(proposed === undefined ? [] : [proposed.plan]),
     ...logs,
     ...setup,
   ];

@@ -342,6 +342,21 @@ describe('without a model', () => {
   }, 60_000);
 });
 
+describe('a run beside weaver up', () => {
+  it('leaves what is open to it, and says so', async () => {
+    const up = desk.start(['up']);
+    await saysIn(up, /polls weaver/);
+    await runTask('Slow and unwanted beside', ['--detach', '--key', 'beside']);
+    const impatient = await runTask('Slow four', ['--key', 'slow-4', '--timeout', '1']);
+    const run = await runTask('Quick beside');
+    await desk.weaver(['cancel', 'beside', '--reason', 'seen']);
+    await endProcess(up);
+    expect(impatient.stderr).toMatch(/job\/slow-4\/t\/0 goes on with the worker that runs here \(\d+@\S+\)/);
+    expect(run.stderr).toMatch(/still open: carried on by the worker that runs here \(\d+@\S+\)\./);
+    expect(run.stderr).not.toContain('by the next `weaver up`');
+  }, 120_000);
+});
+
 describe('the server of weaver up', () => {
   it('is started again when it dies, and tasks go on', async () => {
     const up = desk.start(['up', '--json']);

@@ -25,6 +25,7 @@ const view = (changes: Partial<TaskView> = {}): TaskView => ({
   wakesAt: null,
   source: 'worker',
   retrying: null,
+  unanswered: null,
   webUrl: null,
   ...changes,
 });
@@ -58,6 +59,9 @@ describe('a task under way', () => {
   it('says where its status comes from when no worker answered', () => {
     expect(statusLines(view({ source: 'server', attemptsMax: null }))).toContain(
       'source   the Temporal server (no worker answers)',
+    );
+    expect(statusLines(view({ source: 'server', unanswered: 'workerFails' }))).toContain(
+      'source   the Temporal server (the worker cannot carry it on)',
     );
     expect(statusLines(view()).join('\n')).not.toContain('source');
   });
@@ -142,6 +146,13 @@ describe('the account of a task', () => {
       '  ✗ unit: exit 1, 100 ms',
       '  ✗ slow: ran out of time, 1 min 0 s',
     ]);
+  });
+
+  it('has what was overlooked to find the edits', () => {
+    const notes = ['edit 1, a.txt: matched at line 1 without regard to trailing spaces'];
+    expect(entryLines({ kind: 'attempt', ...attempt, notes })).toContain(
+      '  edit 1, a.txt: matched at line 1 without regard to trailing spaces',
+    );
   });
 
   it('has the reason of each decision and how long it waits', () => {

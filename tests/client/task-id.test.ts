@@ -8,6 +8,7 @@ describe('an identifier', () => {
 
   it('of a child task keeps its path', () => {
     expect(idsOf('job/big/t/api.2')).toEqual({ jobId: 'job/big', taskId: 'job/big/t/api.2' });
+    expect(idsOf('big/t/api.2.1')).toEqual({ jobId: 'job/big', taskId: 'job/big/t/api.2.1' });
   });
 
   it('of a scheduled job may hold its time', () => {

@@ -1,4 +1,5 @@
-/** The library against a real server. No worker runs: what needs one is tested end to end. */
+/** The library against a real server. No worker does any work: what needs one is tested end to end. */
+import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -6,6 +7,8 @@ import { join } from 'node:path';
 import { startTemporalServer, type TemporalServer } from '../../src/adapters/server/temporal-server.js';
 import { WeaverClient, type TaskView } from '../../src/client/index.js';
 import { searchAttributeTypes } from '../../src/workflows/messages.js';
+import { statusLines } from '../../src/client/render-task.js';
+import { taskTable } from '../../src/client/render-list.js';
 import { until } from './until.js';
 import { aSpec } from './specs.js';
 
@@ -177,6 +180,87 @@ describe('looking', () => {
 
   it('nobody polls', async () => {
     expect(await client.pollers()).toEqual([]);
+  });
+});
+
+describe('a worker that cannot carry a job on', () => {
+  let worker: ChildProcess;
+  let said = '';
+  beforeAll(async () => {
+    worker = spawn(process.execPath, [join(__dirname, 'failing-worker.cjs'), server.address, 'sick'], {
+      env: { PATH: process.env['PATH'] ?? '', HOME: folder },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [worker.stdout, worker.stderr]) stream?.on('data', (chunk) => (said += String(chunk)));
+    await until(() => said.includes('polls'), 'the worker polls').catch((thrown: Error) => {
+      throw new Error(`${thrown.message}\n${said}`);
+    });
+  });
+  afterAll(() => worker?.kill('SIGKILL'));
+
+  const failing = {
+    unanswered: 'workerFails',
+    retrying: expect.stringMatching(/^workflow task, try \d+: .*out of order/),
+  };
+
+  it('is told apart from a worker that is not there', async () => {
+    await client.submit(aSpec({ tags: ['sick'] }), { key: 'sick', taskQueue: 'sick' });
+    await client.submit(aSpec({ tags: ['sick'] }), { key: 'alone', taskQueue: 'nobody' });
+    await until(async () => (await client.status('sick')).unanswered === 'workerFails', 'the worker has failed');
+    const view = await client.status('sick');
+    expect(view).toMatchObject({ ...failing, source: 'server', phase: 'its worker fails' });
+    expect(statusLines(view)).toContain('source   the Temporal server (the worker cannot carry it on)');
+    expect(await client.status('alone')).toMatchObject({
+      unanswered: 'noWorker',
+      retrying: null,
+      phase: 'waiting for a worker',
+    });
+    const waiting = new AbortController();
+    for await (const seen of client.watch('sick', { signal: waiting.signal })) {
+      expect(seen).toMatchObject(failing);
+      waiting.abort();
+    }
+  });
+
+  it('is not taken for one that was killed in the middle of its work', async () => {
+    const { workflow, workflowService } = client.temporal;
+    const handle = await workflow.start('job', {
+      workflowId: 'job/dropped',
+      taskQueue: 'dropped',
+      args: [],
+      workflowTaskTimeout: '1s',
+    });
+    // Takes the task and never comes back with it.
+    const taskQueue = { name: 'dropped' };
+    await client.temporal.withDeadline(Date.now() + 20_000, () =>
+      workflowService.pollWorkflowTaskQueue({ namespace: 'default', taskQueue, identity: '1@killed' }),
+    );
+    await until(
+      async () => ((await handle.describe()).raw.pendingWorkflowTask?.attempt ?? 0) > 1,
+      'the task is offered again',
+    );
+    expect(await client.status('dropped')).toMatchObject({
+      unanswered: null,
+      retrying: null,
+      phase: 'waiting for a worker',
+    });
+  });
+
+  it('is told apart in the list too', async () => {
+    await until(async () => (await client.list({ tag: 'sick' })).length === 2, 'both are listed');
+    const rows = await client.list({ tag: 'sick' });
+    const found = new Map(rows.map(({ jobId, unanswered }) => [jobId, unanswered]));
+    expect(found).toEqual(
+      new Map([
+        ['job/alone', 'noWorker'],
+        ['job/sick', 'workerFails'],
+      ]),
+    );
+    expect(
+      taskTable(rows, 200)
+        .slice(1)
+        .map((line) => line.split('  ')[0]),
+    ).toEqual(['pending, no worker', 'pending, worker fails']);
   });
 });
 

@@ -81,6 +81,8 @@ describe('without a file and without variables', () => {
       sandbox: 'auto',
       concurrency: { workflows: 40, activities: 64, checks: expect.any(Number) },
       logLevel: 'info',
+      telemetry: { listen: null },
+      events: { webhook: null, file: null, keepDays: 30 },
       environment: { HOME: folder },
       requester: `${userInfo().username}@${hostname()}`,
     });

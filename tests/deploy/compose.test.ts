@@ -113,11 +113,11 @@ describe('settings', () => {
     expect(changed['temporal']?.environment?.['POSTGRES_PWD']).toBe('another');
   });
 
-  it('give the server the poll rates that the embedded one has', () => {
+  it('give the server the settings that the embedded one has', () => {
     const file = path.join(root, 'deploy/temporal/dynamic-config.yaml');
-    const rates = Object.entries(parse(readFileSync(file, 'utf8')) as Record<string, readonly { value: number }[]>);
-    const embedded = readFileSync(path.join(root, 'src/cli.ts'), 'utf8').match(/history\.\w+=\d+/g);
-    expect(rates.map(([key, [first]]) => `${key}=${first?.value}`).toSorted()).toEqual(embedded?.toSorted());
+    const rates = Object.entries(parse(readFileSync(file, 'utf8')) as Record<string, readonly { value: unknown }[]>);
+    const embedded = readFileSync(path.join(root, 'src/cli.ts'), 'utf8').match(/(?:history|matching)\.\w+=\w+/g);
+    expect(rates.map(([key, [first]]) => `${key}=${String(first?.value)}`).toSorted()).toEqual(embedded?.toSorted());
     const mounted = services['temporal']?.environment?.['DYNAMIC_CONFIG_FILE_PATH'];
     expect(mounted).toBe('/weaver/dynamic-config.yaml');
   });

@@ -147,8 +147,12 @@ export class World {
   }
 }
 
-/** As the embedded server has them (docs/decisions/0005). */
-const POLL_RATES = ['transfer', 'timer', 'visibility'].map((name) => `history.${name}ProcessorMaxPollRPS=2000`);
+/** As the embedded server has them (docs/decisions/0005 and 0013). */
+const DYNAMIC_CONFIG = [
+  ...['transfer', 'timer', 'visibility'].map((name) => `history.${name}ProcessorMaxPollRPS=2000`),
+  'matching.enableFairness=true',
+  'matching.numTaskqueueWritePartitions=1',
+];
 
 export function startTestServer(folder: string, port?: number) {
   const binary = process.env['WEAVER_TEMPORAL_BINARY'] ?? '';
@@ -160,7 +164,7 @@ export function startTestServer(folder: string, port?: number) {
     logFile: join(folder, 'temporal', 'server.log'),
     namespace: 'default',
     searchAttributes: searchAttributeTypes(),
-    dynamicConfig: POLL_RATES,
+    dynamicConfig: DYNAMIC_CONFIG,
     environment: { PATH: process.env['PATH'] ?? '', HOME: folder },
     ...(port === undefined ? {} : { port }),
   });

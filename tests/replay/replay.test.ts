@@ -16,9 +16,9 @@ beforeAll(() => {
 const replay = ({ history, workflowId }: Pick<RecordedHistory, 'history' | 'workflowId'>): Promise<void> =>
   Worker.runReplayHistory({ workflowBundle: { codePath }, replayName: 'recorded' }, history, workflowId);
 
-it('has histories of both workflows, of every ending', () => {
+it('has histories of all workflows, of every ending', () => {
   const names = histories.map(({ name }) => name.split('.')[0]);
-  expect(new Set(names)).toEqual(new Set(['job', 'codingTask']));
+  expect(new Set(names)).toEqual(new Set(['job', 'codingTask', 'permits', 'scheduledJob', 'janitor']));
   const endings = new Set(histories.map(({ history }) => endingIn(history)));
   expect(endings).toEqual(
     new Set(['EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED', 'EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED']),

@@ -18,7 +18,7 @@ describe('the schema of an answer', () => {
   it('keeps to what strict modes ask for: every field required, none other', () => {
     expect(looseObjects(answerSchema)).toEqual([]);
     expect(JSON.parse(JSON.stringify(answerSchema))).toMatchObject({
-      required: ['edits', 'commitMessage', 'notes'],
+      required: ['edits', 'commitMessage', 'notes', 'question'],
       properties: {
         edits: {
           items: {
@@ -48,6 +48,18 @@ describe('an answer', () => {
     ['with a line end and a tab that are not escaped', TEXT.replace('\\n', '\n').replace('\\t', '\t')],
   ])('is read %s', (_how, text) => {
     expect(parseAnswer(text)).toEqual(OK);
+  });
+
+  it.each([
+    ['a question', { question: ' Which port? ' }, { question: 'Which port?' }],
+    ['no question', { question: null }, {}],
+    ['a blank one', { question: ' \n' }, {}],
+    ['what is no question', { question: [1] }, {}],
+  ])('with %s', (_what, more, expected) => {
+    expect(parseAnswer(JSON.stringify({ ...ANSWER, ...more }))).toEqual({
+      kind: 'ok',
+      answer: { ...ANSWER, ...expected },
+    });
   });
 
   it('has only the fields that its operations use', () => {

@@ -226,14 +226,14 @@ describe('the faults of a task file', () => {
       'line 11: limits.attempts must be at most 100',
       'line 12: limits.costUsd must be a finite number',
       'line 13: limits.tokens must be a whole number',
-      'line 14: limits.wallTime is no field; there are attempts, costUsd, costUsdMicros, tokens, wallTimeSeconds, outageSeconds',
-      'line 15: handler must be one-shot: there is no other handler yet',
+      'line 14: limits.wallTime is no field; there are attempts, costUsd, costUsdMicros, tokens, wallTimeSeconds, outageSeconds, attempt',
+      'line 15: handler must be one of one-shot, plan, join',
       'line 16: tags[0] must be a text: put it in quotes',
       'line 18: protect[0].glob must be relative to the top of the repository: leave out the first slash',
       'line 18: protect[0].policy must be one of allow, add-only, deny',
       'line 19: branch is no field here: did you mean repo.branch?',
       'line 20: acceptance_criteria is no field: did you mean acceptanceCriteria?',
-      'line 21: key must be 1 to 100 characters of letters, digits, ".", "_" and "-"',
+      'line 21: key must be 1 to 100 letters, digits and . _ : ~ + -',
       'line 22: commit.author must be written as Name <address>',
       'line 22: commit.trailers[0] must be written as Key: value',
       'line 23: models[0].provider is missing',
@@ -337,6 +337,76 @@ describe('an address of a repository', () => {
   });
 });
 
+describe('the fields of larger jobs', () => {
+  it('come through, with the defaults of people', () => {
+    const text = `${MINIMAL}${[
+      'handler: plan',
+      'alternatives: [one-shot]',
+      'people: { approve: [plan, push] }',
+      'decider: careful@2+default@1',
+      'shadowDecider: bold@1',
+      `baseCommit: ${'0a'.repeat(20)}`,
+      'priority: 1',
+      'limits: { attempt: { costUsd: 0.1, tokens: 500, wallTimeSeconds: 60 } }',
+    ].join('\n')}`;
+    expect(parseTask(text)).toEqual({
+      kind: 'ok',
+      spec: {
+        ...MINIMAL_SPEC,
+        handler: 'plan',
+        alternatives: ['one-shot'],
+        people: { approve: ['plan', 'push'], waitSeconds: 604_800, unanswered: 'stuck' },
+        decider: 'careful@2+default@1',
+        shadowDecider: 'bold@1',
+        baseCommit: '0a'.repeat(20),
+        priority: 1,
+        limits: { ...MINIMAL_SPEC.limits, attempt: { costUsdMicros: 100_000, tokens: 500, wallTimeSeconds: 60 } },
+      },
+    });
+  });
+
+  it('a specification that has them stays as it is', () => {
+    const parsed = parseTask(
+      `${MINIMAL}people: { unanswered: approve }\nlimits: { attempt: { tokens: 5 } }\npriority: 5\n`,
+    );
+    if (parsed.kind === 'faults') throw new Error('it has faults');
+    expect(parseSpec(JSON.parse(JSON.stringify(parsed.spec)))).toEqual(parsed.spec);
+  });
+
+  it('have their own faults', () => {
+    const text = `${MINIMAL}${[
+      'handler: join',
+      'alternatives: [join]',
+      'people: { approve: [merge], waitSeconds: 0, unanswered: yes please, ask: 1 }',
+      'decider: careful',
+      'baseCommit: main',
+      'priority: 6',
+      'limits: { attempt: { costUsd: 1, costUsdMicros: 1, attempts: 2 } }',
+    ].join('\n')}`;
+    expect(faultsOf(parseTask(text))).toEqual([
+      'line 5: handler is for a task of a job that depends on others: join merges their branches',
+      'line 6: alternatives[0] must be one of one-shot, plan',
+      'line 7: people.approve[0] must be one of plan, push',
+      'line 7: people.waitSeconds must be at least 1',
+      'line 7: people.unanswered must be one of approve, reject, stuck',
+      'line 7: people.ask is no field; there are approve, waitSeconds, unanswered',
+      'line 8: decider must be written as name@version, several joined by +',
+      'line 9: baseCommit must be the whole id of a commit, 40 hexadecimal digits',
+      'line 10: priority must be at most 5',
+      'line 11: limits.attempt.attempts is no field here: did you mean limits.attempts?',
+      'line 11: limits.attempt.costUsdMicros stands beside costUsd: name one of them',
+    ]);
+  });
+
+  it('join is for tasks of a job, which are read as specifications; resolve is for no file', () => {
+    expect(parseSpec({ ...MINIMAL_SPEC, handler: 'join' }).handler).toBe('join');
+    expect(parseSpec({ ...MINIMAL_SPEC, handler: 'resolve' }).handler).toBe('resolve');
+    expect(faultsOf(parseTask(`${MINIMAL}handler: resolve`))).toEqual([
+      'line 5: handler must be one of one-shot, plan, join',
+    ]);
+  });
+});
+
 describe('--set', () => {
   it('goes before validation and leaves the rest of the file alone', () => {
     const sets = [
@@ -397,7 +467,7 @@ describe('--set', () => {
       'checks[5] cannot be set: the list has 0 entries (--set checks[5])',
       'title.x cannot be set: what it is in is not a map of fields (--set title.x)',
       'limits.attempts must be a number (--set limits.attempts)',
-      'limits.x is no field; there are attempts, costUsd, costUsdMicros, tokens, wallTimeSeconds, outageSeconds (--set limits.x.y)',
+      'limits.x is no field; there are attempts, costUsd, costUsdMicros, tokens, wallTimeSeconds, outageSeconds, attempt (--set limits.x.y)',
       'setup[0].run is missing (--set setup[0].name)',
     ]);
     expect(Object.hasOwn(Object.prototype, 'b')).toBe(false);
@@ -459,7 +529,7 @@ describe('a start input', () => {
       message:
         'title must be a text: put it in quotes; description is missing; ' +
         'repo.url has a password or token in it: take it out, and set the variable that git.tokenEnv names (WEAVER_GIT_TOKEN); ' +
-        'extra is no field; there are title, description, acceptanceCriteria, repo, handler, checks, relatedFiles, protect, limits, models, setup, commit, tags, key',
+        'extra is no field; there are title, description, acceptanceCriteria, repo, handler, alternatives, chooseHandler, checks, relatedFiles, protect, limits, models, setup, commit, tags, key, people, decider, shadowDecider, baseCommit, priority',
     });
   });
 

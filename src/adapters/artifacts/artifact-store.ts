@@ -1,6 +1,6 @@
 /** Artifacts as files: `<home>/artifacts/<first two digits>/<sha256>.gz`. */
 import { createHash } from 'node:crypto';
-import { readFile, rename, stat } from 'node:fs/promises';
+import { readFile, rename, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip, gzip, gzipSync } from 'node:zlib';
@@ -21,6 +21,8 @@ const CONTENT_BYTES_MAX = 64 * 1024 * 1024;
 const SYNC_BYTES_MAX = 32 * 1024;
 /** Names known to be on the disk, so that storing them again costs a look; a day's work of a busy worker. */
 const DURABLE_MAX = 10_000;
+/** The janitor counts an artifact's time from when it was last stored; to the day is enough. */
+const FRESH_MS = 24 * 60 * 60_000;
 /** Only these hold text from outside that nobody needs byte for byte. */
 const SCRUBBED: ReadonlySet<ArtifactKind> = new Set<ArtifactKind>(['log', 'diff']);
 
@@ -69,7 +71,10 @@ async function store(file: string, bytes: Buffer): Promise<void> {
 const exists = async (file: string): Promise<boolean> => {
   const about = await stat(file).catch(unlessGone);
   // Never written by us, but left by file systems after a power cut.
-  return about !== undefined && about.size > 0;
+  if (about === undefined || about.size === 0) return false;
+  const now = new Date();
+  if (now.getTime() - about.mtimeMs > FRESH_MS) await utimes(file, now, now).catch(unlessGone);
+  return true;
 };
 
 /** Drafts of killed workers go when a process uses their folder for the first time. */

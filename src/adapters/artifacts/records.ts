@@ -19,6 +19,8 @@ export interface RecordsOptions {
 export interface LocalRecords extends Records {
   /** What is remembered under `task/...`, the latest first, at most 1,000. */
   listTasks(): Promise<readonly unknown[]>;
+  /** Every entry of every task, at most 200,000. */
+  walk(): AsyncGenerator<unknown, void>;
 }
 
 /** Entries hold references, not content; one this large is a mistake. */
@@ -28,6 +30,8 @@ const FOLDER_CHARACTERS_MAX = 200;
 /** Attempts and decisions of one task: hundreds at most. */
 const ENTRIES_MAX = 100_000;
 const TASKS_LISTED_MAX = 1_000;
+/** Some twenty thousand tasks; a minute of reading. */
+const WALKED_MAX = 200_000;
 /** Remembered values of one kind: a small file each. When there are more, the oldest go, down to the second number. */
 const REMEMBERED_MAX = 5_000;
 const REMEMBERED_KEPT = 4_000;
@@ -58,6 +62,7 @@ export function createRecords({ home, redact }: RecordsOptions): LocalRecords {
         valueOf(await readJson(join(memory, kindOf(name), hashed(name)))),
       ),
     listTasks: () => orDiskFault('The tasks could not be read', () => readLatest(join(memory, 'task'))),
+    walk: () => walk(root),
   };
 }
 
@@ -93,6 +98,16 @@ async function readAll(folder: string): Promise<readonly unknown[]> {
     if (record !== undefined) records.push(record);
   }
   return records;
+}
+
+async function* walk(root: string): AsyncGenerator<unknown, void> {
+  let walked = 0;
+  for (const folder of await namesIn(root)) {
+    for (const name of await namesIn(join(root, folder))) {
+      if ((walked += 1) > WALKED_MAX) return;
+      yield await readJson(join(root, folder, name));
+    }
+  }
 }
 
 /** Undefined if it is not there or is no JSON: a power cut can leave an empty file. */

@@ -1,4 +1,5 @@
 /** The mirror as files: the empty repository, what a killed git leaves in it, and the one that is put aside. */
+import { statSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode, unlessGone } from './error-code.js';
@@ -18,6 +19,35 @@ export async function ensureBareRepository(directory: string, objectFormat?: Obj
     // A file where a folder should be, or the other way round: nothing of git's making.
     await moveAside(directory);
     await writeSkeleton(directory, objectFormat);
+  }
+}
+
+/** `ensureBareRepository` for who needs it before every git: what was right, and has not been touched since, is not read again. */
+export function createEnsure(): typeof ensureBareRepository {
+  const right = new Map<string, string>();
+  return async (directory, objectFormat) => {
+    const key = `${directory}\n${objectFormat ?? ''}`;
+    const seen = looksOf(directory);
+    if (seen !== null && right.get(key) === seen) return;
+    await ensureBareRepository(directory, objectFormat);
+    const now = looksOf(directory);
+    if (now !== null) right.set(key, now);
+  };
+}
+
+/**
+ * Changes with every change of the two files, whatever a check did to their times; null unless everything is there. Not
+ * asynchronous: four looks take microseconds, four trips to the thread pool a hundred times that.
+ */
+function looksOf(directory: string): string | null {
+  const look = (name: string) => statSync(join(directory, name), { throwIfNoEntry: false });
+  try {
+    const [config, head, packs, refs] = ['config', 'HEAD', join('objects', 'pack'), 'refs'].map(look);
+    if (config?.isFile() !== true || head?.isFile() !== true) return null;
+    if (packs?.isDirectory() !== true || refs?.isDirectory() !== true) return null;
+    return [config, head].map(({ ino, size, ctimeMs }) => `${ino} ${size} ${ctimeMs}`).join('\n');
+  } catch {
+    return null; // a file where a folder should be: for the long look to put right
   }
 }
 

@@ -16,16 +16,18 @@ export async function writeCommit(
   request: CommitRequest,
 ): Promise<string> {
   const { tree, parent, message, author, dateSeconds } = request;
+  const parents = [parent, ...(request.parents ?? [])];
   assertObjectId(tree);
-  assertObjectId(parent);
+  parents.forEach(assertObjectId);
   assertAuthor(author);
   if (message.includes('\0') || message.trim() === '')
     throw new PortFault('invalidTask', 'The commit message is empty or has a NUL in it.', false);
   if (!Number.isSafeInteger(dateSeconds) || dateSeconds < 0)
     throw new PortFault('infrastructure', 'The date of the commit is not valid.', false);
-  await assertPresent(mirrors, memory, mirror, tree, parent);
+  await assertPresent(mirrors, memory, mirror, tree, parents);
   const who = `${author} ${dateSeconds} +0000`;
-  const text = `tree ${tree}\nparent ${parent}\nauthor ${who}\ncommitter ${who}\n\n${message.endsWith('\n') ? message : `${message}\n`}`;
+  const lines = parents.map((id) => `parent ${id}\n`).join('');
+  const text = `tree ${tree}\n${lines}author ${who}\ncommitter ${who}\n\n${message.endsWith('\n') ? message : `${message}\n`}`;
   const object = nameObject('commit', Buffer.from(text, 'utf8'), tree);
   await mirrors.ensure(mirror);
   await writeObjects(mirror.directory, [object]);
@@ -39,16 +41,16 @@ async function assertPresent(
   memory: SnapshotMemory,
   mirror: Mirror,
   tree: string,
-  parent: string,
+  parents: readonly string[],
 ): Promise<void> {
-  if (memory.trees.get(placed(mirror, tree)) !== undefined && memory.commits.get(placed(mirror, parent)) !== undefined)
-    return;
+  const isKnown = (id: string): boolean => memory.commits.get(placed(mirror, id)) !== undefined;
+  if (memory.trees.get(placed(mirror, tree)) !== undefined && parents.every(isKnown)) return;
   const result = await mirrors.local(mirror, ['cat-file', '--batch-check'], {
-    input: `${tree}^{tree}\n${parent}^{commit}\n`,
+    input: `${tree}^{tree}\n${parents.map((id) => `${id}^{commit}\n`).join('')}`,
   });
-  const [first = '', second = ''] = result.stdout.toString('latin1').split('\n');
-  if (!first.startsWith(`${tree} tree`) || !second.startsWith(`${parent} commit`))
-    throw new GitFailure('cat-file', { ...result, stderr: 'the tree or the parent of the commit is missing' });
+  const [first = '', ...others] = result.stdout.toString('latin1').split('\n');
+  if (!first.startsWith(`${tree} tree`) || !parents.every((id, at) => others[at]?.startsWith(`${id} commit`) === true))
+    throw new GitFailure('cat-file', { ...result, stderr: 'the tree or a parent of the commit is missing' });
   memory.trees.set(placed(mirror, tree), true);
 }
 

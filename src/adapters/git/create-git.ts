@@ -5,12 +5,14 @@ import type { Redact } from './faults.js';
 import { localFault } from './faults.js';
 import { createFolderLocks } from './folder-lock.js';
 import { entriesOf } from './listing.js';
+import { mergeBranches } from './merge.js';
 import { createMirrors } from './mirror.js';
 import type { GitLimits } from './mirror.js';
 import { openRemote } from './open-remote.js';
 import { pushCommit } from './push.js';
 import { createSnapshots } from './snapshots.js';
 import type { Snapshots } from './snapshots.js';
+import { runGit, type RunGit } from './run-git.js';
 import { checkoutTree, closeWorkspace, untrackedNames } from './work-tree.js';
 
 export interface GitOptions {
@@ -22,13 +24,16 @@ export interface GitOptions {
   readonly tokenOf: (host: string) => string | undefined;
   readonly redact: Redact;
   readonly limits?: Partial<GitLimits>;
+  /** Starts git; by default this very process does. */
+  readonly run?: RunGit;
 }
 
 /** A question is small; a big repository over a slow line takes minutes; local work on a million files takes one. */
 const DEFAULT_LIMITS: GitLimits = { askMs: 60_000, transferMs: 600_000, localMs: 120_000 };
 
 /** Builds the adapter; touches nothing until it is used. */
-export function createGit({ home, environment, tokenOf, redact, limits: given }: GitOptions): Git {
+export function createGit(options: GitOptions): Git {
+  const { home, environment, tokenOf, redact, limits: given, run = runGit } = options;
   const limits = { ...DEFAULT_LIMITS, ...given };
   // Under a lock are at most a fetch and a clone.
   const locks = createFolderLocks(2 * limits.transferMs);
@@ -39,11 +44,12 @@ export function createGit({ home, environment, tokenOf, redact, limits: given }:
     locks,
     limits,
     redact,
+    run,
     onDoubt: () => memory.snapshots?.forget(),
   });
   const snapshots = createSnapshots(mirrors);
   memory.snapshots = snapshots;
-  const remote = { mirrors, snapshots, redact };
+  const remote = { mirrors, snapshots, questions: new Map(), redact };
   const workTree = { home, mirrors, snapshots, locks };
   const onMirror = <T>(url: string, work: (mirror: ReturnType<typeof mirrors.of>) => Promise<T>): Promise<T> => {
     const mirror = mirrors.of(url);
@@ -58,6 +64,7 @@ export function createGit({ home, environment, tokenOf, redact, limits: given }:
       faulting(redact, () => onMirror(url, (mirror) => snapshots.write(mirror, tree, changes))),
     diff: (url, from, to, bytesMax) =>
       faulting(redact, () => onMirror(url, (mirror) => snapshots.diff(mirror, from, to, bytesMax))),
+    merge: (request) => faulting(redact, () => mergeBranches(remote, request)),
     commit: (url, request) => faulting(redact, () => onMirror(url, (mirror) => snapshots.commit(mirror, request))),
     checkout: (request) => faulting(redact, () => checkoutTree(workTree, request)),
     untracked: (url, workspace) => faulting(redact, () => untrackedNames(workTree, url, workspace)),

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { lstat, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { PortFault } from '../../ports.js';
-import { ensureBareRepository, exchange, objectFormatOf, removeLeftovers } from './bare-repository.js';
+import { createEnsure, exchange, objectFormatOf, removeLeftovers } from './bare-repository.js';
 import type { ObjectFormat } from './bare-repository.js';
 import { localEnvironment, remoteEnvironment } from './environment.js';
 import type { EnvironmentOptions } from './environment.js';
@@ -13,8 +13,7 @@ import type { Redact } from './faults.js';
 import type { FolderLocks, HeldLock } from './folder-lock.js';
 import { assertUrl } from './names.js';
 import { removeFolder } from './remove-folder.js';
-import { runGit } from './run-git.js';
-import type { GitResult } from './run-git.js';
+import type { GitResult, RunGit } from './run-git.js';
 import { salvageObjects } from './salvage.js';
 
 /** How long git may take. Local work is bounded by the disk, the rest by the size of a repository and a slow line. */
@@ -38,8 +37,15 @@ export interface Mirrors {
   ensure(mirror: Mirror, objectFormat?: ObjectFormat): Promise<void>;
   /** True if nothing was ever fetched into it. */
   isEmpty(mirror: Mirror): Promise<boolean>;
-  /** Gets branches from the remote into the mirror. */
-  fetch(mirror: Mirror, branches: readonly string[], signal: AbortSignal | undefined): Promise<void>;
+  /** Gets branches from the remote into the mirror, unless somebody else's fetch has brought what is missing meanwhile. */
+  fetch(
+    mirror: Mirror,
+    branches: readonly string[],
+    signal: AbortSignal | undefined,
+    isThere?: () => Promise<boolean>,
+  ): Promise<void>;
+  /** The same with every branch that the remote has, under ALL_REFS; those that it has no more are gone there. */
+  fetchAll(mirror: Mirror, signal: AbortSignal | undefined): Promise<void>;
   /** Runs git on the mirror; rejects with GitFailure unless it ends with 0 (or was cut at `bytesMax`). */
   local(mirror: Mirror, args: readonly string[], options?: LocalOptions): Promise<GitResult>;
   /** Runs git from the mirror to the remote; resolves for any exit code. */
@@ -65,6 +71,7 @@ interface MirrorOptions {
   readonly locks: FolderLocks;
   readonly limits: GitLimits;
   readonly redact: Redact;
+  readonly run: RunGit;
   /** Told when what is known about a mirror's objects may be wrong. */
   readonly onDoubt: () => void;
 }
@@ -77,7 +84,7 @@ const REBUILD_EVERY_MS = 10 * 60_000;
 
 export function createMirrors(options: MirrorOptions): Mirrors {
   const rebuiltAt = new Map<string, number>();
-  const context: Context = { ...options, rebuiltAt };
+  const context: Context = { ...options, rebuiltAt, ensure: createEnsure() };
   return {
     of: (url) => {
       assertUrl(url);
@@ -87,9 +94,16 @@ export function createMirrors(options: MirrorOptions): Mirrors {
       };
     },
     isEmpty: async (mirror) => (await lstat(join(mirror.directory, 'refs', 'weaver')).catch(unlessGone)) === undefined,
-    ensure: (mirror, objectFormat) => ensureBareRepository(mirror.directory, objectFormat),
-    fetch: (mirror, branches, signal) =>
-      underLock(context, mirror, signal, (lock) => fetchMending(context, mirror, branches, signal, lock)),
+    ensure: (mirror, objectFormat) => context.ensure(mirror.directory, objectFormat),
+    fetch: (mirror, branches, signal, isThere) =>
+      underLock(context, mirror, signal, async (lock) => {
+        if (await isThere?.()) return;
+        await fetchMending(context, mirror, refspecsOf(branches), signal, lock);
+        // Looked up before the next one gets the lock, who then finds it in memory.
+        await isThere?.();
+      }),
+    fetchAll: (mirror, signal) =>
+      underLock(context, mirror, signal, (lock) => fetchMending(context, mirror, ALL_BRANCHES, signal, lock)),
     local: (mirror, args, run = {}) => runLocal(context, mirror.directory, args, run),
     send: (mirror, args, signal) => runRemote(context, mirror, args, { signal }),
     ask: (mirror, args, signal) => ask(context, mirror, args, signal),
@@ -99,6 +113,7 @@ export function createMirrors(options: MirrorOptions): Mirrors {
 
 interface Context extends MirrorOptions {
   readonly rebuiltAt: Map<string, number>;
+  readonly ensure: ReturnType<typeof createEnsure>;
 }
 
 const underLock = <T>(
@@ -113,13 +128,13 @@ const underLock = <T>(
   });
 
 async function runLocal(
-  { environment, limits }: Context,
+  { environment, limits, run: start, ensure }: Context,
   directory: string,
   args: readonly string[],
   run: LocalOptions,
 ): Promise<GitResult> {
-  await ensureBareRepository(directory);
-  const result = await runGit({
+  await ensure(directory);
+  const result = await start({
     args,
     directory,
     environment: localEnvironment(environment, directory, run.environment),
@@ -142,13 +157,13 @@ interface RemoteRun {
 }
 
 async function runRemote(
-  { environment, limits }: Context,
+  { environment, limits, run: start, ensure }: Context,
   mirror: Mirror,
   args: readonly string[],
   { signal, directory = mirror.directory, onStart }: RemoteRun,
 ): Promise<GitResult> {
-  await ensureBareRepository(directory);
-  return runGit({
+  await ensure(directory);
+  return start({
     args,
     directory,
     environment: { ...remoteEnvironment(environment, mirror.url), GIT_DIR: directory },
@@ -161,14 +176,14 @@ async function runRemote(
 
 /** Outside of any repository, so that neither a broken mirror nor what a check wrote into it has a word in it. */
 async function ask(
-  { environment, limits }: Context,
+  { environment, limits, run: start }: Context,
   mirror: Mirror,
   args: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<GitResult> {
   const directory = dirname(mirror.directory);
   await mkdir(directory, { recursive: true });
-  return runGit({
+  return start({
     args,
     directory,
     environment: { ...remoteEnvironment(environment, mirror.url), GIT_CEILING_DIRECTORIES: dirname(directory) },
@@ -187,17 +202,19 @@ const refOf = (branch: string): string =>
 const refspecsOf = (branches: readonly string[]): readonly string[] =>
   branches.map((branch) => `+refs/heads/${branch}:${refOf(branch)}`);
 
-const ALL_BRANCHES = ['+refs/heads/*:refs/weaver/all/*'] as const;
+/** Where `fetchAll` puts the branches. */
+export const ALL_REFS = 'refs/weaver/all';
+const ALL_BRANCHES = [`+refs/heads/*:${ALL_REFS}/*`] as const;
 
 async function fetchMending(
   context: Context,
   mirror: Mirror,
-  branches: readonly string[],
+  refspecs: readonly string[],
   signal: AbortSignal | undefined,
   lock: HeldLock,
 ): Promise<void> {
-  await ensureBareRepository(mirror.directory);
-  const fetch = (): Promise<void> => fetchInto(context, mirror, mirror.directory, refspecsOf(branches), signal, lock);
+  await context.ensure(mirror.directory);
+  const fetch = (): Promise<void> => fetchInto(context, mirror, mirror.directory, refspecs, signal, lock);
   try {
     await fetch().catch(async (cause: unknown) => {
       // Weaver's own gits hold git's locks only under this lock, so a lock that is there now is nobody's.
@@ -255,7 +272,7 @@ async function mending<T>(context: Context, mirror: Mirror, operation: () => Pro
 /** What is missing may simply never have been fetched: by another host, or because the mirror was thrown away. */
 const refresh = (context: Context, mirror: Mirror): Promise<void> =>
   underLock(context, mirror, undefined, async (lock) => {
-    await ensureBareRepository(mirror.directory);
+    await context.ensure(mirror.directory);
     await fetchInto(context, mirror, mirror.directory, ALL_BRANCHES, undefined, lock).catch((cause: unknown) => {
       if (isBrokenFetch(cause) || isLocked(cause)) return;
       throw remoteFault(cause, context.redact);
@@ -282,7 +299,7 @@ async function rebuild(
   context.rebuiltAt.set(mirror.directory, Date.now());
   const fresh = `${mirror.directory}.new`;
   await removeFolder(fresh);
-  await ensureBareRepository(fresh, await objectFormatOf(mirror.directory));
+  await context.ensure(fresh, await objectFormatOf(mirror.directory));
   await fetchInto(context, mirror, fresh, ALL_BRANCHES, signal, lock).catch((cause: unknown) => {
     throw remoteFault(cause, context.redact);
   });

@@ -1,8 +1,9 @@
 /** Where a task starts on the remote, and that the mirror has it. */
 import type { Git, RemoteState } from '../../ports.js';
 import { PortFault } from '../../ports.js';
+import { ALL_REFS } from './mirror.js';
 import type { Mirror } from './mirror.js';
-import { assertBranch } from './names.js';
+import { assertBranch, assertObjectId } from './names.js';
 import { readRefs } from './remote-refs.js';
 import type { RemoteOptions } from './remote-refs.js';
 
@@ -15,6 +16,7 @@ const ROUNDS_MAX = 3;
 export async function openRemote(options: RemoteOptions, request: OpenRequest): Promise<RemoteState> {
   const { mirrors, snapshots } = options;
   if (request.baseBranch !== undefined) assertBranch(request.baseBranch);
+  if (request.baseCommit !== undefined) assertObjectId(request.baseCommit);
   assertBranch(request.branch);
   const mirror = mirrors.of(request.url);
   for (let round = 1; round <= ROUNDS_MAX; round += 1) {
@@ -22,7 +24,8 @@ export async function openRemote(options: RemoteOptions, request: OpenRequest): 
     const commits = tips.branchTip === null ? [tips.baseTip] : [tips.baseTip, tips.branchTip];
     const trees = await haveCommits(options, mirror, tips, commits, request);
     if (trees === null) continue;
-    const baseCommit = await startingCommit(options, mirror, tips);
+    const base = await pinnedBase(options, mirror, tips, request);
+    const baseCommit = await startingCommit(options, mirror, { ...tips, baseTip: base });
     const baseTree = trees.get(baseCommit) ?? snapshots.knownTreeOf(mirror, baseCommit);
     if (baseTree !== undefined) return { baseBranch: tips.baseBranch, baseCommit, baseTree, branchTip: tips.branchTip };
   }
@@ -97,9 +100,40 @@ async function haveCommits(
   if (commits.every((commit) => before.has(commit))) return before;
   const branches = before.has(tips.baseTip) ? [] : [tips.baseBranch];
   if (tips.branchTip !== null && !before.has(tips.branchTip)) branches.push(request.branch);
-  await mirrors.fetch(mirror, [...new Set(branches)], request.signal);
+  // Without mending, which would wait for the lock that this is asked under.
+  const isThere = (): Promise<boolean> =>
+    snapshots.treesOf(mirror, commits).then(
+      (found) => commits.every((commit) => found.has(commit)),
+      () => false,
+    );
+  await mirrors.fetch(mirror, [...new Set(branches)], request.signal, isThere);
   const after = await lookUp();
   return commits.every((commit) => after.has(commit)) ? after : null;
+}
+
+/** The commit that the request names, if the remote has it below one of its branches; else the tip of the base branch. */
+async function pinnedBase(
+  { mirrors, snapshots }: RemoteOptions,
+  mirror: Mirror,
+  { baseTip, baseBranch }: Tips,
+  { baseCommit, signal }: OpenRequest,
+): Promise<string> {
+  if (baseCommit === undefined || baseCommit === baseTip) return baseTip;
+  const isKnown = async (): Promise<boolean> =>
+    (await mirrors.mending(mirror, () => snapshots.treesOf(mirror, [baseCommit]))).has(baseCommit);
+  if ((await isKnown()) && (await mirrors.mending(mirror, () => snapshots.isAncestor(mirror, baseCommit, baseTip))))
+    return baseCommit;
+  // Its branch may be another one, or the base branch was written anew; a commit that only the mirror has cannot be built on.
+  await mirrors.fetchAll(mirror, signal);
+  if ((await isKnown()) && (await isBelowSomeBranch(mirrors, mirror, baseCommit))) return baseCommit;
+  const says = `No branch of the remote has the commit ${baseCommit} that the task starts from (base branch ${baseBranch}).`;
+  throw new PortFault('missingBaseBranch', says, false);
+}
+
+async function isBelowSomeBranch(mirrors: RemoteOptions['mirrors'], mirror: Mirror, commit: string): Promise<boolean> {
+  const args = ['for-each-ref', '--count=1', '--format=%(refname)', `--contains=${commit}`, ALL_REFS];
+  const { stdout } = await mirrors.mending(mirror, () => mirrors.local(mirror, args));
+  return stdout.length > 0;
 }
 
 /** The task's own branch is gone on with, unless the base has swallowed it. */

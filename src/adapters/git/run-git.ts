@@ -30,6 +30,9 @@ export interface GitResult {
   readonly cut: boolean;
 }
 
+/** `runGit`, or something that keeps its promises. */
+export type RunGit = (call: GitCall) => Promise<GitResult>;
+
 /** Enough for any complaint of git; a server that talks without end is not listened to. */
 const STDERR_BYTES_MAX = 64 * 1024;
 

@@ -10,6 +10,7 @@ import type { Mirror, Mirrors } from './mirror.js';
 import { OUTPUT_BYTES_MAX } from './mirror.js';
 import { assertObjectId } from './names.js';
 import { writeObjects } from './object-store.js';
+import { SharedWork } from './shared-work.js';
 import { createSnapshotMemory, placed } from './snapshot-memory.js';
 import type { SnapshotMemory } from './snapshot-memory.js';
 
@@ -31,47 +32,56 @@ export interface Snapshots {
 
 export function createSnapshots(mirrors: Mirrors): Snapshots {
   const memory = createSnapshotMemory();
+  const shared = new SharedWork();
+  const known: Known = { mirrors, memory, shared };
   return {
-    listing: (mirror, tree) => listing(mirrors, memory, mirror, tree),
-    read: (mirror, tree, paths) => read(mirrors, memory, mirror, tree, paths),
-    write: (mirror, tree, changes) => write(mirrors, memory, mirror, tree, changes),
+    listing: (mirror, tree) => listing(known, mirror, tree),
+    read: (mirror, tree, paths) => read(known, mirror, tree, paths),
+    write: (mirror, tree, changes) => write(known, mirror, tree, changes),
     diff: (mirror, from, to, bytesMax) => diffTrees(mirrors, memory, mirror, from, to, bytesMax),
     commit: (mirror, request) => writeCommit(mirrors, memory, mirror, request),
-    treesOf: (mirror, commits) => treesOf(mirrors, memory, mirror, commits),
+    treesOf: (mirror, commits) =>
+      shared.do(`trees ${placed(mirror, commits.join(' '))}`, () => treesOf(mirrors, memory, mirror, commits)),
     knownTreeOf: (mirror, commit) => memory.commits.get(placed(mirror, commit))?.tree,
     isAncestor: (mirror, ancestor, commit) => isAncestor(mirrors, memory, mirror, ancestor, commit),
     forget: () => Object.values(memory).forEach((part) => part.clear()),
   };
 }
 
-async function listing(mirrors: Mirrors, memory: SnapshotMemory, mirror: Mirror, tree: string): Promise<Listing> {
+interface Known {
+  readonly mirrors: Mirrors;
+  readonly memory: SnapshotMemory;
+  readonly shared: SharedWork;
+}
+
+async function listing({ mirrors, memory, shared }: Known, mirror: Mirror, tree: string): Promise<Listing> {
   assertObjectId(tree);
   const key = placed(mirror, tree);
   const known = memory.listings.get(key);
   if (known !== undefined) return known;
-  const { stdout } = await mirrors.local(mirror, ['ls-tree', '-r', '-t', '-z', '-l', '--full-tree', tree]);
-  const found = parseListing(tree, stdout);
-  memory.listings.set(key, found, found.files.size + 1);
-  memory.trees.set(key, true);
-  return found;
+  return shared.do(`listing ${key}`, async () => {
+    const { stdout } = await mirrors.local(mirror, ['ls-tree', '-r', '-t', '-z', '-l', '--full-tree', tree]);
+    const found = parseListing(tree, stdout);
+    memory.listings.set(key, found, found.files.size + 1);
+    memory.trees.set(key, true);
+    return found;
+  });
 }
 
 async function read(
-  mirrors: Mirrors,
-  memory: SnapshotMemory,
+  known: Known,
   mirror: Mirror,
   tree: string,
   paths: readonly string[],
 ): Promise<ReadonlyMap<string, FileContent>> {
-  const { files } = await listing(mirrors, memory, mirror, tree);
+  const { files } = await listing(known, mirror, tree);
   const wanted: (readonly [string, ListedFile])[] = [];
   for (const path of new Set(paths)) {
     const file = files.get(keyOf(path));
     if (file !== undefined && file.sizeBytes !== null) wanted.push([path, file]);
   }
   const blobs = await readBlobs(
-    mirrors,
-    memory,
+    known,
     mirror,
     wanted.map(([, file]) => file),
   );
@@ -84,23 +94,34 @@ async function read(
 }
 
 async function readBlobs(
-  mirrors: Mirrors,
-  memory: SnapshotMemory,
+  known: Known,
   mirror: Mirror,
   files: readonly ListedFile[],
 ): Promise<ReadonlyMap<string, Buffer>> {
   const found = new Map<string, Buffer>();
   const missing = new Map<string, ListedFile>();
   for (const file of files) {
-    const known = memory.blobs.get(placed(mirror, file.oid));
-    if (known === undefined) missing.set(file.oid, file);
-    else found.set(file.oid, known);
+    const bytes = known.memory.blobs.get(placed(mirror, file.oid));
+    if (bytes === undefined) missing.set(file.oid, file);
+    else found.set(file.oid, bytes);
   }
   if (missing.size === 0) return found;
   const bytes = [...missing.values()].reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0);
   if (bytes > OUTPUT_BYTES_MAX / 2)
     throw new PortFault('infrastructure', `${bytes} bytes of files are too much to read at once.`, false);
-  const result = await mirrors.local(mirror, ['cat-file', '--batch'], { input: `${[...missing.keys()].join('\n')}\n` });
+  const ids = [...missing.keys()];
+  const fetched = await known.shared.do(`blobs ${placed(mirror, ids.join(' '))}`, () => fetchBlobs(known, mirror, ids));
+  for (const [id, content] of fetched) found.set(id, content);
+  return found;
+}
+
+async function fetchBlobs(
+  { mirrors, memory }: Known,
+  mirror: Mirror,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Buffer>> {
+  const result = await mirrors.local(mirror, ['cat-file', '--batch'], { input: `${ids.join('\n')}\n` });
+  const found = new Map<string, Buffer>();
   for (const { id, content } of parseObjects(result.stdout)) {
     // Git answers "missing" with exit code 0.
     if (content === null) throw new GitFailure('cat-file', { ...result, stderr: `object ${id} is missing` });
@@ -126,14 +147,9 @@ function* parseObjects(output: Buffer): Generator<{ readonly id: string; readonl
   }
 }
 
-async function write(
-  mirrors: Mirrors,
-  memory: SnapshotMemory,
-  mirror: Mirror,
-  tree: string,
-  changes: readonly TreeChange[],
-): Promise<string> {
-  const before = await listing(mirrors, memory, mirror, tree);
+async function write(known: Known, mirror: Mirror, tree: string, changes: readonly TreeChange[]): Promise<string> {
+  const { mirrors, memory } = known;
+  const before = await listing(known, mirror, tree);
   const { listing: after, objects } = changeListing(before, changes);
   if (after.tree === tree) return tree;
   await mirrors.ensure(mirror);

@@ -105,9 +105,10 @@ export function callRowOf(callId: string, rows: readonly LedgerRow[]): CallRow |
   const [first, latest] = [intents[0], intents.at(-1)];
   const last = rows.at(-1);
   if (first === undefined || latest === undefined || last === undefined) return null;
-  const { tokens, costUsdMicros } = spendingOf(rows);
+  const { callsSent: sends, callsInDoubt: inDoubt, tokens, costUsdMicros, unpriced } = spendingOf(rows);
   const { provider, model } = latest;
-  const call = { callId, provider, model, sends: intents.length, tokens, costUsdMicros, startedAt: first.startedAt };
+  const spent = { sends, inDoubt, tokens, costUsdMicros, unpriced };
+  const call = { callId, provider, model, ...spent, startedAt: first.startedAt };
   switch (last.kind) {
     case 'intent':
       return { ...call, state: 'started', endedAt: null };

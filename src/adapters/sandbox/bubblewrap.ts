@@ -1,21 +1,20 @@
 /** Commands in namespaces of their own: no network, few files, nothing that outlives them or the worker. */
-import { execFile, type ChildProcess } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { lstat, readFile, realpath } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { dirname, join, sep } from 'node:path';
 import type { Command, Sandbox } from '../../ports.js';
 import { errorCode } from '../git/error-code.js';
-import { identify, isRunning, type ProcessIdentity } from '../server/process-identity.js';
 import { commandEnvironment } from './command-environment.js';
 import { LIMITS } from './limits-script.js';
-import { runningProcesses, sendSignal, withDescendants } from './process-table.js';
-import { runCommand, type Leash } from './run-command.js';
+import type { RunCommand } from './run-command.js';
 import { visibleFolders, type VisibleFolders } from './visible-folders.js';
 
 export interface BubblewrapOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** The weaver home. */
   readonly home: string;
+  readonly start: RunCommand;
 }
 
 export type Probe =
@@ -26,7 +25,7 @@ const PROBE_TIMEOUT_MS = 10_000;
 const COMPLAINT_CHARACTERS_MAX = 200;
 
 /** Tries bubblewrap once, the way commands will use it: many systems have it and forbid what it needs. */
-export async function probeBubblewrap({ environment, home }: BubblewrapOptions): Promise<Probe> {
+export async function probeBubblewrap({ environment, home, start }: BubblewrapOptions): Promise<Probe> {
   const asRoot = process.getuid?.() === 0;
   const folders = await visibleFolders({ environment, home, asRoot });
   const path = { PATH: environment['PATH'] ?? '' };
@@ -35,7 +34,7 @@ export async function probeBubblewrap({ environment, home }: BubblewrapOptions):
   for (const size of [TEMPORARY_BYTES_MAX, null]) {
     const frame: Frame = { folders, size, asRoot };
     const result = await tryOut([...frameArguments(frame, false), '--', '/bin/sh', '-c', ':'], path);
-    if (result === null) return { kind: 'works', sandbox: createBubblewrap(frame, { environment, home }) };
+    if (result === null) return { kind: 'works', sandbox: createBubblewrap(frame, { environment, home, start }) };
     says = result;
   }
   return { kind: 'missing', says };
@@ -84,7 +83,7 @@ function frameArguments({ folders, size, asRoot }: Frame, network: boolean): rea
   ].flat();
 }
 
-function createBubblewrap(frame: Frame, { environment, home }: BubblewrapOptions): Sandbox {
+function createBubblewrap(frame: Frame, { environment, home, start }: BubblewrapOptions): Sandbox {
   return {
     name: 'bubblewrap',
     async run(command, signal) {
@@ -98,11 +97,8 @@ function createBubblewrap(frame: Frame, { environment, home }: BubblewrapOptions
         frame.folders.hidden.filter((path) => !WRITABLE.has(path)).flatMap((path) => ['--remount-ro', path]),
         ['--chdir', place.directory, '--json-status-fd', '3', '--', '/bin/sh', '-c', LIMITS, 'sh', run],
       ].flat();
-      return runCommand(
-        command,
-        { program: 'bwrap', args, directory: sep, environment: variables, started: leashOf },
-        signal,
-      );
+      const leash = { kind: 'namespace' } as const;
+      return start(command, { program: 'bwrap', args, directory: sep, environment: variables, leash }, signal);
     },
   };
 }
@@ -134,41 +130,4 @@ async function gitFolders(directory: string, weaverHome: string): Promise<readon
   const mirror = await realpath(named).catch(() => null);
   const mirrors = join(await realOrSame(weaverHome), 'mirrors');
   return mirror !== null && dirname(mirror) === mirrors ? [folder, mirror] : [folder];
-}
-
-function leashOf(child: ChildProcess): Leash {
-  const side = child.stdio[3];
-  let status = '';
-  let init: ProcessIdentity | null = null;
-  let ended = false;
-  side?.on('data', (chunk: Buffer) => {
-    status += chunk.toString('latin1');
-    const pid = /"child-pid": (\d+)/.exec(status)?.[1];
-    if (init === null && pid !== undefined) init = identify(Number(pid));
-  });
-  side
-    ?.on('error', () => undefined)
-    .once('close', () => {
-      ended = true;
-    });
-  const outer = child.pid ?? 0;
-  return {
-    terminate() {
-      if (init === null) return sendSignal(-outer, 'SIGTERM');
-      const { pid } = init;
-      // The first process of the namespace takes everything with it: it goes last.
-      for (const one of withDescendants(runningProcesses(), new Set([pid])))
-        if (one !== pid) sendSignal(one, 'SIGTERM');
-    },
-    destroy() {
-      if (child.exitCode === null && child.signalCode === null) sendSignal(-outer, 'SIGKILL');
-      // When the first process of a namespace has gone, the kernel has ended all others.
-      if (init !== null && isRunning(init)) {
-        sendSignal(init.pid, 'SIGKILL');
-        return false;
-      }
-      return ended;
-    },
-    reached: () => status.includes('"exit-code"'),
-  };
 }

@@ -2,6 +2,7 @@
 import { PortFault, type Sandbox } from '../../ports.js';
 import { probeBubblewrap } from './bubblewrap.js';
 import { createPlainSandbox } from './plain.js';
+import { runCommand, type RunCommand } from './run-command.js';
 
 export interface SandboxOptions {
   /** `auto` takes what there is, `required` refuses to go without, `none` does not ask. */
@@ -10,6 +11,8 @@ export interface SandboxOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** The weaver home, which commands must not see. */
   readonly home: string;
+  /** Starts the commands; by default this very process does. */
+  readonly run?: RunCommand;
 }
 
 /** Faults: sandboxMissing. The warning belongs into every outcome; it is null where nothing better was wished for. */
@@ -17,14 +20,15 @@ export async function createSandbox({
   mode,
   environment,
   home,
+  run = runCommand,
 }: SandboxOptions): Promise<{ readonly sandbox: Sandbox; readonly warning: string | null }> {
-  if (mode === 'none') return { sandbox: createPlainSandbox(environment), warning: null };
-  const probe = await probeBubblewrap({ environment, home });
+  if (mode === 'none') return { sandbox: createPlainSandbox(environment, run), warning: null };
+  const probe = await probeBubblewrap({ environment, home, start: run });
   if (probe.kind === 'works') return { sandbox: probe.sandbox, warning: null };
   if (mode === 'required')
     throw new PortFault('sandboxMissing', `bubblewrap cannot be used here: ${probe.says}.`, false);
   return {
-    sandbox: createPlainSandbox(environment),
+    sandbox: createPlainSandbox(environment, run),
     warning: `no sandbox (bubblewrap: ${probe.says}): checks ran with the network and the rights of the worker`,
   };
 }

@@ -1,8 +1,9 @@
 /** One command from its start to the end of everything it started: what the sandboxes have in common. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PortFault, type Command, type CommandResult } from '../../ports.js';
 import { errorCode } from '../git/error-code.js';
+import { leashOf, type Leash, type LeashKind } from './leash.js';
 import { openOutputLog, type OutputLog } from './output-log.js';
 
 /** How a sandbox starts a command and ends it. */
@@ -11,19 +12,12 @@ export interface Launch {
   readonly args: readonly string[];
   readonly directory: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** Told of the process at once; `side` is its file descriptor 3, which ends with the worker. */
-  started(child: ChildProcess): Leash;
+  /** Its file descriptor 3 ends with the process that started it. */
+  readonly leash: LeashKind;
 }
 
-/** What is left to do with a started command. */
-export interface Leash {
-  /** Asks all of its processes to end. */
-  terminate(): void;
-  /** Kills what is left. Called until it says that nothing runs any more. */
-  destroy(): boolean;
-  /** False if the sandbox failed before the command was reached. */
-  reached(): boolean;
-}
+/** `runCommand`, or something that keeps its promises. */
+export type RunCommand = (command: Command, launch: Launch, signal: AbortSignal) => Promise<CommandResult>;
 
 /** For a test runner to print its summary, and for a server to close its files. */
 const GRACE_MS = 2_000;
@@ -68,7 +62,7 @@ async function start(launch: Launch, log: OutputLog): Promise<Started> {
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve).once('error', reject);
     });
-    return { leash: launch.started(child), exited };
+    return { leash: leashOf(child, launch.leash), exited };
   } catch (cause) {
     throw notStarted(errorCode(cause) ?? 'unknown error', cause);
   } finally {

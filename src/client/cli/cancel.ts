@@ -1,23 +1,88 @@
-/** `weaver cancel`: the task stops where it is, cleans up, and records who asked and why. */
+/** `weaver cancel`: a task with all that came of it, or a job, stops where it is, cleans up, and records who asked and why. */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Stopped } from '../stop.js';
 import { idsOf } from '../task-id.js';
 import { unknownTask } from '../weaver-fault.js';
+import type { WeaverClient } from '../weaver-client.js';
 import type { Context } from './context.js';
 import { withClient } from './look.js';
 
 export interface CancelFlags {
   readonly reason: string;
+  readonly deleteBranch?: boolean;
+  readonly wait?: boolean;
 }
 
-export async function cancel(context: Context, id: string, { reason }: CancelFlags): Promise<number> {
-  const { taskId } = idsOf(id);
-  const { terminal } = context;
+/** A person looks no longer; a check is killed and a call aborted within it. */
+const WAIT_MS = 10_000;
+const POLL_MS = 200;
+/** Paths in one line of the answer. */
+const NAMED_MAX = 20;
+
+export async function cancel(context: Context, id: string, flags: CancelFlags): Promise<number> {
+  const { reason, deleteBranch, wait = context.terminal.live } = flags;
   await withClient(context, 'startIfUsed', async (client) => {
     if (client === null) throw unknownTask(id);
-    const asked = await client.cancel(taskId, { reason });
-    const state = asked ? 'running' : (await client.status(taskId)).state;
-    if (context.json) terminal.json({ taskId, cancelRequested: asked, state });
-    else if (asked) terminal.out(`${taskId} is asked to stop; it does so as soon as a worker hears it.`);
-    else terminal.out(`${taskId} has ended already: ${state}.`);
+    const stopped = await client.stop(id, {
+      reason,
+      ...(deleteBranch === undefined ? {} : { deleteBranches: deleteBranch }),
+    });
+    const stillStopping = await stillOf(client, stopped, wait);
+    const state = stopped.asked ? 'running' : await endOf(client, id, stopped);
+    if (context.json) showJson(context, id, stopped, stillStopping, state);
+    else for (const line of linesOf(stopped, stillStopping, state)) context.terminal.out(line);
   });
   return 0;
 }
+
+/** What has not ended yet, looked at once or until there is nothing. */
+async function stillOf(client: WeaverClient, stopped: Stopped, wait: boolean): Promise<readonly string[]> {
+  if (!stopped.asked) return [];
+  const end = Date.now() + (wait ? WAIT_MS : 0);
+  for (;;) {
+    const running = await client.stillRunning(stopped);
+    if (running.length === 0 || Date.now() >= end) return running;
+    await pause(POLL_MS);
+  }
+}
+
+async function endOf(client: WeaverClient, id: string, { path }: Stopped): Promise<string> {
+  if (path === null && (await client.isJobOfMany(id))) return (await client.jobStatus(id)).state;
+  return (await client.status(id)).state;
+}
+
+function showJson(
+  { terminal }: Context,
+  id: string,
+  { jobId, path, asked, by, stopping, ended, neverBegun, counts }: Stopped,
+  stillStopping: readonly string[],
+  state: string,
+): void {
+  const { taskId } = path === null ? idsOf(id) : { taskId: `${jobId}/t/${path}` };
+  const answer = { by, stopping, ended, neverBegun, counts, stillStopping };
+  terminal.json({ jobId, taskId, path, cancelRequested: asked, state, ...answer });
+}
+
+function linesOf(stopped: Stopped, stillStopping: readonly string[], state: string): readonly string[] {
+  const { jobId, path, asked, counts, by } = stopped;
+  const what = path === null ? jobId : `${jobId}/t/${path}`;
+  if (!asked) return [`${what} has ended already: ${state}.`];
+  const left = stillStopping.length;
+  return [
+    `${what} is asked to stop${left === 0 ? ', and has stopped.' : '; it does so as soon as a worker hears it.'}`,
+    ...(by === 'server' && path !== null
+      ? ['  Its job could not be asked: tasks that have not begun are not seen.']
+      : []),
+    ...line('stopping', stopped.stopping, counts.stopping),
+    ...line('had ended', stopped.ended, counts.ended),
+    ...line('never began', stopped.neverBegun, counts.neverBegun),
+    ...(left === 0 ? [] : line('still stopping', stillStopping, left)),
+  ];
+}
+
+const line = (name: string, paths: readonly string[], count: number): readonly string[] => {
+  if (count === 0) return [];
+  const shown = paths.slice(0, NAMED_MAX).join(', ');
+  const more = count - Math.min(count, NAMED_MAX, paths.length);
+  return [`  ${`${name}:`.padEnd(16)}${shown}${more > 0 ? ` and ${more} more` : ''}`];
+};

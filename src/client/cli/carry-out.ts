@@ -1,21 +1,25 @@
-/** Submits one task and waits for its end: what `run` and `demo` have in common. */
+/** Submits a task or a job and waits for its end: what `run` and `demo` have in common. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { ATTENDED_OUTAGE_SECONDS, type TaskSpec } from '../../domain/task.js';
+import { ATTENDED_OUTAGE_SECONDS } from '../../domain/task.js';
 import type { JobResult } from '../../workflows/messages.js';
-import { reportOf, reportWithout, type RunReport } from '../run-report.js';
 import type { JobHandle } from '../weaver-client.js';
 import { catalogueFault, WeaverFault } from '../weaver-fault.js';
+import { HAS_ENDED } from './changes.js';
 import type { Context } from './context.js';
-import { followTask } from './follow-task.js';
 import { aborted, listenForInterrupts, type Interrupts } from './interrupts.js';
 import { setUp, takeDown, type Needs, type Stand } from './stand.js';
+import type { Work } from './work.js';
 
-export interface Plan extends Needs {
-  readonly spec: TaskSpec;
+export interface Plan<Report extends Ending> extends Needs {
+  readonly work: Work<Report>;
   readonly key: string | undefined;
   readonly timeoutMs: number | null;
   /** Shown the moment the end is known, before the worker and the server are left. */
-  readonly show: (report: RunReport, result: JobResult | null) => void;
+  readonly show: (report: Report, result: JobResult | null) => void;
+}
+
+interface Ending {
+  readonly exitCode: number;
 }
 
 const TIMED_OUT = 124;
@@ -23,7 +27,7 @@ const INTERRUPTED = 130;
 /** The server comes back in a second or two, or somebody must look after it. */
 const RECONNECT_PAUSE_MS = 1_000;
 
-export async function carryOut(context: Context, plan: Plan): Promise<number> {
+export async function carryOut<Report extends Ending>(context: Context, plan: Plan<Report>): Promise<number> {
   const interrupts = listenForInterrupts(() => context.terminal.clearProgress());
   const stand = await setUp(context, plan);
   try {
@@ -37,20 +41,25 @@ export async function carryOut(context: Context, plan: Plan): Promise<number> {
   }
 }
 
-interface Known {
-  readonly report: RunReport;
+interface Known<Report> {
+  readonly report: Report;
   readonly result: JobResult | null;
 }
 
-async function untilKnown(stand: Stand, plan: Plan, interrupts: Interrupts): Promise<Known> {
+async function untilKnown<Report extends Ending>(
+  stand: Stand,
+  plan: Plan<Report>,
+  interrupts: Interrupts,
+): Promise<Known<Report>> {
   const { context } = stand;
+  const { work } = plan;
   if (interrupts.signal.aborted)
-    return { report: reportWithout(null, { state: 'notSubmitted', exitCode: INTERRUPTED }), result: null };
+    return { report: work.reportWithout(null, { state: 'notSubmitted', exitCode: INTERRUPTED }), result: null };
   const job = await submit(stand, plan);
-  context.terminal.note(`${job.started ? 'submitted' : 'there already:'} ${job.taskId}`);
+  context.terminal.note(`${job.started ? 'submitted' : 'there already:'} ${work.idOf(job)}`);
   if (plan.detach) {
     await sayWhoWorks(stand);
-    return { report: reportWithout(job, { state: 'running', exitCode: 0, webUrl: job.webUrl }), result: null };
+    return { report: work.reportWithout(job, { state: 'running', exitCode: 0 }), result: null };
   }
   const others = sayOthers(stand, job);
   const known = await untilEnded(stand, plan, job, interrupts);
@@ -59,35 +68,47 @@ async function untilKnown(stand: Stand, plan: Plan, interrupts: Interrupts): Pro
 }
 
 /** Where weaver is new, the server does not know its search attributes yet. */
-async function submit({ client, context, session, taskQueue }: Stand, { spec, key }: Plan): Promise<JobHandle> {
+async function submit<Report extends Ending>(
+  { client, context, session, taskQueue }: Stand,
+  { work, key }: Plan<Report>,
+): Promise<JobHandle> {
   const options = { taskQueue, ...(key === undefined ? {} : { key }) };
   try {
-    return await client.submit(spec, options);
+    return await work.submit(client, options);
   } catch (thrown) {
     if (!(thrown instanceof WeaverFault) || thrown.code !== 'searchAttributesMissing') throw thrown;
     await context.house.registerSearchAttributes(client.temporal, session.where.namespace);
-    return await client.submit(spec, options);
+    return await work.submit(client, options);
   }
 }
 
 /** Whatever comes first: the result, the end of patience, a signal, the death of our own worker. */
-async function untilEnded(stand: Stand, plan: Plan, job: JobHandle, interrupts: Interrupts): Promise<Known> {
+async function untilEnded<Report extends Ending>(
+  stand: Stand,
+  plan: Plan<Report>,
+  job: JobHandle,
+  interrupts: Interrupts,
+): Promise<Known<Report>> {
   const done = new AbortController();
-  const { client, context } = stand;
-  const following = followTask(context, client, job.taskId, done.signal);
-  const without = (state: string, exitCode: number): Known => ({
-    report: reportWithout(job, { state, exitCode, webUrl: job.webUrl }),
+  const { work } = plan;
+  const id = work.idOf(job);
+  const following = work.follow(stand.context, stand.client, job, done.signal);
+  const without = (state: string, exitCode: number): Known<Report> => ({
+    report: work.reportWithout(job, { state, exitCode }),
     result: null,
   });
   try {
     return await Promise.race([
-      resultOf(stand, job, done.signal),
-      patience(plan.timeoutMs, done.signal).then(() => {
-        context.terminal.note(`Not waiting any longer: ${howItGoesOn(stand, job)}`);
+      resultOf(stand, job, done.signal).then((result) => {
+        done.abort(HAS_ENDED);
+        return { report: work.reportOf(result, job), result };
+      }),
+      patience(plan.timeoutMs, done.signal).then(async () => {
+        await sayHowItGoesOn(stand, id, 'Not waiting any longer', done.signal);
         return without('running', TIMED_OUT);
       }),
-      aborted(interrupts.signal).then(() => {
-        context.terminal.note(`Interrupted: ${howItGoesOn(stand, job)}`);
+      aborted(interrupts.signal).then(async () => {
+        await sayHowItGoesOn(stand, id, 'Interrupted', done.signal);
         return without('running', INTERRUPTED);
       }),
       workerFailure(stand),
@@ -98,12 +119,11 @@ async function untilEnded(stand: Stand, plan: Plan, job: JobHandle, interrupts: 
   }
 }
 
-async function resultOf({ client, context }: Stand, job: JobHandle, signal: AbortSignal): Promise<Known> {
+async function resultOf({ client, context }: Stand, job: JobHandle, signal: AbortSignal): Promise<JobResult> {
   let silentSince: number | null = null;
   for (;;) {
     try {
-      const result = await client.result(job.jobId, { signal });
-      return { report: reportOf(result, job.webUrl), result };
+      return await client.result(job.jobId, { signal });
     } catch (thrown) {
       if (signal.aborted || !(thrown instanceof WeaverFault) || thrown.code !== 'temporalUnreachable') throw thrown;
       if (silentSince === null) context.terminal.note(`${thrown.message} Waiting for it.`);
@@ -133,19 +153,48 @@ async function workerFailure({ worker }: Stand): Promise<never> {
   return await new Promise<never>(() => {});
 }
 
-function howItGoesOn({ session, worker }: Stand, { taskId }: JobHandle): string {
-  if (worker === null) return `${taskId} goes on; see it with \`weaver status ${taskId}\`.`;
-  return session.embedded === null
-    ? `${taskId} goes on as soon as a worker runs (\`weaver worker\`).`
-    : `${taskId} is kept and goes on with the next \`weaver up\` or \`weaver run\`.`;
+async function sayHowItGoesOn(stand: Stand, id: string, why: string, known: AbortSignal): Promise<void> {
+  const words = await howItGoesOn(stand, id);
+  // The end may have come while the others were looked for.
+  if (!known.aborted) stand.context.terminal.note(`${why}: ${words}`);
 }
+
+async function howItGoesOn(stand: Stand, id: string): Promise<string> {
+  const { session, worker } = stand;
+  if (worker === null) return `${id} goes on; see it with \`weaver status ${id}\`.`;
+  const others = await otherWorkers(stand);
+  if (others.length > 0) return `${id} goes on with ${workersHere(others)}; see it with \`weaver status ${id}\`.`;
+  return session.embedded === null
+    ? `${id} goes on as soon as a worker runs (\`weaver worker\`).`
+    : `${id} is kept and goes on with the next \`weaver up\` or \`weaver run\`.`;
+}
+
+/**
+ * Workers of other processes on the server of this home, such as that of `weaver up`. The server remembers pollers for a
+ * minute after they have gone; the home knows who is alive.
+ */
+async function otherWorkers({ client, context, session, taskQueue }: Stand): Promise<readonly string[]> {
+  if (session.embedded === null) return [];
+  try {
+    const pollers = await client.pollers(taskQueue);
+    const alive = await context.house.serverUsers(context.config);
+    // A worker's identity is <pid>@<host>, and this server is reached from this host alone.
+    return [...new Set(pollers)].filter((identity) => alive.includes(Number.parseInt(identity, 10)));
+  } catch (thrown) {
+    if (thrown instanceof WeaverFault) return []; // the words are more careful then
+    throw thrown;
+  }
+}
+
+const workersHere = (identities: readonly string[]): string =>
+  `${identities.length === 1 ? 'the worker that runs' : 'the workers that run'} here (${identities.slice(0, 3).join(', ')})`;
 
 /** Without a worker of our own, one must be elsewhere. */
 async function sayWhoWorks({ client, context, session, taskQueue }: Stand): Promise<void> {
   if ((await client.pollers(taskQueue)).length > 0) return;
   const next = session.embedded === null ? 'weaver worker' : 'weaver up';
   context.terminal.note(
-    `${context.terminal.paintNote('yellow', 'warning')} No worker polls ${taskQueue}: the task waits until one does (\`${next}\`).`,
+    `${context.terminal.paintNote('yellow', 'warning')} No worker polls ${taskQueue}: it waits until one does (\`${next}\`).`,
   );
 }
 
@@ -167,11 +216,14 @@ async function sayOthers(stand: Stand, { jobId }: JobHandle): Promise<number> {
   }
 }
 
-async function sayOthersLeft({ client, context, session }: Stand, before: number): Promise<void> {
+async function sayOthersLeft(stand: Stand, before: number): Promise<void> {
+  const { client, context, session } = stand;
   if (before === 0 || session.embedded === null) return;
   const left = await client.countOthersOpen('').catch(() => 0);
-  if (left > 0)
-    context.terminal.note(`${count(left)} still open: carried on by the next \`weaver up\` or \`weaver run\`.`);
+  if (left === 0) return;
+  const others = await otherWorkers(stand);
+  const by = others.length > 0 ? workersHere(others) : 'the next `weaver up` or `weaver run`';
+  context.terminal.note(`${count(left)} still open: carried on by ${by}.`);
 }
 
 const count = (tasks: number): string => (tasks === 1 ? '1 other task is' : `${tasks} other tasks are`);

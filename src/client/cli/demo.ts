@@ -12,6 +12,7 @@ import { invalidTask } from '../task-faults.js';
 import { carryOut } from './carry-out.js';
 import type { Context } from './context.js';
 import { makeDemoRepository } from './demo-repository.js';
+import { taskWork } from './work.js';
 
 /** Enough to look at the last ones. */
 const DEMOS_KEPT = 5;
@@ -23,7 +24,7 @@ export async function demo(context: Context): Promise<number> {
   const remote = await makeRemote(context.config, name, files);
   terminal.note(`example repository ${remote}`);
   return await carryOut(context, {
-    spec: demoSpec(task, remote, context.config),
+    work: taskWork(demoSpec(task, remote, context.config)),
     key: undefined,
     timeoutMs: null,
     worker: true,

@@ -52,6 +52,7 @@ async function withConfig(
     house.probeSandbox(config),
     checkDisk(config),
     checkTemporal(house, config),
+    checkEvents(house, config),
     ...(config.scripted
       ? [Promise.resolve(noModel())]
       : config.providers.map((provider) => checkProvider(config, provider))),
@@ -158,6 +159,26 @@ async function askServer(
           embedded === null ? 'Start one with weaver worker.' : 'Start one with weaver up.',
         ),
   ];
+}
+
+/** What the senders have noted; nothing is sent from here. */
+async function checkEvents(house: House, config: Config): Promise<readonly Finding[]> {
+  return (await house.eventReceivers(config)).map(({ sink, target, delivery, waiting }) => {
+    const name = `events ${sink}`;
+    if (delivery === null) return ok(name, `${target}: no worker has served it yet`);
+    const left = [
+      ...(delivery.refused > 0 ? [`it has refused ${delivery.refused}`] : []),
+      ...(delivery.lost > 0 ? [`${delivery.lost} were removed before it took them`] : []),
+    ];
+    const says = [`${target} has all but the last ${waiting}`, ...left].join('; ');
+    if (delivery.failing === null) return ok(name, waiting === 0 ? [`${target} has all`, ...left].join('; ') : says);
+    const since = new Date(delivery.failing.since).toISOString().slice(0, 16).replace('T', ' ');
+    return warn(
+      name,
+      `${target} takes no events since ${since} UTC: ${delivery.failing.says}; ${waiting} wait`,
+      'Mend the receiver or events in weaver.config.yaml; tasks go on, and the events are told later.',
+    );
+  });
 }
 
 const noModel = (): Finding =>

@@ -1,7 +1,8 @@
 /** What the commands get from the wiring (src/cli.ts): the client's room knows neither adapters nor the worker. */
 import type { Client } from '@temporalio/client';
 import type { Config, Loaded } from '../../config.js';
-import type { ArtifactStore, CallRow, Records } from '../../ports.js';
+import type { Swept } from '../../domain/housekeeping.js';
+import type { ArtifactStore, CallRow, Delivery, EventLog, Records, SweepRequest } from '../../ports.js';
 import type { Terminal } from './terminal.js';
 
 /** Which Temporal: the configured one, or the embedded one. */
@@ -14,7 +15,11 @@ export interface Where {
 export interface RunningWorker {
   readonly taskQueue: string;
   readonly identity: string;
+  /** Null if it does not take up what concerns this host. */
+  readonly hostId: string | null;
   readonly warnings: readonly string[];
+  /** Where it shows metrics and health; null = nowhere. */
+  readonly operationsUrl: string | null;
   /** Resolves when the worker has shut down, rejects if it failed. */
   readonly ended: Promise<void>;
   /** Takes no more work, lets the steps under way finish within the grace time. */
@@ -32,8 +37,21 @@ export interface EmbeddedServer {
 
 export interface Stores {
   readonly artifacts: ArtifactStore;
-  readonly records: Records;
+  readonly records: Records & {
+    /** The latest that is known of each task, the youngest first, at most 1,000. */
+    listTasks(): Promise<readonly unknown[]>;
+  };
   readonly ledger: (lineage: string) => Promise<readonly CallRow[]>;
+}
+
+/** A receiver of events, as the configuration names it. */
+export interface EventReceiver {
+  readonly sink: Delivery['sink'];
+  readonly target: string;
+  /** Null before a worker has served it. */
+  readonly delivery: Delivery | null;
+  /** Events that it has not got yet. */
+  readonly waiting: number;
 }
 
 /** Model in the place of a model: answers of its own, over real HTTP. */
@@ -64,12 +82,24 @@ export interface House {
   startServer(config: Config, ports: { readonly port?: number; readonly uiPort?: number }): Promise<EmbeddedServer>;
   /** Null if none runs on this home. */
   findServer(config: Config): Promise<{ readonly address: string; readonly uiUrl: string } | null>;
+  /** Processes other than this one that use the server of this home and still run. */
+  serverUsers(config: Config): Promise<readonly number[]>;
   /** True if a server has ever run on this home. */
   hasDatabase(config: Config): boolean;
   /** Loads what a worker consists of while the server starts; its process is let off first, for loading blocks this one. */
   preloadWorker(config: Config, opening: Promise<unknown>): Promise<void>;
-  startWorker(config: Config, where: Where, options: { readonly logDestination: string }): Promise<RunningWorker>;
+  /** `operated`: it stays, and shows metrics and health where the configuration says so. */
+  startWorker(
+    config: Config,
+    where: Where,
+    options: { readonly logDestination: string; readonly operated?: boolean },
+  ): Promise<RunningWorker>;
+  /** Tidies this home. */
+  sweep(config: Config, request: SweepRequest): Promise<Swept>;
   openStores(config: Config): Promise<Stores>;
+  /** What was told on this host. */
+  openEvents(config: Config): Promise<EventLog>;
+  eventReceivers(config: Config): Promise<readonly EventReceiver[]>;
   startScripted(config: Config): Promise<Scripted>;
   demo(): Promise<Demo>;
   /** Which sandbox the checks would get here. */

@@ -1,7 +1,11 @@
 /** `weaver status`, `watch`, `list` and `decisions`: looking at tasks without changing them. */
-import { exitCodeOf } from '../../domain/failures.js';
+import { exitCodeOf, failure } from '../../domain/failures.js';
+import { unreported } from '../../workflows/messages.js';
+import { isOver, viewOfStoredJob, type JobView } from '../job-view.js';
 import type { ListFilters } from '../list-tasks.js';
 import { taskTable } from '../render-list.js';
+import { jobStatusLines } from '../render-job.js';
+import { jobReportOf } from '../run-report.js';
 import { decisionLines, entryLines } from '../render-record.js';
 import { phaseLine, statusLines } from '../render-task.js';
 import { readEntries, readStoredTask } from '../stored-task.js';
@@ -10,6 +14,7 @@ import { isTerminal, viewOfStatus, type TaskView } from '../task-view.js';
 import { unknownTask, WeaverFault } from '../weaver-fault.js';
 import type { WeaverClient } from '../weaver-client.js';
 import type { Context } from './context.js';
+import { followJob } from './follow-job.js';
 import { followTask } from './follow-task.js';
 import { listenForInterrupts } from './interrupts.js';
 import { connectClient, noServerHere, openTemporal, type Need } from './temporal-session.js';
@@ -17,31 +22,90 @@ import { connectClient, noServerHere, openTemporal, type Need } from './temporal
 const INTERRUPTED = 130;
 
 export async function status(context: Context, id: string): Promise<number> {
-  const view = await findView(context, id);
-  if (context.json) context.terminal.json(view);
-  else for (const line of statusLines(view)) context.terminal.out(line);
+  const found = await find(context, id, jobOrTask);
+  if (found.kind === 'job') showJob(context, found.view);
+  else showTask(context, found.view);
   return 0;
+}
+
+function showTask({ terminal, json }: Context, view: TaskView): void {
+  if (json) terminal.json(view);
+  else for (const line of statusLines(view)) terminal.out(line);
+}
+
+function showJob({ terminal, json }: Context, view: JobView): void {
+  if (json) terminal.json(view);
+  else for (const line of jobStatusLines(view, terminal.columns)) terminal.out(line);
 }
 
 /** Ends with the exit code that `weaver run` would have ended with. */
 export async function watch(context: Context, id: string): Promise<number> {
-  const { taskId } = idsOf(id);
   const interrupts = listenForInterrupts(() => context.terminal.clearProgress());
+  try {
+    const found = await find(context, id, jobOrTask);
+    if (found.kind === 'job') return await watchMany(context, idsOf(id).jobId, found.view, interrupts.signal);
+    const last = await watchOne(context, id, interrupts.signal);
+    // Whoever named the job wants to see what its task was split into.
+    if (last?.state === 'decomposed' && !namesTask(id))
+      return await watchMany(context, last.jobId, null, interrupts.signal);
+    return last === null ? INTERRUPTED : exitCodeOfTask(last);
+  } finally {
+    interrupts.stop();
+  }
+}
+
+const exitCodeOfTask = ({ state, failure: failed }: TaskView): number =>
+  state === 'succeeded' || state === 'decomposed' ? 0 : exitCodeOf(failed) || 1;
+
+const namesTask = (id: string): boolean => id.includes('/t/');
+
+async function watchMany(context: Context, jobId: string, seen: JobView | null, signal: AbortSignal): Promise<number> {
+  const { terminal, json } = context;
+  return await withClient(context, 'join', async (client) => {
+    if (client === null) {
+      if (seen === null || !isOver(seen)) throw noServerHere();
+      showJob(context, seen);
+      return storedExitCode(seen);
+    }
+    let last: JobView | null = null;
+    if (json) for await (const view of client.watchJob(jobId, { signal })) terminal.json((last = view));
+    else last = await followJob(context, client, jobId, signal);
+    if (last === null || !isOver(last)) return INTERRUPTED;
+    const { exitCode } = jobReportOf(await client.result(jobId), last.webUrl);
+    if (!json) showJob(context, last);
+    return exitCode;
+  });
+}
+
+const storedExitCode = ({ jobId, state, counts, total, spending, failed }: JobView): number =>
+  state === 'running'
+    ? INTERRUPTED
+    : jobReportOf(
+        {
+          jobId,
+          state,
+          task: unreported(jobId, 'dead', failure('infrastructure')),
+          summary: { total: total ?? 0, counts, spending, failed },
+        },
+        null,
+      ).exitCode;
+
+/** Null if it was left before its end. */
+async function watchOne(context: Context, id: string, signal: AbortSignal): Promise<TaskView | null> {
+  const { taskId } = idsOf(id);
   const last = await withClient(context, 'join', async (client) => {
     if (client === null) return await onlyIfEnded(context, id);
     await client.status(taskId); // says at once if there is no such task
-    if (!context.json) return await followTask(context, client, taskId, interrupts.signal);
+    if (!context.json) return await followTask(context, client, taskId, signal);
     let latest: TaskView | null = null;
-    for await (const view of client.watch(taskId, { signal: interrupts.signal }))
-      context.terminal.json((latest = view));
+    for await (const view of client.watch(taskId, { signal })) context.terminal.json((latest = view));
     return latest;
   });
-  interrupts.stop();
-  if (last === null || !isTerminal(last)) return INTERRUPTED;
+  if (last === null || !isTerminal(last)) return null;
   // The server alone does not know why; the records do.
   const known = last.source === 'worker' ? last : await findView(context, id);
   if (!context.json) for (const line of statusLines(known)) context.terminal.out(line);
-  return known.state === 'succeeded' || known.state === 'decomposed' ? 0 : exitCodeOf(known.failure) || 1;
+  return known;
 }
 
 async function onlyIfEnded(context: Context, id: string): Promise<TaskView> {
@@ -91,25 +155,57 @@ function noneYet(thrown: unknown): readonly [] {
   throw thrown;
 }
 
-/** Asks the worker, then the server, then the records of this host. */
+type Found = { readonly kind: 'job'; readonly view: JobView } | { readonly kind: 'task'; readonly view: TaskView };
+type Ask = (client: WeaverClient, id: string) => Promise<Found>;
+
+const jobOrTask: Ask = async (client, id) =>
+  (await client.isJobOfMany(id)) ? { kind: 'job', view: await client.jobStatus(id) } : await onlyTask(client, id);
+const onlyTask: Ask = async (client, id) => ({ kind: 'task', view: await client.status(idsOf(id).taskId) });
+
+/** The task that an identifier names, also where that is a job of many. */
 export async function findView(context: Context, id: string): Promise<TaskView> {
-  const { taskId } = idsOf(id);
+  const found = await find(context, idsOf(id).taskId, onlyTask);
+  if (found.kind === 'task') return found.view;
+  throw unknownTask(id);
+}
+
+/** Asks the worker, then the server, then the records of this host. */
+async function find(context: Context, id: string, ask: Ask): Promise<Found> {
   let fault: WeaverFault = unknownTask(id);
-  let served: TaskView | null = null;
+  let served: Found | null = null;
   try {
-    served = await withClient(context, 'join', async (client) =>
-      client === null ? null : await client.status(taskId),
-    );
+    served = await withClient(context, 'join', async (client) => (client === null ? null : await ask(client, id)));
   } catch (thrown) {
     if (!(thrown instanceof WeaverFault)) throw thrown;
     fault = thrown;
   }
-  if (served?.source === 'worker') return served;
+  if (served?.kind === 'job') return { kind: 'job', view: await bestJobView(context, served.view) };
+  if (served?.view.source === 'worker') return served;
+  const found = await withStored(context, id, served?.view ?? null);
+  if (found !== null) return found;
+  throw fault;
+}
+
+async function withStored(context: Context, id: string, served: TaskView | null): Promise<Found | null> {
   const stored = await storedView(context, id);
   // Of a task that is under way the server knows what it does now, of one that has ended the records know more.
   const best = served !== null && !isTerminal(served) ? served : (stored ?? served);
-  if (best !== null) return { ...best, webUrl: served?.webUrl ?? best.webUrl };
-  throw fault;
+  if (best !== null) return { kind: 'task', view: { ...best, webUrl: served?.webUrl ?? best.webUrl } };
+  const job = await storedJobView(context, id);
+  return job === null ? null : { kind: 'job', view: job };
+}
+
+/** Of a job that has ended the records know more than the server. */
+async function bestJobView(context: Context, served: JobView): Promise<JobView> {
+  if (served.source === 'worker' || !isOver(served)) return served;
+  const stored = await storedJobView(context, served.jobId);
+  return stored !== null && isOver(stored) ? { ...stored, webUrl: served.webUrl } : served;
+}
+
+async function storedJobView({ house, config }: Context, id: string): Promise<JobView | null> {
+  if (namesTask(id)) return null;
+  const { records } = await house.openStores(config);
+  return viewOfStoredJob(await records.recall(`task/${idsOf(id).jobId}`));
 }
 
 async function storedView({ house, config }: Context, id: string): Promise<TaskView | null> {

@@ -6,6 +6,7 @@ import { usageFault, WeaverFault } from '../weaver-fault.js';
 import type { Context } from './context.js';
 import type { House } from './house.js';
 import type { Terminal } from './terminal.js';
+import { carryPeople } from './people-commands.js';
 import { createProgram, type GlobalFlags, type Order } from './program.js';
 
 const MISUSED = 2;
@@ -37,9 +38,13 @@ function prepare(command: Command, house: House): void {
     getOutHasColors: () => false,
     getErrHasColors: () => false,
   });
-  command.showHelpAfterError(`(weaver ${command.parent === null ? '' : `${command.name()} `}--help shows how)`);
+  command.showHelpAfterError(`(${fullName(command)} --help shows how)`);
   for (const child of command.commands) prepare(child, house);
 }
+
+/** `weaver schedule create`. */
+const fullName = (command: Command): string =>
+  command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`;
 
 async function execute(house: House, order: Order, flags: GlobalFlags): Promise<number> {
   const { terminal } = house;
@@ -93,10 +98,18 @@ async function carry(context: Context, order: Exclude<Order, { kind: 'doctor' }>
       return await (await import('./artifacts.js')).diff(context, order.id);
     case 'logs':
       return await (await import('./artifacts.js')).logs(context, order.id, order.flags);
-    case 'cancel':
-      return await (await import('./cancel.js')).cancel(context, order.id, order.flags);
+    case 'events':
+      return await (await import('./events.js')).events(context, order.flags);
+    case 'graph':
+      return await (await import('./graph.js')).graph(context, order.id, order.flags);
+    case 'report':
+      return await (await import('./report.js')).report(context, order.id, order.flags);
+    case 'schedule':
+      return await (await import('./schedule.js')).schedule(context, order.order);
+    case 'clean':
+      return await (await import('./clean.js')).clean(context, order.flags);
     default:
-      throw new TypeError(`unknown order ${JSON.stringify(order satisfies never)}`);
+      return await carryPeople(context, order);
   }
 }
 

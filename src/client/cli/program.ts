@@ -1,9 +1,14 @@
 /** The command line as commander knows it: commands, options, help with examples. It only parses; `execute` does. */
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { WaitingOn } from '../../domain/outcome.js';
 import { LISTED_STATES, type ListFilters } from '../list-tasks.js';
-import type { CancelFlags } from './cancel.js';
 import type { LogFlags } from './artifacts.js';
+import type { CleanFlags } from './clean.js';
+import type { EventFlags } from './events.js';
+import type { GraphFlags } from './graph.js';
+import { addPeople, PEOPLE_EXAMPLES, type PeopleOrder } from './people-commands.js';
 import type { RunFlags } from './run.js';
+import { addSchedules, SCHEDULE_EXAMPLES, type ScheduleOrder } from './schedule-program.js';
 import type { Ports } from './temporal-session.js';
 
 /** What was asked for. */
@@ -17,7 +22,12 @@ export type Order =
   | { readonly kind: 'decisions'; readonly id: string }
   | { readonly kind: 'diff'; readonly id: string }
   | { readonly kind: 'logs'; readonly id: string; readonly flags: LogFlags }
-  | { readonly kind: 'cancel'; readonly id: string; readonly flags: CancelFlags }
+  | { readonly kind: 'events'; readonly flags: EventFlags }
+  | { readonly kind: 'graph'; readonly id: string; readonly flags: GraphFlags }
+  | { readonly kind: 'report'; readonly id: string; readonly flags: { readonly output?: string } }
+  | PeopleOrder
+  | { readonly kind: 'schedule'; readonly order: ScheduleOrder }
+  | { readonly kind: 'clean'; readonly flags: CleanFlags }
   | { readonly kind: 'doctor' }
   | { readonly kind: 'demo' };
 
@@ -36,6 +46,7 @@ export const EXAMPLES: Readonly<Record<Order['kind'], readonly string[]>> = {
     "weaver run --repo git@example.org:team/app.git --title 'Mend the login' --description 'It fails after midnight.' --check 'npm test'",
     'weaver run - --json --timeout 600',
     'weaver run task.yaml --detach --key login-fix',
+    "weaver run job.yaml --set 'tasks[0].limits.attempts=2' --set budget.costUsd=1",
   ],
   up: ['weaver up', 'weaver up --port 7233 --ui-port 8233'],
   worker: ['weaver worker', 'weaver worker --config /etc/weaver.config.yaml'],
@@ -45,11 +56,22 @@ export const EXAMPLES: Readonly<Record<Order['kind'], readonly string[]>> = {
     'weaver list',
     'weaver list --state failed --tag nightly --limit 50',
     'weaver list --requester ana@desk --json',
+    'weaver list --job spring-cleaning --min-cost 0.50',
+    'weaver list --waiting human',
   ],
   decisions: ['weaver decisions login-fix'],
   diff: ['weaver diff login-fix', 'weaver diff login-fix --json'],
   logs: ['weaver logs login-fix', 'weaver logs login-fix --attempt 1 --check unit'],
-  cancel: ["weaver cancel login-fix --reason 'not wanted any more'"],
+  events: [
+    'weaver events',
+    'weaver events --since 120 --job login-fix --type task.succeeded --json',
+    'weaver events --follow',
+  ],
+  graph: ['weaver graph login-fix', 'weaver graph login-fix --format svg --output graph.svg'],
+  report: ['weaver report login-fix', 'weaver report job/login-fix/t/0 --output report.html'],
+  ...PEOPLE_EXAMPLES,
+  schedule: SCHEDULE_EXAMPLES,
+  clean: ['weaver clean --dry-run', 'weaver clean --json', 'weaver clean --offline'],
   doctor: ['weaver doctor', 'weaver doctor --json'],
   demo: ['weaver demo'],
 };
@@ -80,6 +102,8 @@ export function createProgram(version: string, execute: Execute): Command {
   addProcesses(program, order);
   addLooking(program, order);
   addArtifacts(program, order);
+  addPictures(program, order);
+  addPeople({ add: (usage, description) => add(program, usage, description), order });
   addOthers(program, order);
   return program;
 }
@@ -97,8 +121,12 @@ const add = (program: Command, usage: string, description: string): Command => {
 };
 
 function addRun(program: Command, order: Ordering): void {
-  add(program, 'run [file]', 'carry a task out and wait for its end (- reads the file from standard input)')
-    .option('--set <path=value>', 'set a field of the task file (repeatable)', collect)
+  add(
+    program,
+    'run [file]',
+    'carry out a task or a job file and wait for its end (- reads the file from standard input)',
+  )
+    .option('--set <path=value>', 'set a field of the file (repeatable)', collect)
     .option('--repo <url>', 'repository, in place of a file')
     .option('--title <text>', 'title, in place of a file')
     .option('--description <text>', 'description, in place of a file')
@@ -119,15 +147,22 @@ function addProcesses(program: Command, order: Ordering): void {
 }
 
 function addLooking(program: Command, order: Ordering): void {
-  add(program, 'status <id>', 'what a task is doing, or how it ended').action(
+  add(program, 'status <id>', 'what a task or a job is doing, or how it ended').action(
     order((id: string) => ({ kind: 'status', id })),
   );
-  add(program, 'watch <id>', 'follow a task until it ends').action(order((id: string) => ({ kind: 'watch', id })));
+  add(program, 'watch <id>', 'follow a task or a job until it ends').action(
+    order((id: string) => ({ kind: 'watch', id })),
+  );
   add(program, 'list', 'tasks, newest first')
     .addOption(new Option('--state <state>', 'only in this state').choices(LISTED_STATES))
     .option('--repo <url>', 'only of this repository')
     .option('--tag <tag>', 'only with this tag')
     .option('--requester <name>', 'only asked for by this person')
+    .option('--model <name>', 'only with this model, of tasks that have ended')
+    .option('--handler <name>', 'only with this handler')
+    .option('--min-cost <usd>', 'only those that have cost so much, of tasks that have ended', dollars)
+    .addOption(new Option('--waiting <for>', 'only those that wait for it').choices(WAITS))
+    .option('--job <id>', 'only tasks of this job')
     .option('--limit <number>', 'at most this many', positive, 20)
     .action(order((filters: ListFilters) => ({ kind: 'list', filters })));
   add(program, 'decisions <id>', 'every attempt and decision of a task, with reasons').action(
@@ -145,15 +180,51 @@ function addArtifacts(program: Command, order: Ordering): void {
     .action(order((id: string, flags: LogFlags) => ({ kind: 'logs', id, flags })));
 }
 
+function addPictures(program: Command, order: Ordering): void {
+  add(program, 'events', 'what was told on this host, oldest first')
+    .option('--follow', 'wait for more')
+    .option('--since <number>', 'only those after this number', natural)
+    .option('--job <id>', 'only of this job and its tasks')
+    .option('--type <type>', 'only of this type, such as task.succeeded')
+    .action(order((flags: EventFlags) => ({ kind: 'events', flags })));
+  add(program, 'graph <id>', 'tasks of a job and what they wait for, as a picture')
+    .addOption(new Option('--format <format>', 'of the picture').choices(['mermaid', 'svg']).default('mermaid'))
+    .option('--output <file>', 'write it there')
+    .action(order((id: string, flags: GraphFlags) => ({ kind: 'graph', id, flags })));
+  add(program, 'report <id>', 'all that is known of a job or a task, as one HTML page')
+    .option('--output <file>', 'write it there (default: report-<key>.html; - is standard output)')
+    .action(order((id: string, flags: { readonly output?: string }) => ({ kind: 'report', id, flags })));
+}
+
 function addOthers(program: Command, order: Ordering): void {
-  add(program, 'cancel <id>', 'stop a task')
-    .requiredOption('--reason <text>', 'why; it is recorded')
-    .action(order((id: string, flags: CancelFlags) => ({ kind: 'cancel', id, flags })));
+  addSchedules(add(program, 'schedule', 'jobs that are started again and again'), (schedule) =>
+    order(() => ({ kind: 'schedule', order: schedule })),
+  );
+  add(program, 'clean', 'remove what tasks left in the weaver home, and what is past its time')
+    .option('--dry-run', 'only say what would go')
+    .option('--offline', 'without asking a server: only what is known to have ended a week ago')
+    .action(order((flags: CleanFlags) => ({ kind: 'clean', flags })));
   add(program, 'doctor', 'look for what is missing on this machine').action(order(() => ({ kind: 'doctor' })));
   add(program, 'demo', 'carry out an example task on an example repository').action(order(() => ({ kind: 'demo' })));
 }
 
 const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];
+
+const WAITS: readonly WaitingOn[] = ['human', 'budget', 'dependency', 'resource'];
+
+function dollars(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value <= 1_000_000_000))
+    throw new InvalidArgumentError('It must be an amount of dollars.');
+  return value;
+}
+
+function natural(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isInteger(value) || value < 0 || value > Number.MAX_SAFE_INTEGER)
+    throw new InvalidArgumentError('It must be a whole number, 0 or above.');
+  return value;
+}
 
 function positive(text: string): number {
   const value = Number(text);

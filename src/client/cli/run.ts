@@ -1,17 +1,19 @@
-/** `weaver run`: a task file, or flags in its place, to a pushed commit. */
+/** `weaver run`: a task file, a job file, or flags in their place, to pushed commits. */
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
 import type { Config } from '../../config.js';
 import { ATTENDED_OUTAGE_SECONDS, type LimitsSpec, type TaskSpec } from '../../domain/task.js';
-import { parseTask, taskFromFlags, type ParsedTask } from '../../schemas.js';
+import { parseFile, taskFromFlags, type ParsedFile, type ParsedTask } from '../../schemas.js';
+import { jobEndLines } from '../render-job.js';
 import { endLines } from '../render-task.js';
 import { invalidTask } from '../task-faults.js';
 import { usageFault } from '../weaver-fault.js';
 import { carryOut } from './carry-out.js';
 import type { Context } from './context.js';
-import type { RunReport } from '../run-report.js';
+import type { JobReport, RunReport } from '../run-report.js';
 import type { JobResult } from '../../workflows/messages.js';
+import { jobWork, splitWork, type Work } from './work.js';
 
 export interface RunFlags {
   readonly set?: readonly string[];
@@ -26,34 +28,53 @@ export interface RunFlags {
 }
 
 export async function run(context: Context, file: string | undefined, flags: RunFlags): Promise<number> {
-  const spec = await readSpec(file, flags, context.config);
-  return await carryOut(context, {
-    spec,
-    key: flags.key ?? spec.key,
+  const read = await readWork(file, flags, context.config);
+  const rest = {
+    key: flags.key ?? read.key,
     timeoutMs: flags.timeout === undefined ? null : flags.timeout * 1_000,
     worker: flags.worker === true,
     detach: flags.detach === true,
     ownQueue: null,
-    show: (report, result) => showEnd(context, report, result),
-  });
+    show: (report: RunReport | JobReport, result: JobResult | null) => showEnd(context, report, result),
+  };
+  return await carryOut<RunReport | JobReport>(context, { ...rest, work: read.work });
 }
 
-function showEnd({ terminal, json }: Context, report: RunReport, result: JobResult | null): void {
+/** What a person or a program is told at the end. */
+export function showEnd({ terminal, json }: Context, report: RunReport | JobReport, result: JobResult | null): void {
   if (json) {
     terminal.json(report);
     return;
   }
   const colour = report.exitCode === 0 ? 'green' : 'red';
   terminal.out(terminal.paint(colour, report.state));
-  for (const line of endLines(report, result)) terminal.out(`  ${line}`);
+  const lines =
+    'counts' in report ? jobEndLines(report, result, terminal.columns - INDENT.length) : endLines(report, result);
+  for (const line of lines) terminal.out(line === '' ? '' : `${INDENT}${line}`);
 }
 
-async function readSpec(file: string | undefined, flags: RunFlags, config: Config): Promise<TaskSpec> {
-  const limits = limitsOf(config, flags.detach === true);
-  const parsed = file === undefined ? fromFlags(flags, limits) : await fromFile(file, flags, limits);
-  if (parsed.kind === 'ok') return parsed.spec;
-  throw invalidTask(parsed.faults, file === '-' ? 'stdin' : file);
+const INDENT = '  ';
+
+interface Read {
+  readonly key: string | undefined;
+  readonly work: Work<RunReport | JobReport>;
 }
+
+async function readWork(file: string | undefined, flags: RunFlags, config: Config): Promise<Read> {
+  const limits = limitsOf(config, flags.detach === true);
+  if (file === undefined) {
+    const parsed = fromFlags(flags, limits);
+    if (parsed.kind === 'faults') throw invalidTask(parsed.faults);
+    return { key: parsed.spec.key, work: workOf(parsed.spec) };
+  }
+  const parsed = await fromFile(file, flags, limits);
+  if (parsed.kind === 'faults') throw invalidTask(parsed.faults, file === '-' ? 'stdin' : file, parsed.whole);
+  if (parsed.kind === 'job') return { key: parsed.job.key, work: jobWork(parsed.job) };
+  return { key: parsed.spec.key, work: workOf(parsed.spec) };
+}
+
+const workOf = (spec: TaskSpec): Work<RunReport | JobReport> =>
+  splitWork((client, options) => client.submit(spec, options));
 
 /** Somebody waits in front of a `run`: an outage is given up sooner. */
 const limitsOf = (config: Config, detached: boolean): Partial<LimitsSpec> =>
@@ -80,7 +101,7 @@ function fromFlags(
 }
 
 /** Flags beside a file stand for --set of their field. A relative repo.url is relative to the file. */
-async function fromFile(file: string, flags: RunFlags, limits: Partial<LimitsSpec>): Promise<ParsedTask> {
+async function fromFile(file: string, flags: RunFlags, limits: Partial<LimitsSpec>): Promise<ParsedFile> {
   if (flags.check !== undefined)
     throw usageFault('--check cannot be used beside a task file.', 'Name the checks in the file.');
   const text = file === '-' ? await textOf(process.stdin) : readTaskFile(file);
@@ -90,7 +111,7 @@ async function fromFile(file: string, flags: RunFlags, limits: Partial<LimitsSpe
     ...(flags.description === undefined ? [] : [`description=${flags.description}`]),
     ...(flags.set ?? []),
   ];
-  return parseTask(text, { sets, limits, cwd: file === '-' ? process.cwd() : dirname(resolve(file)) });
+  return parseFile(text, { sets, limits, cwd: file === '-' ? process.cwd() : dirname(resolve(file)) });
 }
 
 function readTaskFile(file: string): string {

@@ -3,7 +3,14 @@ import type { Context } from './context.js';
 import type { RunningWorker, Scripted } from './house.js';
 import { aborted, listenForInterrupts } from './interrupts.js';
 import { NO_MODEL, scriptedQueue } from './stand.js';
-import { noServerHere, openTemporal, type Need, type Ports, type TemporalSession } from './temporal-session.js';
+import {
+  connectClient,
+  noServerHere,
+  openTemporal,
+  type Need,
+  type Ports,
+  type TemporalSession,
+} from './temporal-session.js';
 import { catalogueFault } from '../weaver-fault.js';
 
 /** The server of this home with its Web UI, and a worker, until a signal. */
@@ -27,8 +34,9 @@ async function serve(context: Context, need: Need, ports: Ports): Promise<number
     if (config.scripted) scripted = await house.startScripted(config);
     if (scripted !== null) terminal.note(NO_MODEL);
     const working = scripted === null ? config : { ...scripted.config, taskQueue: scriptedQueue(config) };
-    const running = await house.startWorker(working, session.where, { logDestination: 'stderr' });
+    const running = await house.startWorker(working, session.where, { logDestination: 'stderr', operated: true });
     announce(context, session, running);
+    await keepTidy(context, session, running);
     await Promise.race([aborted(interrupts.signal), endedEarly(running)]);
     await running.shutdown();
     return 0;
@@ -48,11 +56,33 @@ function announce({ terminal, json, config }: Context, session: TemporalSession,
       uiUrl,
       taskQueue: running.taskQueue,
       identity: running.identity,
+      operationsUrl: running.operationsUrl,
     });
   }
+  if (running.operationsUrl !== null) terminal.note(`metrics and health ${running.operationsUrl}`);
   if (session.uiUrl !== null) terminal.note(`Web UI ${session.uiUrl}`);
   if (session.embedded !== null) terminal.note(`Temporal ${session.address}, kept in ${config.home}`);
   terminal.note(`worker ${running.identity} polls ${running.taskQueue} on ${session.address}`);
+}
+
+/** The janitor's schedule, if it is missing. Nobody's work depends on it. */
+async function keepTidy(
+  { terminal, config }: Context,
+  session: TemporalSession,
+  running: RunningWorker,
+): Promise<void> {
+  if (running.hostId === null) return;
+  try {
+    const client = await connectClient(session, { ...config, taskQueue: running.taskQueue });
+    try {
+      await client.schedules.ensureJanitor(running.hostId);
+    } finally {
+      await client.close();
+    }
+  } catch (thrown) {
+    const says = thrown instanceof Error ? thrown.message : String(thrown);
+    terminal.note(`${terminal.paintNote('yellow', 'warning')} The schedule of the janitor could not be made: ${says}`);
+  }
 }
 
 async function endedEarly(running: RunningWorker): Promise<never> {

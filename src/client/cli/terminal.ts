@@ -27,6 +27,11 @@ export class Terminal {
     for (const stream of [stdout, stderr]) stream.on('error', ignoreBrokenPipe);
   }
 
+  /** True if nobody reads the result any more. */
+  get unread(): boolean {
+    return this.stdout.destroyed || this.stdout.errored !== null;
+  }
+
   /** Of stdout; generous where it is no terminal, so that programs see whole lines. */
   get columns(): number {
     return this.stdout.isTTY === true ? this.stdout.columns : 10_000;
@@ -34,6 +39,11 @@ export class Terminal {
 
   useRedactor(redact: (text: string) => string): void {
     this.redact = redact;
+  }
+
+  /** What goes into a file loses its secrets as well. */
+  redacted(text: string): string {
+    return this.redact(text);
   }
 
   /** A line of the result. */

@@ -212,6 +212,8 @@ describe('the account of a call', () => {
     expect(callRowOf(CALL, [])).toBeNull();
     expect(callRowOf(CALL, [intent(1), lost, intent(2), answered(2)])).toMatchObject({
       sends: 2,
+      inDoubt: 1,
+      unpriced: false,
       startedAt: 1_001,
       endedAt: 2_002,
     });

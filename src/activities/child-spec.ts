@@ -1,0 +1,85 @@
+/** Specifications of tasks that come from another one: what they take over, and what is their own. */
+import { createHash } from 'node:crypto';
+import { cutToBytes, utf8Bytes } from '../domain/payload-limit.js';
+import type { TaskSpec } from '../domain/task.js';
+
+type OwnFields = Pick<TaskSpec, 'title' | 'description' | 'acceptanceCriteria' | 'relatedFiles' | 'checks'>;
+
+/** A child of a plan: inherits where, how and within which limits; has no branch, key or message of its parent's. */
+export function childSpec(parent: TaskSpec, own: OwnFields): TaskSpec {
+  const { url, baseBranch } = parent.repo;
+  const { author, trailers } = parent.commit;
+  return {
+    ...inherited(parent),
+    ...own,
+    repo: { url, ...(baseBranch === undefined ? {} : { baseBranch }) },
+    handler: 'one-shot',
+    commit: { trailers, ...(author === undefined ? {} : { author }) },
+  };
+}
+
+/** The join is the parent again, on the branch that was asked for, with other hands: its criteria and checks hold for the whole. */
+export function joinSpec(parent: TaskSpec): TaskSpec {
+  const { description, acceptanceCriteria, relatedFiles, repo, commit, checks } = parent;
+  const title = shownTitle(`Join: ${parent.title}`);
+  return {
+    ...inherited(parent),
+    ...foundChecks(checks),
+    title,
+    description,
+    acceptanceCriteria,
+    relatedFiles,
+    repo,
+    commit,
+    handler: 'join',
+  };
+}
+
+/** None were found at the parent's base: what the children add may bring some, so they are looked for again. */
+export const foundChecks = (checks: TaskSpec['checks']): Pick<TaskSpec, 'checks'> =>
+  checks === undefined || checks.length === 0 ? {} : { checks };
+
+function inherited(parent: TaskSpec) {
+  const { limits, models, protect, setup, tags, people, decider, shadowDecider, baseCommit, priority } = parent;
+  return {
+    limits,
+    models,
+    protect,
+    setup,
+    tags,
+    // A plan was agreed to already, or there is none; what is pushed is asked about each time.
+    ...(people === undefined
+      ? {}
+      : { people: { ...people, approve: people.approve.filter((what) => what === 'push') } }),
+    ...(decider === undefined ? {} : { decider }),
+    ...(shadowDecider === undefined ? {} : { shadowDecider }),
+    ...(baseCommit === undefined ? {} : { baseCommit }),
+    ...(priority === undefined ? {} : { priority }),
+  };
+}
+
+/** Equal for two tasks that say the same, whatever their blanks, line ends and capitals. */
+export function fingerprintOf({
+  title,
+  description,
+  acceptanceCriteria,
+}: Pick<TaskSpec, 'title' | 'description' | 'acceptanceCriteria'>): string {
+  const texts = [title, description, ...acceptanceCriteria].map((text) =>
+    text.normalize('NFC').toLowerCase().replaceAll(/\s+/g, ' ').trim(),
+  );
+  return createHash('sha256').update(JSON.stringify(texts)).digest('hex').slice(0, FINGERPRINT_CHARACTERS);
+}
+
+const FINGERPRINT_CHARACTERS = 16;
+
+const TITLE_BYTES_MAX = 100;
+/** Escaped as JSON: twenty of them travel in one payload, with 200 bytes of other fields each. */
+const TITLE_JSON_BYTES_MAX = 120;
+
+/** The title as it travels through the server: whole in the specification, bounded here. */
+export function shownTitle(title: string): string {
+  for (let bytes = TITLE_BYTES_MAX; ; bytes -= 5) {
+    const cut = cutToBytes(title, bytes);
+    if (utf8Bytes(JSON.stringify(cut)) <= TITLE_JSON_BYTES_MAX) return cut;
+  }
+}

@@ -1,0 +1,231 @@
+/**
+ * Taking up an ended task again: `retry` goes on with its work, `reset` with what was there after a turn, `rerun` does it
+ * differently. Each is a new job that shares the old one's ledger, so that nothing is paid twice.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ArtifactRef } from '../domain/outcome.js';
+import { fieldOf, fieldText, type TaskSpec } from '../domain/task.js';
+import { parseTask, type ParsedTask } from '../schemas.js';
+import { RESUME_QUERY, type ResumePoint, type ResumeRequest, type TaskResult } from '../workflows/messages.js';
+import { quoted } from './list-tasks.js';
+import { namesTask } from './people.js';
+import { startInputOf } from './start-input.js';
+import { invalidTask } from './task-faults.js';
+import { idsOf } from './task-id.js';
+import { asking, isNotFound, isUnanswered, temporalFault } from './temporal-faults.js';
+import { describe, type Speaker } from './updates.js';
+import { unknownTask, usageFault, WeaverFault } from './weaver-fault.js';
+
+export type Again =
+  | { readonly kind: 'retry'; readonly from: 'attempt' | 'checks' | 'land' }
+  | { readonly kind: 'reset'; readonly attempt: number; readonly turn: number }
+  /** `path=value`, as for a task file. */
+  | { readonly kind: 'rerun'; readonly sets: readonly string[] };
+
+/** Specifications of proposed children are in the store, which a client has no part in. */
+export type ReadSpec = (reference: ArtifactRef) => Promise<unknown>;
+
+/** What the new job is started with. */
+export interface Taken {
+  readonly spec: TaskSpec;
+  readonly resume: ResumePoint;
+  /** Key of the first job; the new ones are `<key>~1`, `<key>~2` … */
+  readonly baseKey: string;
+}
+
+/** A worker that has just been started needs some seconds before it answers; the whole history is replayed for it. */
+const QUERY_PATIENCE_MS = 20_000;
+const QUERY_TIMEOUT_MS = 5_000;
+const QUERY_PAUSE_MS = 300;
+const ANSWER_TIMEOUT_MS = 5_000;
+
+export async function takeUp(speaker: Speaker, id: string, again: Again, readSpec: ReadSpec | null): Promise<Taken> {
+  const { taskId, jobId } = await endedTask(speaker, id);
+  const input = await startInputOf(speaker, taskId);
+  const spec = await specOf(input, again.kind === 'rerun' ? again.sets : [], readSpec, taskId);
+  const baseKey = baseKeyOf(jobId);
+  if (again.kind === 'rerun') return { baseKey, ...(await differently(speaker, taskId, spec, input)) };
+  await mustBeFirst(speaker, baseKey, taskId);
+  const resume = await resumePoint(speaker, taskId, requestOf(again));
+  if (resume === null) throw nothingThere(taskId, again);
+  return { baseKey, spec, resume };
+}
+
+/** Long keys leave room for the number. */
+const BASE_KEY_CHARACTERS_MAX = 92;
+
+export const baseKeyOf = (jobId: string): string =>
+  jobId.slice('job/'.length).replace(/~\d+$/, '').slice(0, BASE_KEY_CHARACTERS_MAX);
+
+const requestOf = (again: Exclude<Again, { kind: 'rerun' }>): ResumeRequest =>
+  again.kind === 'retry' ? { from: again.from } : { from: 'turn', attempt: again.attempt, turn: again.turn };
+
+/** `a2.t1`: the second attempt, kept up to its first turn. */
+export function turnOf(text: string): { readonly attempt: number; readonly turn: number } {
+  const [, attempt, turn] = /^a([1-9]\d{0,5})\.t([1-9]\d{0,5})$/.exec(text) ?? [];
+  if (attempt === undefined || turn === undefined)
+    throw usageFault(`“${text.slice(0, 40)}” names no turn.`, 'Write it as a2.t1: attempt 2, turn 1.');
+  return { attempt: Number(attempt), turn: Number(turn) };
+}
+
+/** Keys in the order in which they are tried. */
+export async function* keysAfter(speaker: Speaker, baseKey: string): AsyncGenerator<string, void> {
+  const last = Math.max(0, ...(await followersOf(speaker, baseKey)).map(({ number }) => number));
+  // Another command may take the same number in this moment.
+  for (let number = last + 1; number <= last + KEYS_TRIED; number += 1) yield `${baseKey}~${number}`;
+}
+
+const KEYS_TRIED = 20;
+
+interface Follower {
+  readonly number: number;
+  readonly jobId: string;
+  readonly runs: boolean;
+  /** The task that it goes on with. */
+  readonly of: unknown;
+}
+
+async function followersOf({ temporal, address }: Speaker, baseKey: string): Promise<readonly Follower[]> {
+  const prefix = `job/${baseKey}~`;
+  const query = `WorkflowType = 'job' AND WorkflowId STARTS_WITH ${quoted(prefix)}`;
+  return await asking(address, async () => {
+    const found: Follower[] = [];
+    for await (const { workflowId, status, memo } of temporal.workflow.list({ query })) {
+      const number = Number(workflowId.slice(prefix.length));
+      if (Number.isSafeInteger(number))
+        found.push({ number, jobId: workflowId, runs: status.name === 'RUNNING', of: memo?.['of'] });
+    }
+    return found;
+  });
+}
+
+/** Two that go on with the same work would push the same branch. */
+async function mustBeFirst(speaker: Speaker, baseKey: string, taskId: string): Promise<void> {
+  const running = (await followersOf(speaker, baseKey)).find(({ runs, of }) => runs && of === taskId);
+  if (running !== undefined)
+    throw new WeaverFault(
+      {
+        code: 'stillRuns',
+        message: `${running.jobId} goes on with ${taskId} already.`,
+        next: `Follow it with weaver watch ${running.jobId}, or cancel it first.`,
+      },
+      2,
+    );
+}
+
+async function endedTask(speaker: Speaker, id: string): Promise<{ readonly taskId: string; readonly jobId: string }> {
+  const { taskId, jobId } = idsOf(id);
+  const job = await describe(speaker, jobId);
+  if (!namesTask(id) && job?.memo?.['tasks'] !== undefined)
+    throw usageFault(
+      `${jobId} has several tasks.`,
+      `Name the one to take up, such as ${jobId}/t/<path>; weaver tree ${jobId} shows them.`,
+    );
+  const task = await describe(speaker, taskId);
+  if (task?.status.name === 'RUNNING' || (task === null && job?.status.name === 'RUNNING')) throw stillRuns(taskId);
+  if (task === null) throw unknownTask(id);
+  return { taskId, jobId };
+}
+
+const stillRuns = (taskId: string): WeaverFault =>
+  new WeaverFault(
+    {
+      code: 'stillRuns',
+      message: `${taskId} has not ended yet.`,
+      next: `Cancel it first (weaver cancel ${taskId} --reason …), or let it end; weaver retry-now ends a pause.`,
+    },
+    2,
+  );
+
+/** The content that the task was started with; one that was proposed is in the store. */
+async function specOf(
+  input: unknown,
+  sets: readonly string[],
+  readSpec: ReadSpec | null,
+  taskId: string,
+): Promise<TaskSpec> {
+  const reference = fieldOf(input, 'specRef');
+  const content = reference === undefined ? fieldOf(input, 'spec') : await fromStore(reference, readSpec, taskId);
+  const parsed: ParsedTask = parseTask(JSON.stringify(content ?? {}), { sets });
+  if (parsed.kind === 'faults') throw invalidTask(parsed.faults);
+  const { key: _, ...spec } = parsed.spec;
+  return spec;
+}
+
+async function fromStore(reference: unknown, readSpec: ReadSpec | null, taskId: string): Promise<unknown> {
+  if (readSpec === null)
+    throw usageFault(
+      `The specification of ${taskId} is in the artifact store.`,
+      'Give readSpec, which reads it there; weaver retry on the host of the worker does.',
+    );
+  return await readSpec(reference as ArtifactRef);
+}
+
+/** From the old one's base; where it asks the same as the old one, the ledger answers. */
+async function differently(speaker: Speaker, taskId: string, asked: TaskSpec, input: unknown) {
+  const baseCommit = asked.baseCommit ?? (await baseOf(speaker, taskId));
+  const spec: TaskSpec = baseCommit === null ? asked : { ...asked, baseCommit };
+  const resume: ResumePoint = { of: taskId, lineage: fieldText(input, 'lineage'), attempts: 0 };
+  return { spec, resume };
+}
+
+/** Null if it never got as far as having one. */
+async function baseOf(speaker: Speaker, taskId: string): Promise<string | null> {
+  const { temporal, address } = speaker;
+  try {
+    const { base } = await asking(address, () =>
+      temporal.withDeadline(
+        Date.now() + ANSWER_TIMEOUT_MS,
+        () => temporal.workflow.getHandle(taskId).result() as Promise<TaskResult>,
+      ),
+    );
+    return base;
+  } catch (thrown) {
+    if (thrown instanceof WeaverFault) throw thrown;
+    // It was cancelled or terminated, and has no result: its history knows.
+    const point = await resumePoint(speaker, taskId, { from: 'turn', turn: 1 });
+    const commit = fieldText(fieldOf(point?.steps, 'opened'), 'baseCommit');
+    return commit === '' ? null : commit;
+  }
+}
+
+async function resumePoint(speaker: Speaker, taskId: string, request: ResumeRequest): Promise<ResumePoint | null> {
+  const { temporal, address } = speaker;
+  const end = Date.now() + QUERY_PATIENCE_MS;
+  for (;;) {
+    try {
+      return await temporal.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () =>
+        temporal.workflow.getHandle(taskId).query<ResumePoint | null, [ResumeRequest]>(RESUME_QUERY, request),
+      );
+    } catch (thrown) {
+      if (isNotFound(thrown)) throw unknownTask(taskId);
+      if (!isUnanswered(thrown)) throw temporalFault(thrown, address) ?? thrown;
+      if (Date.now() > end) throw nobodyKnows(taskId, thrown);
+    }
+    await sleep(QUERY_PAUSE_MS);
+  }
+}
+
+const nobodyKnows = (taskId: string, cause: unknown): WeaverFault =>
+  new WeaverFault(
+    {
+      code: 'noWorker',
+      message: `No worker answers what ${taskId} has done.`,
+      next: 'Start one (weaver worker, or weaver up), and try again.',
+    },
+    4,
+    { cause },
+  );
+
+function nothingThere(taskId: string, again: Again): WeaverFault {
+  const what =
+    again.kind === 'reset'
+      ? `turn a${again.attempt}.t${again.turn}`
+      : again.kind === 'retry' && again.from === 'land'
+        ? 'a change whose checks have passed'
+        : 'a change to check';
+  return usageFault(
+    `${taskId} has not got ${what} to go on with.`,
+    `See its attempts with weaver decisions ${taskId}; weaver retry ${taskId} begins a new attempt.`,
+  );
+}

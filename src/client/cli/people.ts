@@ -1,0 +1,111 @@
+/** `weaver answer`, `approve`, `instruct`, `pause`, `resume`, `retry-now` and `set-budget`: one saying each, to what runs. */
+import type { JobStatus, TaskStatus } from '../../workflows/messages.js';
+import { jobLine } from '../render-job.js';
+import { viewOfJobStatus } from '../job-view.js';
+import { phaseLine } from '../render-task.js';
+import { viewOfStatus } from '../task-view.js';
+import type { Told } from '../updates.js';
+import { usageFault } from '../weaver-fault.js';
+import type { WeaverClient } from '../weaver-client.js';
+import type { Context } from './context.js';
+import { withClient } from './look.js';
+import type { PeopleOrder } from './people-commands.js';
+import { noServerHere } from './temporal-session.js';
+
+export interface SayFlags {
+  readonly why?: string;
+  readonly id?: string;
+}
+
+export interface AnswerFlags extends SayFlags {
+  readonly question?: string;
+}
+
+export interface ApproveFlags extends AnswerFlags {
+  readonly reject?: boolean;
+}
+
+export interface BudgetFlags extends SayFlags {
+  /** Micro-dollars. */
+  readonly cost?: number;
+  readonly tokens?: number;
+  readonly attempts?: number;
+  readonly seconds?: number;
+  readonly deadline?: number;
+}
+
+export type Saying = Extract<
+  PeopleOrder,
+  { kind: 'answer' | 'approve' | 'instruct' | 'pause' | 'resume' | 'retry-now' | 'set-budget' }
+>;
+
+export async function say(context: Context, saying: Saying): Promise<number> {
+  const { terminal, json } = context;
+  await withClient(context, 'join', async (client) => {
+    if (client === null) throw noServerHere();
+    const { updateId, answer } = await toldTo(client, saying);
+    if (json) terminal.json({ command: saying.kind, updateId, ...answer });
+    else terminal.out(`${PAST[saying.kind](saying)}: ${standing(answer)}`);
+  });
+  return 0;
+}
+
+async function toldTo(client: WeaverClient, saying: Saying): Promise<Told<TaskStatus | JobStatus>> {
+  const { id, flags } = saying;
+  switch (saying.kind) {
+    case 'answer':
+      return await client.answer(id, saying.text, answerOptions(saying.flags));
+    case 'approve':
+      return await client.approve(id, saying.flags.reject !== true, answerOptions(saying.flags));
+    case 'instruct':
+      return await client.addInstruction(id, saying.text, sayOptions(flags));
+    case 'pause':
+      return await client.pause(id, sayOptions(flags));
+    case 'resume':
+      return await client.resume(id, sayOptions(flags));
+    case 'retry-now':
+      return await client.retryNow(id, sayOptions(flags));
+    case 'set-budget':
+      return await client.setBudget(id, limitsOf(saying.flags), sayOptions(flags));
+    default:
+      throw new TypeError(`unknown saying ${JSON.stringify(saying satisfies never)}`);
+  }
+}
+
+const sayOptions = ({ why, id }: SayFlags) => ({
+  ...(why === undefined ? {} : { why }),
+  ...(id === undefined ? {} : { updateId: id }),
+});
+
+const answerOptions = ({ question, ...flags }: AnswerFlags) => ({
+  ...sayOptions(flags),
+  ...(question === undefined ? {} : { questionId: question }),
+});
+
+function limitsOf({ cost, tokens, attempts, seconds, deadline }: BudgetFlags) {
+  if ([cost, tokens, attempts, seconds, deadline].every((limit) => limit === undefined))
+    throw usageFault('No limit is named.', 'Give --cost, --tokens, --attempts, --seconds or --deadline.');
+  return {
+    ...(cost === undefined ? {} : { costUsdMicros: cost }),
+    ...(tokens === undefined ? {} : { tokens }),
+    ...(attempts === undefined ? {} : { attempts }),
+    ...(seconds === undefined ? {} : { wallTimeSeconds: seconds }),
+    ...(deadline === undefined ? {} : { deadlineSeconds: deadline }),
+  };
+}
+
+const PAST: Readonly<Record<Saying['kind'], (saying: Saying) => string>> = {
+  answer: () => 'answered',
+  approve: (saying) => (saying.kind === 'approve' && saying.flags.reject === true ? 'rejected' : 'approved'),
+  instruct: () => 'heard',
+  pause: () => 'paused',
+  resume: () => 'goes on',
+  'retry-now': () => 'tried now',
+  'set-budget': () => 'limits set',
+};
+
+/** How it stands just after. */
+const standing = (answer: TaskStatus | JobStatus): string =>
+  'taskId' in answer
+    ? `${answer.taskId}, ${phaseLine(viewOfStatus(answer, 'worker', null))}`
+    : `${answer.jobId}, ${jobLine(viewOfJobStatus(answer, null))}`;

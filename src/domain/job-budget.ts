@@ -1,0 +1,131 @@
+/**
+ * What a job may use, given out in slices. A task that has used its slice asks for another one; what a task leaves over comes
+ * back with its end. All slices together never pass the limit, so the spending passes it by no more than the calls in flight.
+ */
+import type { JobBudget } from './job.js';
+
+/** Of each kind; null = no limit. Money in micro-dollars. */
+export interface Amounts {
+  readonly costUsdMicros: number | null;
+  readonly tokens: number | null;
+  readonly attempts: number | null;
+}
+export interface Used {
+  readonly costUsdMicros: number;
+  readonly tokens: number;
+  readonly attempts: number;
+}
+
+const KINDS = ['costUsdMicros', 'tokens', 'attempts'] as const;
+
+/** Small enough that nobody hoards, large enough that a task asks seldom: an eighth of an even share of what is left. */
+const SLICES_PER_SHARE = 8;
+/** A slice below these is not worth the asking: a cent, a short call, one attempt. */
+const SLICE_MIN: Used = { costUsdMicros: 10_000, tokens: 4_000, attempts: 1 };
+
+/** Share of the budget from which a notice is given. */
+export const NOTICE_SHARE = 0.8;
+
+export class JobLedger {
+  /** What each task that has not ended may use in all. */
+  private readonly given = new Map<string, Used>();
+  private settled: Used = { costUsdMicros: 0, tokens: 0, attempts: 0 };
+
+  constructor(
+    private budget: JobBudget,
+    private readonly concurrency: number,
+  ) {}
+
+  get isLimited(): boolean {
+    return KINDS.some((kind) => this.budget[kind] !== undefined);
+  }
+
+  get limits(): JobBudget {
+    return this.budget;
+  }
+
+  change(budget: Partial<JobBudget>): void {
+    this.budget = { ...this.budget, ...budget };
+  }
+
+  /** A first or a further slice: what the task may use in all from now on. Null if nothing is left of some kind. */
+  grant(path: string, used: Used): Amounts | null {
+    const before = this.given.get(path) ?? NOTHING;
+    const slices = KINDS.map((kind) => [kind, this.slice(kind, before[kind], used[kind])] as const);
+    if (slices.some(([, slice]) => slice === 'none')) return null;
+    const after = Object.fromEntries(
+      slices.map(([kind, slice]) => [kind, slice === null ? 0 : slice]),
+    ) as unknown as Used;
+    this.given.set(path, after);
+    return Object.fromEntries(slices) as unknown as Amounts;
+  }
+
+  /** Null without a limit; otherwise what the task may use in all. */
+  private slice(kind: keyof Used, before: number, used: number): number | null | 'none' {
+    const limit = this.budget[kind];
+    if (limit === undefined) return null;
+    // What was given and not used is still the task's.
+    if (before > used) return before;
+    const left = limit - this.settled[kind] - this.outstanding(kind, before, used);
+    if (left <= 0) return 'none';
+    const share = Math.floor(left / (this.concurrency * SLICES_PER_SHARE));
+    const size = Math.min(left, Math.max(SLICE_MIN[kind], share));
+    return Math.max(before, used) + size;
+  }
+
+  /** What is given to all tasks; of the one that asks what it has used counts, if that is more. */
+  private outstanding(kind: keyof Used, before: number, used: number): number {
+    let sum = Math.max(0, used - before);
+    for (const each of this.given.values()) sum += each[kind];
+    return sum;
+  }
+
+  /** The task has ended: what it has used counts, the rest is free again. Harmless twice. */
+  settle(path: string, used: Used): void {
+    this.given.delete(path);
+    this.settled = {
+      costUsdMicros: this.settled.costUsdMicros + used.costUsdMicros,
+      tokens: this.settled.tokens + used.tokens,
+      attempts: this.settled.attempts + used.attempts,
+    };
+  }
+
+  /** Kinds of which this share has been used or given out, as a part of the limit. */
+  usedShare(kind: keyof Used): number {
+    const limit = this.budget[kind];
+    return limit === undefined ? 0 : this.settled[kind] / limit;
+  }
+
+  /** Kinds that have reached the share. */
+  past(share: number): readonly (keyof Used)[] {
+    return KINDS.filter((kind) => this.usedShare(kind) >= share);
+  }
+
+  /** The kind of which nothing is left to give. */
+  spentKind(): keyof Used | null {
+    return (
+      KINDS.find((kind) => {
+        const limit = this.budget[kind];
+        return limit !== undefined && limit - this.settled[kind] - this.outstanding(kind, 0, 0) <= 0;
+      }) ?? null
+    );
+  }
+
+  carry(): unknown {
+    return { given: [...this.given], settled: this.settled, budget: this.budget };
+  }
+
+  static restore(carried: unknown, concurrency: number): JobLedger {
+    const { given, settled, budget } = carried as {
+      readonly given: readonly (readonly [string, Used])[];
+      readonly settled: Used;
+      readonly budget: JobBudget;
+    };
+    const ledger = new JobLedger(budget, concurrency);
+    for (const [path, used] of given) ledger.given.set(path, used);
+    ledger.settled = settled;
+    return ledger;
+  }
+}
+
+const NOTHING: Used = { costUsdMicros: 0, tokens: 0, attempts: 0 };

@@ -1,0 +1,459 @@
+/**
+ * The tasks of a job: who waits for whom, who has begun, how each ended. Pure: it only changes by what is told to it, so that
+ * the job's workflow can be replayed. Work is linear in tasks and edges, since a job may have thousands of both.
+ */
+import { failure, type FailureCode } from './failures.js';
+import type { Dependency, JobState, JobTaskRow, Prerequisite } from './job.js';
+import { NOTHING_SPENT, sumSpending, type Spending } from './record.js';
+import type { TaskState, TerminalState } from './task.js';
+
+/** What is kept of an ended task: small, since it is carried along when the job continues as new. */
+export interface Ended {
+  readonly state: TerminalState;
+  readonly attempts: number;
+  readonly spending: Spending;
+  readonly branch: string | null;
+  readonly commit: string | null;
+  readonly failure: { readonly code: FailureCode; readonly detail: string } | null;
+  readonly summary: string;
+  readonly endedAt: number;
+}
+
+export interface NewTask {
+  readonly path: string;
+  readonly title: string;
+  readonly dependsOn: readonly Dependency[];
+  readonly parent: string | null;
+  /** True if its workflow runs already and only waits for the word to go. */
+  readonly gated: boolean;
+  /** True if it stands for the whole of its siblings. */
+  readonly join?: boolean;
+}
+
+/** What the job has to do now. */
+export type Consequence =
+  | { readonly kind: 'start'; readonly path: string }
+  /** Tell a gated task that it may begin. */
+  | { readonly kind: 'go'; readonly path: string }
+  /** Tell a gated task that it must not begin; `state` says how it ends. */
+  | { readonly kind: 'refuse'; readonly path: string; readonly state: 'dead' | 'cancelled'; readonly why: string };
+
+interface Node extends NewTask {
+  dependsOn: readonly Dependency[];
+  state: TaskState;
+  /** Prerequisites whose subtrees have not ended. */
+  open: number;
+  readonly children: string[];
+  /** Children whose subtrees have not ended. */
+  openChildren: number;
+  startedAt: number | null;
+  ended: Ended | null;
+}
+
+const TERMINAL: ReadonlySet<string> = new Set<TerminalState>(['succeeded', 'dead', 'decomposed', 'cancelled', 'stuck']);
+export const isTerminalState = (state: string): state is TerminalState => TERMINAL.has(state);
+
+/** What fits into one signal: twenty of these are below 8 KB. */
+const TITLE_CHARACTERS_MAX = 80;
+const SUMMARY_CHARACTERS_MAX = 120;
+const FAILED_SHOWN_MAX = 20;
+/** What is kept of a detail while the job goes on; the task's own record has it whole. */
+const DETAIL_CHARACTERS_MAX = 200;
+
+export class TaskRegistry {
+  private readonly nodes = new Map<string, Node>();
+  private readonly dependents = new Map<string, string[]>();
+  private consequences: Consequence[] = [];
+  private live = 0;
+  private unended = 0;
+
+  get size(): number {
+    return this.nodes.size;
+  }
+
+  /** Tasks that have begun and not ended. */
+  get running(): number {
+    return this.live;
+  }
+
+  get isOver(): boolean {
+    return this.unended === 0;
+  }
+
+  has(path: string): boolean {
+    return this.nodes.has(path);
+  }
+
+  stateOf(path: string): TaskState {
+    return this.node(path).state;
+  }
+
+  /** Has begun and not ended. */
+  isLive(path: string): boolean {
+    const { state, ended } = this.node(path);
+    return ended === null && state !== 'pending';
+  }
+
+  isGated(path: string): boolean {
+    return this.node(path).gated;
+  }
+
+  get hasConsequences(): boolean {
+    return this.consequences.length > 0;
+  }
+
+  /** Puts back what was taken and could not be done. */
+  giveBack(consequences: readonly Consequence[]): void {
+    this.consequences = [...consequences, ...this.consequences];
+  }
+
+  /** What follows from all that was told since the last time. */
+  takeConsequences(): readonly Consequence[] {
+    const taken = this.consequences;
+    this.consequences = [];
+    return taken;
+  }
+
+  /** Tasks may name others of the same list in any order. */
+  add(tasks: readonly NewTask[]): void {
+    for (const task of tasks) this.insert(task);
+    for (const { path } of tasks) this.admit(this.node(path));
+  }
+
+  private insert(task: NewTask): void {
+    this.nodes.set(task.path, {
+      ...task,
+      state: 'pending',
+      open: 0,
+      children: [],
+      openChildren: 0,
+      startedAt: null,
+      ended: null,
+    });
+    this.unended += 1;
+    if (task.parent === null) return;
+    const parent = this.node(task.parent);
+    parent.children.push(task.path);
+    parent.openChildren += 1;
+  }
+
+  /** Counts what it waits for; what has ended already counts at once. */
+  private admit(node: Node): void {
+    for (const edge of node.dependsOn) {
+      if (node.ended !== null) return;
+      this.wait(node, edge);
+    }
+    this.release(node);
+  }
+
+  private wait(node: Node, edge: Dependency): void {
+    this.dependents.set(edge.on, [...(this.dependents.get(edge.on) ?? []), node.path]);
+    if (!this.isSubtreeOver(edge.on)) node.open += 1;
+    else this.refuseIfBad(node, edge);
+  }
+
+  private release(node: Node): void {
+    if (node.ended !== null || node.open > 0) return;
+    this.consequences.push({ kind: node.gated ? 'go' : 'start', path: node.path });
+  }
+
+  /** A task waits for one more. Null if that is granted; otherwise why it is not. */
+  addDependency(path: string, on: string): string | null {
+    if (!this.nodes.has(on)) return `there is no task ${on} in the job`;
+    const cycle = this.pathBetween(on, path);
+    if (cycle !== null) return `it would close a cycle: ${[path, ...cycle].join(' → ')}`;
+    const node = this.node(path);
+    const edge: Dependency = { on, whenFailed: 'ignore' };
+    node.dependsOn = [...node.dependsOn, edge];
+    this.wait(node, edge);
+    if (node.open === 0) this.consequences.push({ kind: 'go', path });
+    return null;
+  }
+
+  /** From a task along what it waits for to another; null if there is no way. A parent waits for its children. */
+  private pathBetween(from: string, to: string): readonly string[] | null {
+    const cameFrom = new Map<string, string | null>([[from, null]]);
+    const queue = [from];
+    for (let at = 0; at < queue.length; at += 1) {
+      const path = queue[at] ?? '';
+      if (path === to) return trail(cameFrom, path);
+      const { dependsOn, children } = this.node(path);
+      for (const next of [...dependsOn.map(({ on }) => on), ...children]) {
+        if (cameFrom.has(next)) continue;
+        cameFrom.set(next, path);
+        queue.push(next);
+      }
+    }
+    return null;
+  }
+
+  begin(path: string, nowMs: number): void {
+    const node = this.node(path);
+    if (node.state !== 'pending') return;
+    node.state = 'running';
+    node.startedAt = nowMs;
+    this.live += 1;
+  }
+
+  /** Harmless twice: a task ends once. False if it had ended. */
+  end(path: string, ended: Ended): boolean {
+    const node = this.node(path);
+    if (node.ended !== null) return false;
+    if (node.state !== 'pending') this.live -= 1;
+    const detail = ended.failure?.detail.slice(0, DETAIL_CHARACTERS_MAX) ?? '';
+    node.ended = { ...ended, failure: ended.failure === null ? null : { code: ended.failure.code, detail } };
+    node.state = ended.state;
+    this.unended -= 1;
+    this.closeSubtrees(node);
+    return true;
+  }
+
+  /** Ends a task that never began. */
+  endPending(path: string, state: 'dead' | 'cancelled' | 'stuck', code: FailureCode, why: string, nowMs: number): void {
+    this.end(path, {
+      state,
+      attempts: 0,
+      spending: NOTHING_SPENT,
+      branch: null,
+      commit: null,
+      failure: failure(code, why),
+      summary: '',
+      endedAt: nowMs,
+    });
+  }
+
+  /** Upwards: a decomposed task is over when its last child is. */
+  private closeSubtrees(from: Node): void {
+    let node: Node | null = from;
+    while (node !== null && this.isSubtreeOver(node.path)) {
+      this.resolveDependents(node.path);
+      const parent: Node | null = node.parent === null ? null : this.node(node.parent);
+      if (parent !== null) parent.openChildren -= 1;
+      node = parent;
+    }
+  }
+
+  private resolveDependents(path: string): void {
+    for (const dependent of this.dependents.get(path) ?? []) {
+      const node = this.node(dependent);
+      for (const edge of node.dependsOn.filter(({ on }) => on === path)) {
+        node.open -= 1;
+        this.refuseIfBad(node, edge);
+      }
+      if (node.state === 'pending') this.release(node);
+      else if (node.ended === null && node.open === 0) this.consequences.push({ kind: 'go', path: dependent });
+    }
+  }
+
+  private refuseIfBad(node: Node, { on, whenFailed }: Dependency): void {
+    if (whenFailed === 'ignore' || node.state !== 'pending') return;
+    const bad = this.leavesOf(on).find((leaf) => leaf.state !== 'succeeded');
+    if (bad === undefined) return;
+    const state = whenFailed === 'skip' ? 'cancelled' : 'dead';
+    const why = `${bad.path} ended ${bad.state}`;
+    if (node.gated) this.consequences.push({ kind: 'refuse', path: node.path, state, why });
+    const code = whenFailed === 'skip' ? 'skipped' : 'dependencyFailed';
+    this.endPending(node.path, state, code, why, bad.ended?.endedAt ?? 0);
+  }
+
+  private isSubtreeOver(path: string): boolean {
+    const { ended, openChildren } = this.node(path);
+    return ended !== null && openChildren === 0;
+  }
+
+  private leavesOf(path: string): readonly Node[] {
+    const node = this.node(path);
+    return node.children.length === 0 ? [node] : node.children.flatMap((child) => this.leavesOf(child));
+  }
+
+  /** What a dependent is told: of a decomposed task its join, or else every leaf. */
+  prerequisitesOf(path: string): readonly Prerequisite[] {
+    return this.node(path)
+      .dependsOn.flatMap(({ on }) => this.standsFor(on))
+      .map((node) => ({
+        id: node.path,
+        title: node.title.slice(0, TITLE_CHARACTERS_MAX),
+        state: node.state,
+        branch: node.ended?.branch ?? null,
+        commit: node.ended?.commit ?? null,
+        summary: (node.ended?.summary ?? '').slice(0, SUMMARY_CHARACTERS_MAX),
+      }));
+  }
+
+  private standsFor(path: string): readonly Node[] {
+    const node = this.node(path);
+    if (node.children.length === 0) return [node];
+    const join = node.children.find((child) => this.node(child).join === true);
+    return (join === undefined ? node.children : [join]).flatMap((child) => this.standsFor(child));
+  }
+
+  /** A task with all that came of it, parents before children. */
+  subtree(path: string): readonly string[] {
+    return [path, ...this.node(path).children.flatMap((child) => this.subtree(child))];
+  }
+
+  get paths(): readonly string[] {
+    return [...this.nodes.keys()];
+  }
+
+  /** Tasks that were proposed while the job ran. */
+  get proposed(): number {
+    let count = 0;
+    for (const { parent } of this.nodes.values()) if (parent !== null) count += 1;
+    return count;
+  }
+
+  counts(): Readonly<Partial<Record<TaskState, number>>> {
+    const counts: Partial<Record<TaskState, number>> = {};
+    for (const { state } of this.nodes.values()) counts[state] = (counts[state] ?? 0) + 1;
+    return counts;
+  }
+
+  spending(): Spending {
+    return sumSpending([...this.nodes.values()].flatMap(({ ended }) => (ended === null ? [] : [ended.spending])));
+  }
+
+  attempts(): number {
+    let sum = 0;
+    for (const { ended } of this.nodes.values()) sum += ended?.attempts ?? 0;
+    return sum;
+  }
+
+  /** Computed from the leaves; a decomposed task is neutral, and so is one that was skipped. */
+  jobState(isCancelled: boolean): JobState {
+    if (!this.isOver) return 'running';
+    if (isCancelled) return 'cancelled';
+    const leaves = [...this.nodes.values()].filter(({ children }) => children.length === 0);
+    if (leaves.some(({ state }) => state === 'dead')) return 'failed';
+    if (leaves.some(({ state }) => state === 'stuck')) return 'stuck';
+    if (leaves.some(({ state, ended }) => state === 'cancelled' && ended?.failure?.code !== 'skipped')) return 'failed';
+    return 'completed';
+  }
+
+  /** Leaves that ended badly, in the order of the file. */
+  failed(): readonly { readonly path: string; readonly state: TaskState; readonly failure: string | null }[] {
+    return [...this.nodes.values()]
+      .filter(({ children, ended }) => children.length === 0 && ended !== null && ended.state !== 'succeeded')
+      .slice(0, FAILED_SHOWN_MAX)
+      .map(({ path, state, ended }) => ({ path, state, failure: ended?.failure?.code ?? null }));
+  }
+
+  endedOf(path: string): Ended | null {
+    return this.node(path).ended;
+  }
+
+  titleOf(path: string): string {
+    return this.node(path).title;
+  }
+
+  rows(jobId: string, from: number, limit: number, waits: (path: string) => string | null): readonly JobTaskRow[] {
+    return [...this.nodes.values()].slice(from, from + limit).map((node) => this.rowOf(node, jobId, waits));
+  }
+
+  private rowOf(node: Node, jobId: string, waits: (path: string) => string | null): JobTaskRow {
+    const { path, title, state, parent, children, dependsOn, ended, startedAt } = node;
+    const tokens = ended === null ? 0 : ended.spending.tokens.prompt + ended.spending.tokens.completion;
+    return {
+      path,
+      taskId: `${jobId}/t/${path}`,
+      title,
+      state,
+      parent,
+      children,
+      dependsOn,
+      waitsFor: state === 'pending' ? (this.waitsFor(node) ?? waits(path)) : null,
+      attempts: ended?.attempts ?? 0,
+      tokens,
+      costUsdMicros: ended?.spending.costUsdMicros ?? 0,
+      branch: ended?.branch ?? null,
+      failure: ended?.failure?.code ?? null,
+      startedAt,
+      endedAt: ended?.endedAt ?? null,
+    };
+  }
+
+  /** The prerequisites that have not ended, in words. */
+  private waitsFor({ dependsOn }: Node): string | null {
+    const open = dependsOn.filter(({ on }) => !this.isSubtreeOver(on)).map(({ on }) => on);
+    if (open.length === 0) return null;
+    const more = open.length > 3 ? ` and ${open.length - 3} more` : '';
+    return `dependency ${open.slice(0, 3).join(', ')}${more}`;
+  }
+
+  /** What pending tasks wait for, most of them first. */
+  bottlenecks(
+    waits: (path: string) => string | null,
+  ): readonly { readonly waitsFor: string; readonly tasks: number }[] {
+    const counts = new Map<string, number>();
+    for (const node of this.nodes.values()) {
+      if (node.state !== 'pending') continue;
+      const open = node.dependsOn.filter(({ on }) => !this.isSubtreeOver(on)).map(({ on }) => `dependency ${on}`);
+      const reasons = open.length > 0 ? open : [waits(node.path)].filter((why) => why !== null);
+      for (const why of reasons) counts.set(why, (counts.get(why) ?? 0) + 1);
+    }
+    return [...counts]
+      .map(([waitsFor, tasks]) => ({ waitsFor, tasks }))
+      .toSorted((a, b) => b.tasks - a.tasks)
+      .slice(0, FAILED_SHOWN_MAX);
+  }
+
+  /** For the next run of a job that continues as new. */
+  carry(): readonly unknown[] {
+    return [...this.nodes.values()].map(
+      ({ path, title, dependsOn, parent, gated, join, state, startedAt, ended }) =>
+        [path, title, dependsOn, parent, gated, join ?? false, state, startedAt, ended] as const,
+    );
+  }
+
+  /** The inverse of `carry`; what had been taken as a consequence before stays taken. */
+  static restore(carried: readonly unknown[]): TaskRegistry {
+    const registry = new TaskRegistry();
+    const rows = carried as readonly Carried[];
+    for (const [path, title, dependsOn, parent, gated, join] of rows)
+      registry.insert({ path, title, dependsOn, parent, gated, join });
+    for (const [path, , dependsOn] of rows)
+      for (const { on } of dependsOn) registry.dependents.set(on, [...(registry.dependents.get(on) ?? []), path]);
+    for (const [path, , , , , , state, startedAt, ended] of rows) {
+      const node = registry.node(path);
+      node.state = state;
+      node.startedAt = startedAt;
+      node.ended = ended;
+      if (ended !== null) registry.unended -= 1;
+      else if (state !== 'pending') registry.live += 1;
+    }
+    registry.recount();
+    return registry;
+  }
+
+  private recount(): void {
+    // Children come after their parents, so from the end on every child is known before its parent.
+    for (const node of [...this.nodes.values()].toReversed())
+      node.openChildren = node.children.filter((child) => !this.isSubtreeOver(child)).length;
+    for (const node of this.nodes.values())
+      node.open = node.dependsOn.filter(({ on }) => !this.isSubtreeOver(on)).length;
+  }
+
+  private node(path: string): Node {
+    const node = this.nodes.get(path);
+    if (node === undefined) throw new RangeError(`there is no task ${path}`);
+    return node;
+  }
+}
+
+type Carried = readonly [
+  path: string,
+  title: string,
+  dependsOn: readonly Dependency[],
+  parent: string | null,
+  gated: boolean,
+  join: boolean,
+  state: TaskState,
+  startedAt: number | null,
+  ended: Ended | null,
+];
+
+function trail(cameFrom: ReadonlyMap<string, string | null>, end: string): readonly string[] {
+  const path: string[] = [];
+  for (let at: string | null = end; at !== null; at = cameFrom.get(at) ?? null) path.push(at);
+  return path.toReversed();
+}

@@ -1,0 +1,357 @@
+/** The job's hands: starts tasks, tells them what they wait for, stops them. Every promise is counted until it is done. */
+import {
+  CancellationScope,
+  CancelledFailure,
+  ChildWorkflowCancellationType,
+  ChildWorkflowFailure,
+  type ChildWorkflowHandle,
+  getExternalWorkflowHandle,
+  isCancellation,
+  ParentClosePolicy,
+  startChild,
+  TerminatedFailure,
+  Trigger,
+  uuid4,
+} from '@temporalio/workflow';
+import { failure } from '../domain/failures.js';
+import { contentOf, type Prerequisite } from '../domain/job.js';
+import { lineageOf } from '../domain/lineage.js';
+import { fairnessKeyOf } from '../domain/permits.js';
+import { fieldOf, fieldText, titleOf, type TaskSpec } from '../domain/task.js';
+import { childAttributes } from './attributes.js';
+import type { codingTask } from './coding-task.js';
+import { allowanceSignal, cancelSignal, goSignal, grantSignal, holdSignal, reportToSignal } from './definitions.js';
+import type { JobRun } from './job-run.js';
+import {
+  unreported,
+  type Allowance,
+  type Announcement,
+  type BudgetQuestion,
+  type CancelRequest,
+  type DependencyRequest,
+  type Go,
+  type Said,
+  type StopAnswer,
+  type TaskInput,
+  type TaskResult,
+} from './messages.js';
+
+type TaskHandle = ChildWorkflowHandle<typeof codingTask>;
+
+/** Prerequisites in one signal: with their titles and branches they stay below 8 KB. */
+const PREREQUISITES_AT_ONCE = 12;
+
+interface Life {
+  readonly scope: CancellationScope;
+  readonly stop: Trigger<CancelRequest>;
+  handle: TaskHandle | null;
+  /** Settles when its end is booked. */
+  over: Promise<void>;
+}
+
+export class Crew {
+  private readonly lives = new Map<string, Life>();
+  private inFlight = 0;
+
+  constructor(private readonly run: JobRun) {}
+
+  /** Nothing is on its way to anybody. */
+  get isQuiet(): boolean {
+    return this.inFlight === 0;
+  }
+
+  /** Tasks could begin, but there is nothing left that they could spend, and nobody works who might leave something over. */
+  get isStarved(): boolean {
+    const { ready, registry, ledger, paused } = this.run;
+    return ready.length > 0 && registry.running === 0 && paused === null && ledger.spentKind() !== null;
+  }
+
+  /** Does all that can be done now. */
+  act(): void {
+    const { run } = this;
+    for (const consequence of run.takeConsequences()) {
+      const { path } = consequence;
+      if (consequence.kind === 'go') this.go(path);
+      else this.sendGo(path, { prerequisites: [], refused: consequence.why, state: consequence.state });
+    }
+    this.serveAskers();
+    while (this.mayStart()) {
+      const path = run.ready[0];
+      if (path === undefined) break;
+      if (run.registry.stateOf(path) !== 'pending') {
+        run.ready.shift();
+        continue;
+      }
+      const allowance = run.ledger.isLimited ? run.allowanceFor(path) : null;
+      if (allowance === null && run.ledger.isLimited) {
+        if (run.ledger.limits.whenSpent === 'die') this.giveUpOnBudget('dead');
+        return;
+      }
+      run.ready.shift();
+      this.start(path, allowance);
+    }
+    // What has just ended for lack of a prerequisite has consequences of its own.
+    if (run.registry.hasConsequences) this.act();
+  }
+
+  private mayStart(): boolean {
+    const { run } = this;
+    return run.paused === null && run.stop === null && run.registry.running < run.spec.concurrency;
+  }
+
+  private start(path: string, allowance: Allowance | null): void {
+    const { run } = this;
+    run.registry.begin(path, Date.now());
+    const life: Life = { scope: new CancellationScope(), stop: new Trigger(), handle: null, over: Promise.resolve() };
+    this.lives.set(path, life);
+    const input = this.inputOf(path, allowance);
+    life.over = this.carry(path, life, input);
+  }
+
+  /**
+   * Starts the task and waits for its end. A cancel reaches it after its reason (they would overtake each other), through the
+   * scope that it was started in.
+   */
+  private async carry(path: string, life: Life, input: TaskInput): Promise<void> {
+    const { run } = this;
+    const taskId = run.taskId(path);
+    await life.scope.run(async () => {
+      this.inFlight += 1;
+      const child = await startTask(input, taskId, this.priority(input));
+      life.handle = child;
+      this.inFlight -= 1;
+      void life.stop.then((request) => tell(child, request)).then(() => life.scope.cancel());
+      run.ended(path, await resultOf(child, taskId));
+    });
+    this.lives.delete(path);
+    run.isDirty = true;
+  }
+
+  private priority({ spec }: TaskInput): { readonly priorityKey?: number; readonly fairnessKey?: string } | null {
+    const { run } = this;
+    const own = fieldOf(spec, 'priority');
+    if (run.isOne && typeof own !== 'number') return null;
+    return {
+      priorityKey: typeof own === 'number' ? own : run.spec.priority,
+      fairnessKey: fairnessKeyOf(fieldText(fieldOf(spec, 'repo'), 'url')),
+    };
+  }
+
+  private inputOf(path: string, allowance: Allowance | null): TaskInput {
+    const { run } = this;
+    const { jobId, input, isOne, spec } = run;
+    const task = run.fileTask(path);
+    const taskId = run.taskId(path);
+    const prerequisites = run.registry.prerequisitesOf(path);
+    const content = stacked(contentOf(spec, task), task.stackOn, prerequisites);
+    const { resume } = input;
+    return {
+      schemaVersion: 1,
+      spec: content as unknown as TaskSpec,
+      requester: (fieldText(input, 'requester') || 'unknown').slice(0, 100),
+      lineage: resume?.lineage ?? lineageOf(taskId),
+      suffix: uuid4().slice(0, 8),
+      ...(isOne ? {} : { place: { jobId, path, watched: true, gated: false, prerequisites, allowance } }),
+      ...(resume === undefined ? {} : { resume }),
+    };
+  }
+
+  // ---- what tasks ask of the job
+
+  announce(announcement: Announcement): void {
+    const { run } = this;
+    const { path, sequence, children } = announcement;
+    const refused = run.announced(announcement);
+    const allowances = refused === null ? children.map(({ id }) => run.allowanceFor(`${path}.${id}`)) : [];
+    const allowance = run.ledger.isLimited ? (allowances.find((each) => each !== null) ?? NOTHING_LEFT) : null;
+    this.send(path, (handle) => handle.signal(grantSignal, { sequence, refused, allowance }));
+    run.isDirty = true;
+  }
+
+  askBudget({ path, used }: BudgetQuestion): void {
+    this.run.askers.set(path, used);
+    if (!this.serve(path, used)) {
+      const left = this.run.ledger.limits.whenSpent === 'die' ? 'never' : 'later';
+      const allowance = { ...used };
+      this.send(path, (handle) => handle.signal(allowanceSignal, { allowance, left }));
+    }
+    this.run.isDirty = true;
+  }
+
+  private serveAskers(): void {
+    for (const [path, used] of [...this.run.askers]) this.serve(path, used);
+  }
+
+  private serve(path: string, used: BudgetQuestion['used']): boolean {
+    const allowance = this.run.ledger.grant(path, used);
+    if (allowance === null) return false;
+    this.run.askers.delete(path);
+    this.send(path, (handle) => handle.signal(allowanceSignal, { allowance, left: 'now' }));
+    return true;
+  }
+
+  depend({ path, on }: DependencyRequest): void {
+    const { registry } = this.run;
+    const refused = registry.has(path) ? registry.addDependency(path, on) : `there is no task ${path} in the job`;
+    if (refused !== null) this.sendGo(path, { prerequisites: [], refused });
+    this.run.isDirty = true;
+  }
+
+  private go(path: string): void {
+    const { registry } = this.run;
+    registry.begin(path, Date.now());
+    this.sendGo(path, { prerequisites: registry.prerequisitesOf(path), refused: null });
+  }
+
+  private sendGo(path: string, go: Go): void {
+    const parts = chunks(go.prerequisites, PREREQUISITES_AT_ONCE);
+    for (const [index, prerequisites] of parts.entries())
+      this.send(path, (handle) =>
+        handle.signal(goSignal, { ...go, prerequisites, ...(index < parts.length - 1 ? { more: true } : {}) }),
+      );
+  }
+
+  // ---- what people ask of the job
+
+  hold(said: Said, held: boolean): void {
+    const { run } = this;
+    run.paused = held ? said : null;
+    run.book({ kind: 'said', update: held ? 'pause' : 'resume', detail: '', ...said });
+    for (const path of run.registry.paths.filter((each) => run.registry.isLive(each)))
+      this.send(path, (handle) => handle.signal(holdSignal, { ...said, held }));
+    run.isDirty = true;
+  }
+
+  stopAll(request: CancelRequest): StopAnswer {
+    const { run } = this;
+    run.stop ??= request;
+    return this.stop(undefined, request);
+  }
+
+  stop(path: string | undefined, request: CancelRequest): StopAnswer {
+    const { run } = this;
+    const { registry } = run;
+    const paths = path === undefined ? registry.paths : registry.subtree(path);
+    const made = paths.filter((each) => registry.endedOf(each) === null && run.isMade(each));
+    const answer = run.stopSubtree(path, request);
+    if (!run.isOne)
+      run.book({ kind: 'said', update: 'stop', by: request.requester, why: request.reason, detail: path ?? 'all' });
+    for (const each of made) this.stopOne(each, request);
+    return answer;
+  }
+
+  private stopOne(path: string, request: CancelRequest): void {
+    const life = this.lives.get(path);
+    if (life !== undefined) {
+      life.stop.resolve(request);
+      return;
+    }
+    this.send(path, async (handle) => {
+      await handle.signal(cancelSignal, request);
+      await handle.cancel();
+    });
+  }
+
+  /** Nobody has raised the budget, or the file says to die of it. */
+  giveUpOnBudget(state: 'dead' | 'stuck'): void {
+    const { run } = this;
+    const kind = run.ledger.spentKind();
+    const code = kind === 'tokens' ? 'budgetTokens' : kind === 'attempts' ? 'budgetAttempts' : 'budgetCost';
+    for (const path of run.ready.splice(0))
+      if (run.registry.stateOf(path) === 'pending')
+        run.registry.endPending(path, state, code, 'The budget of the job is spent.', Date.now());
+    run.isDirty = true;
+  }
+
+  /** Before the job continues as new: whoever runs is told to report, and whoever has ended meanwhile is heard. */
+  async handOver(): Promise<void> {
+    await Promise.all(
+      [...this.lives].map(async ([path, life]) => {
+        if (life.handle === null) return;
+        try {
+          await life.handle.signal(reportToSignal, this.run.jobId);
+          this.run.unwatched.add(path);
+        } catch {
+          // It has ended: its result is on the way here.
+          await life.over;
+        }
+      }),
+    );
+  }
+
+  /** A task that has ended by itself meanwhile needs no telling. */
+  private send(path: string, say: (handle: ReturnType<typeof getExternalWorkflowHandle>) => Promise<void>): void {
+    this.inFlight += 1;
+    void say(getExternalWorkflowHandle(this.run.taskId(path)))
+      .catch(ignoreEnded)
+      .then(() => {
+        this.inFlight -= 1;
+        this.run.isDirty = true;
+      });
+  }
+}
+
+const NOTHING_LEFT = { costUsdMicros: 0, tokens: 0, attempts: 0 };
+
+/** Temporal's own failures say that there is nobody to tell; anything else is a fault of ours. */
+function ignoreEnded(thrown: unknown): void {
+  if (!(thrown instanceof Error) || thrown instanceof TypeError || thrown instanceof RangeError) throw thrown;
+}
+
+function chunks<T>(all: readonly T[], size: number): readonly (readonly T[])[] {
+  if (all.length === 0) return [[]];
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, index) =>
+    all.slice(index * size, (index + 1) * size),
+  );
+}
+
+/** A stacked task starts from its prerequisite's branch. */
+function stacked(
+  content: Readonly<Record<string, unknown>>,
+  stackOn: string | undefined,
+  prerequisites: readonly Prerequisite[],
+): Readonly<Record<string, unknown>> {
+  const branch = prerequisites.find(({ id }) => id === stackOn)?.branch ?? null;
+  if (stackOn === undefined || branch === null) return content;
+  return { ...content, repo: { ...(content['repo'] as object), baseBranch: branch } };
+}
+
+async function tell(child: TaskHandle, request: CancelRequest): Promise<void> {
+  try {
+    await child.signal(cancelSignal, request);
+  } catch {
+    // It has ended by itself meanwhile.
+  }
+}
+
+/** ABANDON: ending the job by force must not tear the task away from its clean-up; a cancel reaches it through the scope. */
+const startTask = (
+  input: TaskInput,
+  taskId: string,
+  priority: { readonly priorityKey?: number; readonly fairnessKey?: string } | null,
+): Promise<TaskHandle> =>
+  startChild<typeof codingTask>('codingTask', {
+    workflowId: taskId,
+    args: [input],
+    parentClosePolicy: ParentClosePolicy.ABANDON,
+    cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+    workflowIdReusePolicy: 'REJECT_DUPLICATE',
+    staticSummary: titleOf(input.spec),
+    typedSearchAttributes: childAttributes(input),
+    ...(priority === null ? {} : { priority }),
+  });
+
+async function resultOf(child: TaskHandle, taskId: string): Promise<TaskResult> {
+  try {
+    return await child.result();
+  } catch (thrown) {
+    if (!(thrown instanceof ChildWorkflowFailure)) throw thrown;
+    const { cause } = thrown;
+    if (cause instanceof CancelledFailure || isCancellation(thrown)) {
+      const [result] = cause instanceof CancelledFailure ? (cause.details ?? []) : [];
+      return (result as TaskResult | undefined) ?? unreported(taskId, 'cancelled', failure('cancelled'));
+    }
+    if (cause instanceof TerminatedFailure) return unreported(taskId, 'dead', failure('terminated'));
+    return unreported(taskId, 'dead', failure('infrastructure', cause?.message ?? ''));
+  }
+}

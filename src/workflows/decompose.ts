@@ -1,0 +1,120 @@
+/**
+ * A task is split: announced to the job, granted, every child started. Children outlive it (ABANDON) under ids that follow
+ * from its own, so whatever dies in between, none is made twice and none is lost.
+ */
+import {
+  CancellationScope,
+  ChildWorkflowCancellationType,
+  condition,
+  getExternalWorkflowHandle,
+  ParentClosePolicy,
+  startChild,
+  uuid4,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import type { Decision } from '../domain/decision.js';
+import { lineageOf } from '../domain/lineage.js';
+import type { Outcome, ProposedChild } from '../domain/outcome.js';
+import type { Handler, TaskSpec } from '../domain/task.js';
+import { announceSignal } from './definitions.js';
+import { childAttributes } from './attributes.js';
+import type { Allowance, TaskInput } from './messages.js';
+import type { TaskRun } from './task-run.js';
+
+type Decomposition = Extract<Decision, { kind: 'decompose' }>;
+type Proposal = Extract<Outcome, { kind: 'proposed' }>;
+
+/** Null when all children have started; otherwise the outcome that the decider has to look at again. */
+export async function decompose(
+  run: TaskRun,
+  proposed: Proposal,
+  { children, joinSpec }: Decomposition,
+): Promise<Outcome | null> {
+  const place = placeOf(run);
+  const all = joinSpec === null ? children : [...children, joinOf(children, joinSpec, run)];
+  const { sequence } = run.record;
+  run.enter('working', `splitting into ${all.length} tasks`);
+  const job = getExternalWorkflowHandle(place.jobId);
+  run.talk.grant = null;
+  await job.signal(announceSignal, {
+    path: place.path,
+    sequence,
+    children: all.map(({ id, title, dependsOn }) => ({ id, title, dependsOn })),
+    joins: joinSpec !== null,
+  });
+  await condition(() => run.talk.grant?.sequence === sequence);
+  const { refused = null, allowance = null } = run.talk.grant ?? {};
+  if (refused !== null) return { ...proposed, faults: [refused] };
+  // The job counts on them from now on: a cancel reaches them through it, not by leaving some unmade.
+  const handlerOf = (child: ProposedChild): Handler =>
+    run.status().handler === 'join' ? 'resolve' : child.spec === joinSpec ? 'join' : 'one-shot';
+  await CancellationScope.nonCancellable(() =>
+    Promise.all(all.map((child) => startOnce(inputOf(run, child, handlerOf(child), allowance), child))),
+  );
+  run.children = all.map(({ id }) => `${place.path}.${id}`);
+  return null;
+}
+
+/** The job of one does not say where its task stands. */
+function placeOf({ input, taskId }: TaskRun): { readonly jobId: string; readonly path: string } {
+  if (input.place !== undefined) return input.place;
+  return { jobId: workflowInfo().parent?.workflowId ?? taskId.slice(0, taskId.indexOf('/t/')), path: '0' };
+}
+
+const joinOf = (children: readonly ProposedChild[], spec: ProposedChild['spec'], run: TaskRun): ProposedChild => ({
+  id: String(children.length + 1),
+  title: `Join: ${run.status().title}`.slice(0, 100),
+  dependsOn: children.map(({ id }) => id),
+  fingerprint: '',
+  spec,
+});
+
+function inputOf(run: TaskRun, child: ProposedChild, handler: Handler, allowance: Allowance | null): TaskInput {
+  const { input } = run;
+  const { jobId, path } = placeOf(run);
+  const childPath = `${path}.${child.id}`;
+  return {
+    schemaVersion: 1,
+    spec: briefOf(input.spec, child, handler),
+    specRef: child.spec,
+    requester: input.requester,
+    lineage: lineageOf(`${jobId}/t/${childPath}`),
+    suffix: uuid4().slice(0, 8),
+    place: {
+      jobId,
+      path: childPath,
+      watched: false,
+      gated: child.dependsOn.length > 0,
+      // A conflict is resolved over the branches that its parent could not merge.
+      prerequisites: run.prerequisites,
+      allowance,
+    },
+  };
+}
+
+/** What the server shows of a child before its first step has read the rest. */
+function briefOf(spec: TaskSpec, { title }: ProposedChild, handler: Handler): TaskSpec {
+  const { repo, limits, tags = [] } = spec;
+  return { title, repo, limits, tags, handler } as unknown as TaskSpec;
+}
+
+/** An id that is taken is our own child, started before the worker died. */
+async function startOnce(input: TaskInput, { title }: ProposedChild): Promise<void> {
+  const { place } = input;
+  if (place === undefined) return;
+  try {
+    await startChild('codingTask', {
+      workflowId: `${place.jobId}/t/${place.path}`,
+      args: [input],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      staticSummary: title,
+      typedSearchAttributes: childAttributes(input),
+      priority: workflowInfo().priority ?? {},
+    });
+  } catch (thrown) {
+    if (!(thrown instanceof WorkflowExecutionAlreadyStartedError)) throw thrown;
+  }
+}

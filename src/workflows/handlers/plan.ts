@@ -1,0 +1,58 @@
+/** Handler `plan`: asks for child tasks instead of edits. Nothing is started here: the decider agrees first. */
+import type { Called, Opened } from '../../activities/contract.js';
+import { limitReached } from '../../domain/decide.js';
+import { failure } from '../../domain/failures.js';
+import type { Outcome } from '../../domain/outcome.js';
+import { proposalFaults } from '../../domain/proposal.js';
+import { propose } from '../proxies.js';
+import { ask } from '../steps.js';
+import type { TaskRun } from '../task-run.js';
+import { approval } from './approval.js';
+import { remembered, talkOver, type Turned } from './talk-over.js';
+
+/** As for edits: one precise repair. */
+const REPAIR_TURNS_MAX = 1;
+
+export async function plan(run: TaskRun, opened: Opened): Promise<Outcome> {
+  const turned: Turned[] = [];
+  for (let turn = 1; ; turn += 1) {
+    const asked = await ask(run, opened, turn, { ...remembered(turned), expects: 'plan' });
+    if (asked.kind === 'none') return asked.outcome;
+    const { call } = asked;
+    const { callId, verdict } = call;
+    if (verdict.kind === 'plan') return await proposal(run, opened, callId);
+    if (verdict.kind === 'question') {
+      const said = talkOver(run, call, turn, verdict.text);
+      if (said.kind === 'none') return said.outcome;
+      turned.push(said.repairs);
+      continue;
+    }
+    if (verdict.kind !== 'malformed' || !mayRepair(run, turned)) return unusable(call);
+    turned.push({ callId, complaint: verdict.complaint });
+  }
+}
+
+const mayRepair = (run: TaskRun, turned: readonly Turned[]): boolean =>
+  turned.filter(({ answered }) => answered !== true).length < REPAIR_TURNS_MAX &&
+  limitReached(run.record, Date.now()) === null;
+
+function unusable({ verdict, answer }: Called): Outcome {
+  const code = verdict.kind === 'unusable' ? verdict.code : 'malformedAnswer';
+  const detail =
+    verdict.kind === 'malformed' ? verdict.complaint : verdict.kind === 'unusable' ? verdict.detail : verdict.kind;
+  return { kind: 'failed', failure: failure(code, detail), signature: code, evidence: answer };
+}
+
+async function proposal(run: TaskRun, opened: Opened, callId: string): Promise<Outcome> {
+  const { lineage } = run.input;
+  const options = { summary: `attempt ${run.attempt}: read the plan` };
+  const proposed =
+    run.steps.proposed ?? (await propose.executeWithOptions(options, [{ lineage, callId, spec: opened.spec }]));
+  run.bookStep({ proposed });
+  const { children, join, joinSpec, plan: whole, parentFingerprint } = proposed;
+  const faults = proposalFaults(children, { depth: run.depth, proposedInJob: 0, parentFingerprint });
+  if (faults.length > 0) return { kind: 'proposed', children, join, joinSpec, plan: whole, faults };
+  const held = approval(run, opened, 'plan', whole);
+  if (held !== null) return held;
+  return { kind: 'proposed', children, join, joinSpec, plan: whole, faults: [] };
+}

@@ -1,0 +1,76 @@
+/** Handler `resolve`: the merge that a join could not do, with the conflicts mended by a model. */
+import type { Called, Edited, Opened } from '../../activities/contract.js';
+import { limitReached } from '../../domain/decide.js';
+import { failure } from '../../domain/failures.js';
+import type { Outcome } from '../../domain/outcome.js';
+import { applyEdits } from '../proxies.js';
+import { ask, bothSettled, checkBaseline, checkTree, gateOutcome, landWork } from '../steps.js';
+import type { TaskRun } from '../task-run.js';
+import { merge } from './join.js';
+import { remembered, talkOver, type Turned } from './talk-over.js';
+
+/** As for edits: one precise repair. */
+const REPAIR_TURNS_MAX = 1;
+
+export async function resolve(run: TaskRun, opened: Opened): Promise<Outcome> {
+  const [merged, baseline] = await bothSettled(merge(run, opened), checkBaseline(run, opened));
+  const mended =
+    merged.kind === 'merged'
+      ? { tree: merged.tree, callId: null, subject: merged.subject }
+      : await mend(run, opened, merged.treeWithMarkers);
+  if ('outcome' in mended) return mended.outcome;
+  const failed = gateOutcome(baseline, await checkTree(run, opened, mended.tree));
+  if (failed !== null) return failed;
+  return await landWork(run, opened, { ...mended, parents: merged.merged });
+}
+
+type Mended =
+  { readonly tree: string; readonly callId: string | null; readonly subject: string } | { readonly outcome: Outcome };
+
+async function mend(run: TaskRun, opened: Opened, baseTree: string): Promise<Mended> {
+  const turned: Turned[] = [];
+  for (let turn = 1; ; turn += 1) {
+    const asked = await ask(run, opened, turn, remembered(turned));
+    if (asked.kind === 'none') return { outcome: asked.outcome };
+    const { call } = asked;
+    if (call.verdict.kind === 'question') {
+      const said = talkOver(run, call, turn, call.verdict.text);
+      if (said.kind === 'none') return said;
+      turned.push(said.repairs);
+      continue;
+    }
+    const complaint = await usable(run, opened, call, baseTree);
+    if (typeof complaint !== 'string') return complaint;
+    const repaired = turned.filter(({ answered }) => answered !== true).length;
+    if (repaired >= REPAIR_TURNS_MAX || limitReached(run.record, Date.now()) !== null)
+      return { outcome: failed(complaint, call) };
+    turned.push({ callId: call.callId, complaint });
+  }
+}
+
+/** The work, or what a repair turn has to say. */
+async function usable(run: TaskRun, opened: Opened, call: Called, baseTree: string): Promise<Mended | string> {
+  const { verdict, callId } = call;
+  if (verdict.kind === 'malformed') return verdict.complaint;
+  if (verdict.kind !== 'usable') return { outcome: failed(verdict.kind, call) };
+  const edited = run.steps.edited?.kind === 'edited' ? run.steps.edited : await edit(run, opened, callId, baseTree);
+  if (edited.kind === 'edited') return { tree: edited.tree, callId, subject: edited.subject };
+  if (edited.complaint !== null) return edited.complaint;
+  const { failure: why, signature, evidence } = edited;
+  return { outcome: { kind: 'failed', failure: why, signature, evidence } };
+}
+
+async function edit(run: TaskRun, { spec }: Opened, callId: string, baseTree: string): Promise<Edited> {
+  const options = { summary: `attempt ${run.attempt}: resolve the conflicts` };
+  const request = { lineage: run.input.lineage, callId, spec, baseTree, resolves: true };
+  const edited = await applyEdits.executeWithOptions(options, [request]);
+  run.bookStep({ edited });
+  return edited;
+}
+
+const failed = (detail: string, { answer }: Called): Outcome => ({
+  kind: 'failed',
+  failure: failure('malformedAnswer', detail),
+  signature: 'malformedAnswer',
+  evidence: answer,
+});

@@ -1,0 +1,25 @@
+/** Tasks that a job does not see the end of report it themselves; one that was terminated from outside never does. */
+import { failure } from '../domain/failures.js';
+import type { JobRun } from './job-run.js';
+import { unreported } from './messages.js';
+import { lookAfter } from './proxies.js';
+
+/** A few minutes: nobody waits for it but the job's end. */
+export const LOOK_AFTER_MS = 3 * 60_000;
+/** Ids in one question; their answers stay below 8 KB. */
+const ASKED_AT_ONCE = 50;
+
+export async function lookAfterSilent(run: JobRun): Promise<void> {
+  const paths = [...run.unwatched];
+  for (let at = 0; at < paths.length; at += ASKED_AT_ONCE) {
+    const asked = paths.slice(at, at + ASKED_AT_ONCE);
+    const gone = await lookAfter({ taskIds: asked.map((path) => run.taskId(path)) });
+    for (const { taskId, how } of gone) {
+      const path = taskId.slice(run.jobId.length + '/t/'.length);
+      const state = how === 'cancelled' ? 'cancelled' : how === 'timedOut' ? 'stuck' : 'dead';
+      const code = how === 'cancelled' ? 'cancelled' : 'terminated';
+      // One that has reported since is left as it is.
+      if (run.unwatched.has(path)) run.ended(path, unreported(taskId, state, failure(code, how)));
+    }
+  }
+}

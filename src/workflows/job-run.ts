@@ -1,0 +1,357 @@
+/** The job as its workflow holds it: registry, budget, who is paused or stopped. State only; `job.ts` acts on it. */
+import { workflowInfo } from '@temporalio/workflow';
+import type { NewEntry } from '../domain/entries.js';
+import { failure } from '../domain/failures.js';
+import { JobLedger, NOTICE_SHARE, type Used } from '../domain/job-budget.js';
+import { DECOMPOSITION, JOB_DEFAULTS, type JobSpec, type JobTask } from '../domain/job.js';
+import { totalTokens } from '../domain/record.js';
+import { fieldOf, fieldText, titleOf, type TerminalState } from '../domain/task.js';
+import { isTerminalState, TaskRegistry, type Consequence } from '../domain/task-registry.js';
+import {
+  unreported,
+  type Announcement,
+  type BudgetRequest,
+  type CancelRequest,
+  type JobInput,
+  type JobResult,
+  type JobStatus,
+  type JobTasksPage,
+  type JobTasksRequest,
+  type Said,
+  type StopAnswer,
+  type TaskResult,
+} from './messages.js';
+
+/** Rows of one answer: some 150 KB at most. */
+const ROWS_MAX = 500;
+/** Paths named in the answer to a stop. */
+const NAMED_MAX = 100;
+
+interface Carried {
+  readonly registry: readonly unknown[];
+  readonly consequences: readonly Consequence[];
+  readonly ledger: unknown;
+  readonly ready: readonly string[];
+  readonly askers: readonly (readonly [string, Used])[];
+  readonly startedAt: number;
+  readonly paused: Said | null;
+  readonly stop: CancelRequest | null;
+  readonly noticed: readonly string[];
+  readonly sequence: number;
+  readonly spokesman: TaskResult | null;
+}
+
+export class JobRun {
+  readonly jobId = workflowInfo().workflowId;
+  readonly spec: JobSpec;
+  readonly isOne: boolean;
+  readonly registry: TaskRegistry;
+  readonly ledger: JobLedger;
+  /** Tasks that may begin, in the order in which they became ready. */
+  readonly ready: string[];
+  /** Tasks that have used their slice up, and what they had used then. */
+  readonly askers: Map<string, Used>;
+  readonly startedAt: number;
+  /** Tasks whose end the job does not see by itself. */
+  readonly unwatched: Set<string>;
+  paused: Said | null;
+  stop: CancelRequest | null;
+  /** Something has happened that the main flow has not looked at yet. */
+  isDirty = true;
+  sequence: number;
+  private readonly noticed: Set<string>;
+  private readonly fileTasks = new Map<string, JobTask>();
+  private unwritten: { sequence: number; record: unknown }[] = [];
+  /** The task that the job's state is owed to: the first that ended badly, or the last one. */
+  private spokesman: TaskResult | null;
+  private endedAt: number | null = null;
+
+  constructor(readonly input: JobInput) {
+    const carried = input.carried as Carried | undefined;
+    this.isOne = input.job === undefined;
+    this.spec = input.job ?? jobOfOne(input);
+    const { tasks, budget, concurrency } = this.spec;
+    this.registry = carried === undefined ? new TaskRegistry() : TaskRegistry.restore(carried.registry);
+    this.ledger =
+      carried === undefined ? new JobLedger(budget, concurrency) : JobLedger.restore(carried.ledger, concurrency);
+    this.registry.giveBack(carried?.consequences ?? []);
+    this.ready = [...(carried?.ready ?? [])];
+    this.askers = new Map(carried?.askers);
+    this.startedAt = carried?.startedAt ?? Date.now();
+    this.paused = carried?.paused ?? null;
+    this.stop = carried?.stop ?? null;
+    this.noticed = new Set(carried?.noticed);
+    this.sequence = carried?.sequence ?? 0;
+    this.spokesman = carried?.spokesman ?? null;
+    for (const task of tasks) this.fileTasks.set(task.id, task);
+    this.unwatched = new Set(carried === undefined ? [] : this.registry.paths.filter((path) => this.isMade(path)));
+    for (const path of this.unwatched) if (this.registry.endedOf(path) !== null) this.unwatched.delete(path);
+    if (carried === undefined)
+      this.registry.add(
+        tasks.map((task) => ({
+          path: task.id,
+          title: this.titleOf(task),
+          dependsOn: task.dependsOn,
+          parent: null,
+          gated: false,
+        })),
+      );
+  }
+
+  carry(): Carried {
+    const { ready, askers, startedAt, paused, stop, sequence, spokesman } = this;
+    return {
+      registry: this.registry.carry(),
+      consequences: this.registry.takeConsequences(),
+      ledger: this.ledger.carry(),
+      ready,
+      askers: [...askers],
+      startedAt,
+      paused,
+      stop,
+      noticed: [...this.noticed],
+      sequence,
+      spokesman,
+    };
+  }
+
+  private titleOf({ content, id }: JobTask): string {
+    return (titleOf(content) || titleOf(this.spec.defaults) || id).slice(0, 100);
+  }
+
+  taskId(path: string): string {
+    return `${this.jobId}/t/${path}`;
+  }
+
+  /** Of the file; a task that was proposed is not in it. */
+  fileTask(path: string): JobTask {
+    const task = this.fileTasks.get(path);
+    if (task === undefined) throw new RangeError(`no task ${path} in the file`);
+    return task;
+  }
+  livePaths(): readonly string[] {
+    const { registry } = this;
+    return registry.paths.filter((path) => registry.isLive(path));
+  }
+
+  get deadline(): number | null {
+    const { deadlineSeconds } = this.ledger.limits;
+    return deadlineSeconds === undefined ? null : this.startedAt + deadlineSeconds * 1_000;
+  }
+
+  /** Moves what has become ready into the queue; the rest is for the caller to tell the tasks. */
+  takeConsequences(): readonly Exclude<Consequence, { kind: 'start' }>[] {
+    const told: Exclude<Consequence, { kind: 'start' }>[] = [];
+    for (const consequence of this.registry.takeConsequences()) {
+      if (consequence.kind !== 'start') told.push(consequence);
+      else if (this.registry.stateOf(consequence.path) === 'pending') this.ready.push(consequence.path);
+    }
+    return told;
+  }
+
+  /** A slice for a task that begins; null if nothing is left of some kind. */
+  allowanceFor(path: string): ReturnType<JobLedger['grant']> {
+    return this.ledger.grant(path, { costUsdMicros: 0, tokens: 0, attempts: 0 });
+  }
+
+  ended(path: string, result: TaskResult): void {
+    const { registry } = this;
+    const state: TerminalState = isTerminalState(result.state) ? result.state : 'dead';
+    const { attempts, spending, landing, failure: failed } = result;
+    const isNew = registry.end(path, {
+      state,
+      attempts,
+      spending,
+      branch: landing === null ? null : landing.branch,
+      commit: landing?.commit ?? null,
+      failure: failed,
+      summary: result.summary ?? '',
+      endedAt: Date.now(),
+    });
+    if (!isNew) return;
+    this.unwatched.delete(path);
+    this.askers.delete(path);
+    this.ledger.settle(path, { costUsdMicros: spending.costUsdMicros, tokens: totalTokens(spending), attempts });
+    if (state !== 'decomposed') this.endUnmade(path);
+    if (this.spokesman === null || isGood(this.spokesman)) this.spokesman = result;
+    this.notice();
+    this.isDirty = true;
+  }
+
+  /** A parent that ended otherwise while it was splitting has made none of the children that it had announced. */
+  private endUnmade(path: string): void {
+    for (const child of this.registry.subtree(path).slice(1))
+      this.registry.endPending(child, 'cancelled', 'cancelled', `${path} ended before it began`, Date.now());
+  }
+
+  /** Null if granted; the children are known from now on. */
+  announced({ path, children, joins }: Announcement): string | null {
+    const { registry } = this;
+    const paths = children.map(({ id }) => `${path}.${id}`);
+    // A signal may come twice.
+    if (paths.every((child) => registry.has(child))) return null;
+    const refused = this.refusalOf(path, children.length - (joins ? 1 : 0));
+    if (refused !== null) return refused;
+    registry.add(
+      children.map(({ id, title, dependsOn }, index) => ({
+        path: `${path}.${id}`,
+        title,
+        dependsOn: dependsOn.map((on) => ({ on: `${path}.${on}`, whenFailed: 'fail' as const })),
+        parent: path,
+        gated: dependsOn.length > 0,
+        ...(joins && index === children.length - 1 ? { join: true } : {}),
+      })),
+    );
+    for (const child of paths) {
+      this.unwatched.add(child);
+      if (!registry.isGated(child)) registry.begin(child, Date.now());
+    }
+    return null;
+  }
+
+  private refusalOf(path: string, children: number): string | null {
+    const { registry } = this;
+    const { childrenMax, depthMax, proposedMax } = DECOMPOSITION;
+    const depth = path.split('.').length;
+    if (this.stop !== null) return `the job is being stopped: ${this.stop.reason}`;
+    if (!registry.has(path)) return `there is no task ${path} in the job`;
+    if (children < 1) return 'decomposition without children';
+    if (children > childrenMax) return `${children} children; at most ${childrenMax} are allowed`;
+    if (depth > depthMax) return `the children would be ${depth} levels deep; at most ${depthMax} are allowed`;
+    if (registry.proposed + children > proposedMax)
+      return `the job would have ${registry.proposed + children} proposed tasks; at most ${proposedMax} are allowed`;
+    const spent = this.ledger.spentKind();
+    return spent === null ? null : `the budget of the job is spent (${spent})`;
+  }
+
+  changeBudget({ costUsdMicros, tokens, attempts, deadlineSeconds }: BudgetRequest): void {
+    const changes = { costUsdMicros, tokens, attempts, deadlineSeconds };
+    const named = Object.entries(changes).filter(([, value]) => value !== undefined);
+    this.ledger.change(Object.fromEntries(named));
+    this.noticed.clear();
+    this.notice();
+    this.isDirty = true;
+  }
+
+  private notice(): void {
+    for (const kind of this.ledger.past(NOTICE_SHARE)) {
+      if (this.noticed.has(kind)) continue;
+      this.noticed.add(kind);
+      const limit = this.ledger.limits[kind] ?? 0;
+      this.book({ kind: 'notice', budget: kind, used: Math.round(this.ledger.usedShare(kind) * limit), limit });
+    }
+  }
+
+  /** An entry of the job's own account. */
+  book(entry: NewEntry): void {
+    this.unwritten.push({ sequence: this.sequence, record: { ...entry, sequence: this.sequence, at: Date.now() } });
+    this.sequence += 1;
+  }
+
+  get hasEntries(): boolean {
+    return this.unwritten.length > 0;
+  }
+
+  takeEntries(): readonly { readonly sequence: number; readonly record: unknown }[] {
+    const entries = this.unwritten;
+    this.unwritten = [];
+    return entries;
+  }
+
+  /** What is to be stopped of a task and all that came of it; what had not begun is ended with this. */
+  stopSubtree(path: string | undefined, { reason, requester }: CancelRequest): StopAnswer {
+    const { registry } = this;
+    const paths = path === undefined ? registry.paths : registry.subtree(path);
+    const stopping: string[] = [];
+    const ended: string[] = [];
+    const neverBegun: string[] = [];
+    for (const each of paths) {
+      if (isTerminalState(registry.stateOf(each))) ended.push(each);
+      else if (this.isMade(each)) stopping.push(each);
+      else neverBegun.push(each);
+    }
+    for (const each of neverBegun)
+      registry.endPending(each, 'cancelled', 'cancelled', `${requester}: ${reason}`, Date.now());
+    this.isDirty = true;
+    const counts = { stopping: stopping.length, ended: ended.length, neverBegun: neverBegun.length };
+    return {
+      stopping: stopping.slice(0, NAMED_MAX),
+      ended: ended.slice(0, NAMED_MAX),
+      neverBegun: neverBegun.slice(0, NAMED_MAX),
+      counts,
+    };
+  }
+
+  /** Whether there is a workflow of it: a gated child waits inside its own. */
+  isMade(path: string): boolean {
+    return this.registry.stateOf(path) !== 'pending' || this.registry.isGated(path);
+  }
+
+  /** Why a pending task has not begun, beside its prerequisites. */
+  private waits = (path: string): string | null => {
+    if (!this.ready.includes(path)) return null;
+    if (this.paused !== null) return 'human (the job is paused)';
+    const spent = this.ledger.spentKind();
+    if (spent !== null) return `budget (${spent})`;
+    return `resource (${this.spec.concurrency} tasks run side by side)`;
+  };
+
+  get state(): JobStatus['state'] {
+    const isDeadline = this.stop?.code === 'deadline';
+    const state = this.registry.jobState(this.stop !== null && !isDeadline);
+    return isDeadline && state === 'failed' ? 'stuck' : state;
+  }
+
+  status(): JobStatus {
+    return {
+      jobId: this.jobId,
+      title: this.spec.title,
+      state: this.state,
+      paused: this.paused !== null,
+      total: this.registry.size,
+      counts: this.registry.counts(),
+      spending: this.registry.spending(),
+      budget: this.ledger.limits,
+      bottlenecks: this.registry.bottlenecks(this.waits),
+      startedAt: this.startedAt,
+      endedAt: this.endedAt,
+      deadline: this.deadline,
+      concurrency: this.spec.concurrency,
+    };
+  }
+
+  tasks({ from = 0, limit = ROWS_MAX }: Partial<JobTasksRequest> = {}): JobTasksPage {
+    const { registry, jobId } = this;
+    return { total: registry.size, rows: registry.rows(jobId, from, Math.min(limit, ROWS_MAX), this.waits) };
+  }
+
+  close(): JobResult {
+    this.endedAt = Date.now();
+    const { jobId, registry, state } = this;
+    const [first = '0'] = registry.paths;
+    const task = this.spokesman ?? unreported(this.taskId(first), 'cancelled', failure('cancelled', this.stop?.reason));
+    const isOver = state === 'running' ? 'failed' : state;
+    if (this.isOne && registry.size === 1) return { jobId, state: isOver, task };
+    const summary = {
+      total: registry.size,
+      counts: registry.counts(),
+      spending: registry.spending(),
+      failed: registry.failed(),
+    };
+    return { jobId, state: isOver, task, summary };
+  }
+}
+
+const isGood = ({ state }: TaskResult): boolean => state === 'succeeded' || state === 'decomposed';
+
+/** A single task is a job of one. Any client may start a job, so anything may stand in it. */
+const jobOfOne = (input: JobInput): JobSpec => ({
+  title: titleOf(fieldOf(input, 'spec')),
+  tasks: [{ id: '0', dependsOn: [], content: (fieldOf(input, 'spec') ?? {}) as JobTask['content'] }],
+  defaults: {},
+  budget: { whenSpent: JOB_DEFAULTS.whenSpent },
+  concurrency: 1,
+  priority: JOB_DEFAULTS.priority,
+  tags: [],
+  ...(fieldText(fieldOf(input, 'spec'), 'key') === '' ? {} : { key: fieldText(fieldOf(input, 'spec'), 'key') }),
+});

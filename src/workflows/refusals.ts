@@ -1,0 +1,88 @@
+/** Why something that is said to a task or a job is refused; null if it is not. Anything may come in from any client. */
+import { fieldOf } from '../domain/task.js';
+import type { AnswerRequest, InstructionRequest } from './messages.js';
+import { INSTRUCTION_CHARACTERS_MAX, INSTRUCTIONS_MAX } from './talk.js';
+import type { JobRun } from './job-run.js';
+import type { TaskRun } from './task-run.js';
+
+/** Recorded in history: enough for a paragraph. */
+const WHY_CHARACTERS_MAX = 1_000;
+const BY_CHARACTERS_MAX = 100;
+const ANSWER_CHARACTERS_MAX = 4_000;
+
+export function refusalOfSaid({ isOver, record }: TaskRun, said: unknown): string | null {
+  if (isOver) return `The task has ended: ${record.state}.`;
+  return refusalOfWords(said);
+}
+
+export function refusalOfWords(said: unknown): string | null {
+  const [by, why] = [fieldOf(said, 'by'), fieldOf(said, 'why')];
+  if (typeof by !== 'string' || by === '' || by.length > BY_CHARACTERS_MAX)
+    return `“by” must name who says it, in at most ${BY_CHARACTERS_MAX} characters.`;
+  if (typeof why !== 'string' || why.length > WHY_CHARACTERS_MAX)
+    return `“why” must be a text of at most ${WHY_CHARACTERS_MAX} characters.`;
+  return null;
+}
+
+export function refusalOfAnswer(
+  run: TaskRun,
+  request: Omit<AnswerRequest, 'answer'> & { answer: unknown },
+): string | null {
+  const said = refusalOfSaid(run, request);
+  if (said !== null) return said;
+  const { questionId, answer } = request;
+  const { question } = run.talk;
+  const before = typeof questionId === 'string' ? run.talk.answerTo(questionId) : null;
+  if (before !== null) return `Question ${questionId} was answered by ${before.by}: ${before.answer}`;
+  if (question === null) return 'The task asks nothing.';
+  if (questionId !== undefined && questionId !== question.id) return `The open question is ${question.id}.`;
+  if (typeof answer !== 'string' || answer.trim() === '' || answer.length > ANSWER_CHARACTERS_MAX)
+    return `The answer must be a text of at most ${ANSWER_CHARACTERS_MAX} characters.`;
+  const options = question.kind === 'approval' ? ['approve', 'reject'] : question.options;
+  if (question.kind !== 'text' && !options.includes(answer)) return `The answer must be one of ${options.join(', ')}.`;
+  return null;
+}
+
+export function refusalOfInstruction(run: TaskRun, request: InstructionRequest): string | null {
+  const text: unknown = fieldOf(request, 'text');
+  if (typeof text !== 'string' || text.trim() === '' || text.length > INSTRUCTION_CHARACTERS_MAX)
+    return `The instruction must be a text of at most ${INSTRUCTION_CHARACTERS_MAX} characters.`;
+  if (run.talk.instructions.length >= INSTRUCTIONS_MAX)
+    return `The task has ${INSTRUCTIONS_MAX} instructions already; a new task would be clearer.`;
+  return refusalOfSaid(run, request);
+}
+
+const LIMITS = ['costUsdMicros', 'tokens', 'attempts', 'wallTimeSeconds', 'deadlineSeconds'] as const;
+
+export function refusalOfBudget(run: TaskRun, request: unknown): string | null {
+  if (fieldOf(request, 'deadlineSeconds') !== undefined) return 'A deadline belongs to the job, not to a task.';
+  return refusalOfLimits(request) ?? refusalOfSaid(run, request);
+}
+
+export function refusalOfLimits(request: unknown): string | null {
+  const named = LIMITS.filter((limit) => fieldOf(request, limit) !== undefined);
+  if (named.length === 0) return `Name a limit: ${LIMITS.join(', ')}.`;
+  const wrong = named.find((limit) => {
+    const value = fieldOf(request, limit);
+    return typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1;
+  });
+  return wrong === undefined ? null : `${wrong} must be a whole number above 0.`;
+}
+
+export function refusalOfStop({ registry }: JobRun, request: unknown): string | null {
+  const [path, reason, requester] = [
+    fieldOf(request, 'path'),
+    fieldOf(request, 'reason'),
+    fieldOf(request, 'requester'),
+  ];
+  if (path !== undefined && (typeof path !== 'string' || !registry.has(path)))
+    return `There is no task ${String(path).slice(0, 100)} in the job.`;
+  return refusalOfWords({ by: requester, why: reason });
+}
+
+/** Limits as the account shows them. */
+export const limitWords = (limits: object): string =>
+  Object.entries(limits)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ');

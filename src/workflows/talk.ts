@@ -1,0 +1,67 @@
+/** What is said to a task while it runs: answers, instructions, pauses; words of the job. State only, no waiting. */
+import { failure } from '../domain/failures.js';
+import type { Prerequisite } from '../domain/job.js';
+import type { Answered, Outcome, Question } from '../domain/outcome.js';
+import type { Used } from '../domain/job-budget.js';
+import type { Allowance, AllowanceAnswer, Go, Grant, Said } from './messages.js';
+
+/** A prompt holds no more, and a person who says more should write a new task. */
+export const INSTRUCTIONS_MAX = 20;
+export const INSTRUCTION_CHARACTERS_MAX = 4_000;
+const ANSWERS_KEPT = 20;
+
+export class Talk {
+  question: Question | null = null;
+  paused: Said | null = null;
+  held: Said | null = null;
+  /** Set by retryNow, taken back by the pause that it ends. */
+  isWoken = false;
+  readonly instructions: string[] = [];
+  readonly answered: Answered[] = [];
+  grant: Grant | null = null;
+  go: Go | null = null;
+  allowance: Allowance | null = null;
+  allowanceLeft: AllowanceAnswer['left'] | null = null;
+  private readonly answers = new Map<string, Answered>();
+  private arrived: Prerequisite[] = [];
+
+  get isHeld(): Said | null {
+    return this.paused ?? this.held;
+  }
+
+  answerTo(questionId: string): Answered | null {
+    return this.answers.get(questionId) ?? null;
+  }
+
+  /** Opens a question; what follows if nobody answers is the decider's business. */
+  ask(question: Question): Extract<Outcome, { kind: 'blocked' }> {
+    this.question = question;
+    return { kind: 'blocked', waitingOn: 'human', failure: failure('needsPerson', question.text), question };
+  }
+
+  answer(answered: Answered): void {
+    this.answers.set(answered.questionId, answered);
+    this.answered.push(answered);
+    if (this.answered.length > ANSWERS_KEPT) this.answered.shift();
+    this.question = null;
+  }
+
+  /** Signals come in parts; the last one counts. */
+  hearGo(go: Go): void {
+    this.arrived.push(...go.prerequisites);
+    if (go.more === true) return;
+    this.go = { ...go, prerequisites: this.arrived };
+    this.arrived = [];
+  }
+
+  hearAllowance({ allowance, left }: AllowanceAnswer): void {
+    this.allowance = allowance;
+    this.allowanceLeft = left;
+  }
+
+  /** Whether what the job has given covers a further call, or a further attempt. */
+  covers(kinds: readonly (keyof Used)[], used: Used): boolean {
+    const { allowance } = this;
+    return allowance === null || kinds.every((kind) => allowance[kind] === null || used[kind] < (allowance[kind] ?? 0));
+  }
+}

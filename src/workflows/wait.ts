@@ -1,0 +1,178 @@
+/** Every way in which a task waits: a pause before an attempt, a person, a budget, another task. */
+import { condition, getExternalWorkflowHandle } from '@temporalio/workflow';
+import type { Decision } from '../domain/decision.js';
+import { isBudget, limitReached } from '../domain/decide.js';
+import { failure, type FailureCode } from '../domain/failures.js';
+import type { Used } from '../domain/job-budget.js';
+import type { Outcome } from '../domain/outcome.js';
+import { sumSpending, totalTokens } from '../domain/record.js';
+import { askBudgetSignal, dependSignal } from './definitions.js';
+import type { TaskRun } from './task-run.js';
+
+/** Until nobody holds the task any more. Costs nothing if nobody does. */
+export async function unheld(run: TaskRun): Promise<void> {
+  if (run.talk.isHeld === null) return;
+  const { by, why } = run.talk.isHeld;
+  run.bookWait('human');
+  run.enter('waiting', `paused by ${by}: ${why}`, 'human');
+  await run.writeRecords();
+  await condition(() => run.talk.isHeld === null);
+  run.bookGoesOn();
+  run.enter('working', 'goes on', null);
+}
+
+/** Before an attempt; `retryNow` ends it. */
+export async function pause(run: TaskRun, delayMs: number, why: string): Promise<void> {
+  run.enter('waiting', why);
+  await run.writeRecords();
+  const summary = `${why}: ${run.record.lastFailure?.code ?? ''}`.slice(0, 120);
+  run.talk.isWoken = false;
+  run.isPausing = true;
+  await condition(() => run.talk.isWoken, delayMs, { summary });
+  run.isPausing = false;
+}
+
+/** A wait that the decider has decided: it ends with an answer, or after `probeMs`, when the decider looks again. */
+export async function waitFor(run: TaskRun, { on, probeMs }: Extract<Decision, { kind: 'wait' }>): Promise<void> {
+  switch (on) {
+    case 'human':
+      return await forAnswer(run, probeMs);
+    case 'budget':
+      return await forBudget(run, probeMs);
+    default:
+      return await pause(run, probeMs, `waiting for ${on}`);
+  }
+}
+
+async function forAnswer(run: TaskRun, timeoutMs: number): Promise<void> {
+  const { talk } = run;
+  const { question } = talk;
+  if (question === null) return;
+  run.book({ kind: 'question', question, until: Date.now() + timeoutMs });
+  run.enter('waiting', `asks: ${question.text.slice(0, 200)}`, 'human');
+  await run.writeRecords();
+  const summary = `waits for an answer: ${question.text}`.slice(0, 120);
+  const isAnswered = await condition(() => talk.question === null, timeoutMs, { summary });
+  if (!isAnswered && question.default !== null) {
+    const by = {
+      questionId: question.id,
+      answer: question.default,
+      by: 'nobody',
+      why: 'the time was up',
+      at: Date.now(),
+    };
+    talk.answer(by);
+    run.book({ kind: 'answered', ...by });
+  }
+  run.enter('working', 'goes on', null);
+}
+
+async function forBudget(run: TaskRun, timeoutMs: number): Promise<void> {
+  run.enter('waiting', `waits for budget: ${shortOf(run) ?? ''}`, 'budget');
+  await run.writeRecords();
+  await condition(() => shortOf(run) === null, timeoutMs, { summary: 'waits for budget' });
+  run.enter('working', 'goes on', null);
+}
+
+/** Which limit forbids the next call; null if none does. */
+function shortOf(run: TaskRun): FailureCode | null {
+  const own = limitReached(run.record, Date.now());
+  if (own !== null && isBudget(own) && run.record.waitsOnBudget === true) return own;
+  if (run.talk.covers(['costUsdMicros', 'tokens'], usedBy(run))) return null;
+  return run.talk.covers(['costUsdMicros'], usedBy(run)) ? 'budgetTokens' : 'budgetCost';
+}
+
+export function usedBy({ record }: TaskRun): Used {
+  const { spending, attempts } = record;
+  return { costUsdMicros: spending.costUsdMicros, tokens: totalTokens(spending), attempts };
+}
+
+/** Whether anything stands in the way of the next step. Asked first: without it no step is put off by as much as a tick. */
+export const isFree = ({ talk }: TaskRun): boolean => talk.isHeld === null;
+
+/** Whether the next call must be looked at more closely. */
+export const mayBeRefused = (run: TaskRun): boolean =>
+  run.record.limits.attempt !== undefined || run.record.waitsOnBudget === true || run.talk.allowance !== null;
+
+/** Before a call. Null if it may be made; else the outcome that stands in its place. */
+export async function mayAsk(run: TaskRun): Promise<Outcome | null> {
+  const beyond = beyondAttempt(run);
+  if (beyond !== null) return beyond;
+  const own = run.record.waitsOnBudget === true ? shortOf(run) : null;
+  if (own !== null && run.talk.covers(['costUsdMicros', 'tokens'], usedBy(run))) return blockedOn(own);
+  return await covered(run, ['costUsdMicros', 'tokens'], 'budgetCost');
+}
+
+/** Before an attempt. */
+export const mayBegin = (run: TaskRun): Promise<Outcome | null> => covered(run, ['attempts'], 'budgetAttempts');
+
+/** Asks the job for another slice when this one is used up. */
+async function covered(run: TaskRun, kinds: readonly (keyof Used)[], code: FailureCode): Promise<Outcome | null> {
+  const { talk, input } = run;
+  const { place } = input;
+  if (place === undefined || talk.covers(kinds, usedBy(run))) return null;
+  talk.allowanceLeft = null;
+  const job = getExternalWorkflowHandle(place.jobId);
+  await job.signal(askBudgetSignal, { path: place.path, used: usedBy(run) });
+  await condition(() => talk.allowanceLeft !== null);
+  if (talk.covers(kinds, usedBy(run))) return null;
+  const failed = failure(code, 'The budget of the job is spent.');
+  if (talk.allowanceLeft === 'never') return { kind: 'failed', failure: failed, signature: code };
+  return { kind: 'blocked', waitingOn: 'budget', failure: failed };
+}
+
+const blockedOn = (code: FailureCode): Outcome => ({ kind: 'blocked', waitingOn: 'budget', failure: failure(code) });
+
+/** Limits of the single attempt. */
+function beyondAttempt(run: TaskRun): Outcome | null {
+  const limits = run.record.limits.attempt;
+  if (limits === undefined) return null;
+  const prefix = `a${run.attempt}.`;
+  const calls = Object.entries(run.record.calls).filter(([name]) => name.startsWith(prefix));
+  const spent = sumSpending(calls.map(([, spending]) => spending));
+  const { costUsdMicros = Infinity, tokens = Infinity } = limits;
+  if (spent.costUsdMicros < costUsdMicros && totalTokens(spent) < tokens) return null;
+  const failed = failure('attemptLimit', `${spent.costUsdMicros} micro-dollars, ${totalTokens(spent)} tokens.`);
+  return { kind: 'failed', failure: failed, signature: 'attemptLimit' };
+}
+
+/** The job is asked whether the task may wait for another one, and says when that one has ended. */
+export async function forDependency(run: TaskRun, on: string): Promise<Outcome | null> {
+  const { talk, input } = run;
+  const { place } = input;
+  if (place === undefined) return refusedDependency(run, 'the task is the only one of its job');
+  talk.go = null;
+  const job = getExternalWorkflowHandle(place.jobId);
+  await job.signal(dependSignal, { path: place.path, sequence: run.record.sequence, on });
+  run.enter('waiting', `waits for ${on}`, 'dependency');
+  await run.writeRecords();
+  await condition(() => run.talk.go !== null);
+  const { go } = run.talk;
+  run.enter('working', 'goes on', null);
+  return go?.refused == null ? null : refusedDependency(run, go.refused);
+}
+
+/** Counts as an attempt: a handler that asks for the impossible again and again comes to an end. */
+function refusedDependency(run: TaskRun, why: string): Outcome {
+  const outcome = {
+    kind: 'failed',
+    failure: failure('refusedDependency', why),
+    signature: 'refusedDependency',
+  } as const;
+  run.bookOutcome(outcome);
+  return outcome;
+}
+
+/** A child whose siblings come first. False if it must not begin. */
+export async function admitted(run: TaskRun): Promise<boolean> {
+  if (run.input.place?.gated !== true) return true;
+  run.enter('waiting', 'waits for its siblings', 'dependency');
+  await condition(() => run.talk.go !== null);
+  const { go } = run.talk;
+  if (go?.refused != null) {
+    run.bookRefused(go.state ?? 'dead', go.refused);
+    return false;
+  }
+  run.bookBegins();
+  return true;
+}

@@ -1,0 +1,155 @@
+import type { CallInput, Called } from '../../src/activities/contract.js';
+import { createCallModel } from '../../src/activities/call-model.js';
+import { createModel, type RunningModel } from '../../src/adapters/model/model.js';
+import { startScriptedEndpoint, type ScriptedEndpoint } from '../../src/adapters/model/scripted.js';
+import {
+  compileAdapter,
+  removeFolder,
+  requestProcessesOf,
+  requestProcessOf,
+  temporaryFolder,
+} from '../adapters/model/model-world.js';
+import { openActivityWorld, type ActivityWorld } from './activity-world.js';
+import { LINEAGE } from './paid-answer.js';
+import { portsWithProvider, PROVIDER } from './provider-settings.js';
+
+let compiled: string;
+let endpoint: ScriptedEndpoint;
+let world: ActivityWorld;
+let model: RunningModel;
+let home: string;
+beforeAll(async () => {
+  compiled = compileAdapter(temporaryFolder());
+  endpoint = await startScriptedEndpoint({ script: [] });
+});
+afterAll(async () => {
+  await endpoint.stop();
+  removeFolder(compiled);
+});
+beforeEach(() => {
+  world = openActivityWorld();
+  home = temporaryFolder();
+  const requestProcessPath = requestProcessOf(compiled);
+  const options = { home, redact: (text: string) => text, apiKeyOf: () => 'key', onWarning: () => undefined };
+  model = createModel({ ...options, requestProcessPath, idleSeconds: 5 });
+});
+afterEach(() => {
+  model.close();
+  for (const pid of requestProcessesOf(home)) process.kill(pid, 'SIGKILL');
+  removeFolder(home);
+  world.clear();
+});
+
+const EDIT = { op: 'write', path: 'a.txt', content: 'a', search: null, replace: null, to: null };
+const CHILD = { title: 'One', description: 'Do it.' };
+
+/** Each text is the answer to one call, in turn; gives what the endpoint was asked last. */
+const answers = (...texts: readonly (string | object)[]): void =>
+  endpoint.setScript([
+    {
+      answers: texts.map((text) => (typeof text === 'string' ? { kind: 'text', text } : { kind: 'json', value: text })),
+    },
+  ]);
+
+async function call(more: Partial<CallInput> = {}): Promise<Called> {
+  const prompt = await world.ports.artifacts.put('prompt', JSON.stringify([{ role: 'user', content: 'The task.' }]));
+  const ports = portsWithProvider({ ports: { ...world.ports, model } }, { ...PROVIDER, baseUrl: endpoint.baseUrl });
+  const input = { lineage: LINEAGE, name: 'a1.t1', prompt, provider: 'p', model: 'm', repairs: null, ...more };
+  return await world.run(() => createCallModel(ports)(input));
+}
+
+const lastRequest = () => {
+  const body = endpoint.requests().at(-1)?.body as {
+    readonly messages: readonly { readonly role: string; readonly content: string }[];
+    readonly response_format: { readonly json_schema: { readonly name: string } };
+  };
+  return body;
+};
+
+describe('an answer with edits', () => {
+  it('is usable', async () => {
+    answers({ edits: [EDIT], commitMessage: '', notes: '', question: null });
+    expect((await call()).verdict).toEqual({ kind: 'usable', edits: 1, files: ['a.txt'] });
+    expect(lastRequest().response_format.json_schema.name).toBe('answer');
+  });
+
+  it('is usable though it asks: whoever works has decided', async () => {
+    answers({ edits: [EDIT], commitMessage: '', notes: '', question: 'Right?' });
+    expect((await call()).verdict).toMatchObject({ kind: 'usable' });
+  });
+});
+
+describe('a question', () => {
+  it('in place of edits is for a person', async () => {
+    answers({ edits: [], commitMessage: '', notes: '', question: ' Which port? ' });
+    expect((await call()).verdict).toEqual({ kind: 'question', text: 'Which port?' });
+  });
+
+  it('in place of a plan is too', async () => {
+    answers({ children: [], join: false, notes: '', question: 'Which one?' });
+    expect((await call({ expects: 'plan' })).verdict).toEqual({ kind: 'question', text: 'Which one?' });
+  });
+
+  it('is cut where nobody would read on', async () => {
+    answers({ edits: [], commitMessage: '', notes: '', question: '?'.repeat(9_000) });
+    const { verdict } = await call();
+    expect(Buffer.byteLength(verdict.kind === 'question' ? verdict.text : '')).toBeLessThanOrEqual(2_000);
+  });
+
+  it('is followed by the words of the person, not by a complaint', async () => {
+    answers(
+      { edits: [], commitMessage: '', notes: '', question: 'Which port?' },
+      { edits: [EDIT], commitMessage: '', notes: '', question: null },
+    );
+    const { callId } = await call();
+    const repairs = { callId, complaint: '8080, as always', answered: true };
+    expect((await call({ name: 'a1.t2', repairs })).verdict).toMatchObject({ kind: 'usable' });
+    const { messages } = lastRequest();
+    expect(messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'user']);
+    expect(messages[1]?.content).toContain('Which port?');
+    expect(messages[2]?.content).toMatch(/^A person has answered your question:\n8080, as always\n/);
+    expect(messages[2]?.content).not.toContain('could not be used');
+  });
+
+  it('and its answer stay in the conversation when the answer after them has to be repaired', async () => {
+    answers({ edits: [], commitMessage: '', notes: '', question: 'Which port?' }, 'No JSON at all.', 'Still none.');
+    const first = await call();
+    const answered = { callId: first.callId, complaint: '8080', answered: true };
+    const second = await call({ name: 'a1.t2', repairs: answered });
+    await call({ name: 'a1.t3', repairs: { callId: second.callId, complaint: 'Send JSON.' }, earlier: [answered] });
+    const said = lastRequest().messages.map(({ content }) => content);
+    expect(said).toEqual([
+      'The task.',
+      expect.stringContaining('Which port?'),
+      expect.stringContaining('8080'),
+      'No JSON at all.',
+      expect.stringContaining('Send JSON.'),
+    ]);
+  });
+});
+
+describe('a plan', () => {
+  it('is asked for with its own schema, and counted', async () => {
+    answers({ children: [CHILD, { ...CHILD, title: 'Two', dependsOn: [1] }], join: true, notes: '', question: null });
+    expect((await call({ expects: 'plan' })).verdict).toEqual({ kind: 'plan', children: 2 });
+    expect(lastRequest().response_format.json_schema.name).toBe('plan');
+  });
+
+  it('without children is a plan all the same: the decider refuses it', async () => {
+    answers({ children: [], join: false, notes: '', question: null });
+    expect((await call({ expects: 'plan' })).verdict).toEqual({ kind: 'plan', children: 0 });
+  });
+
+  it('that cannot be carried out is sent back with what is wrong', async () => {
+    answers({ children: [{ ...CHILD, dependsOn: [1] }], join: false, notes: '', question: null });
+    expect((await call({ expects: 'plan' })).verdict).toEqual({
+      kind: 'malformed',
+      complaint: expect.stringContaining('child 1 depends on itself'),
+    });
+  });
+
+  it('in place of edits is malformed', async () => {
+    answers({ children: [CHILD], join: false, notes: '' });
+    expect((await call()).verdict).toMatchObject({ kind: 'malformed' });
+  });
+});

@@ -1,0 +1,171 @@
+import { join } from 'node:path';
+import type { OpenContext, OpenInput, Opened } from '../../src/activities/contract.js';
+import { createOpenWorkspace } from '../../src/activities/open-workspace.js';
+import type { Prerequisite } from '../../src/domain/job.js';
+import { PLAN_PROMPT_VERSION } from '../../src/domain/plan-prompt.js';
+import { PROMPT_VERSION } from '../../src/domain/prompt.js';
+import type { TaskSpec } from '../../src/domain/task.js';
+import { textParts } from '../../src/domain/text-parts.js';
+import { aSpec } from '../client/specs.js';
+import { git, makeRepository } from '../e2e/world.js';
+import { openActivityWorld, type ActivityWorld } from './activity-world.js';
+import { portsWithProvider } from './provider-settings.js';
+
+let world: ActivityWorld;
+let url: string;
+beforeEach(() => {
+  world = openActivityWorld();
+  url = makeRepository(join(world.folder, 'value.git'), { 'a.txt': 'a\n' });
+});
+afterEach(() => world.clear());
+
+const INPUT: OpenInput = { taskId: 'job/one/t/a.2', attempt: 1, suffix: 'abcdefgh', last: null };
+
+const openWith = (value: unknown, input: Partial<OpenInput> = {}): Promise<Opened> =>
+  world.run(() => createOpenWorkspace(portsWithProvider(world))({ ...INPUT, ...input }, ...textParts(value)));
+
+const open = (
+  spec: Partial<TaskSpec> = {},
+  context: Partial<OpenContext> = {},
+  input: Partial<OpenInput> = {},
+): Promise<Opened> =>
+  openWith({ spec: aSpec({ repo: { url }, ...spec }), prerequisites: [], instructions: [], ...context }, input);
+
+const promptOf = async ({ prompt }: Opened): Promise<string> => {
+  const messages = JSON.parse((await world.ports.artifacts.get(prompt)).toString('utf8')) as { content: string }[];
+  return messages.map(({ content }) => content).join('\n\n');
+};
+const specOf = async ({ spec }: Opened): Promise<TaskSpec> =>
+  JSON.parse((await world.ports.artifacts.get(spec)).toString('utf8')) as TaskSpec;
+
+/** A branch on top of main, with the files; gives its tip. */
+async function branch(name: string, files: Readonly<Record<string, string>>, from = 'main'): Promise<string> {
+  const state = await world.ports.git.open({ url, baseBranch: from, branch: name });
+  const changes = Object.entries(files).map(
+    ([path, text]) => [path, { mode: '100644', bytes: Buffer.from(text) }] as const,
+  );
+  const tree = await world.ports.git.write(url, state.baseTree, changes);
+  const about = { message: name, author: 'Ada <ada@example.org>', dateSeconds: 1 };
+  const commit = await world.ports.git.commit(url, { tree, parent: state.baseCommit, ...about });
+  await world.ports.git.push({ url, commit, branch: name, expected: null });
+  return commit;
+}
+
+describe('the context of a task', () => {
+  it('may be the specification alone, as histories from before have it', async () => {
+    const opened = await openWith(aSpec({ repo: { url } }));
+    expect(opened).toMatchObject({ title: 'Make the value right', handler: 'one-shot', promptVersion: PROMPT_VERSION });
+  });
+
+  it('is the same with nothing in it', async () => {
+    const { startedAt: _, endedAt: __, ...bare } = await openWith(aSpec({ repo: { url } }));
+    expect(await open()).toMatchObject(bare);
+  });
+
+  it('names a stored specification, which takes the place of the one in it', async () => {
+    const specRef = await world.spec({ repo: { url }, title: 'Stored' });
+    expect(await open({ title: 'Shown' }, { specRef })).toMatchObject({ title: 'Stored' });
+  });
+
+  it('brings results of prerequisites and words of people into the prompt', async () => {
+    const done: Prerequisite = {
+      id: 'first',
+      title: 'The first',
+      state: 'succeeded',
+      branch: 'weaver/first',
+      commit: 'c'.repeat(40),
+      summary: 'Added parse().',
+    };
+    const prompt = await promptOf(await open({}, { prerequisites: [done], instructions: ['Use tabs.'] }));
+    expect(prompt).toMatch(/- first: The first \(succeeded\)\n {2}branch weaver\/first at c+\n {2}Added parse\(\)\./);
+    expect(prompt).toContain('1. Use tabs.');
+  });
+
+  it('gives the same prompt again when the step runs twice', async () => {
+    expect((await open()).prompt).toEqual((await open()).prompt);
+  });
+});
+
+describe('the handler', () => {
+  it('is the one of the specification, with its own prompt', async () => {
+    const opened = await open({}, { specRef: await world.spec({ repo: { url }, handler: 'plan' }) });
+    expect(opened).toMatchObject({ handler: 'plan', promptVersion: PLAN_PROMPT_VERSION });
+    expect(await promptOf(opened)).toContain('This task is at depth 1 of its job');
+  });
+
+  it('is the alternative that the decider took, also for the steps after it', async () => {
+    const opened = await open({}, {}, { handler: 'plan' });
+    expect(opened).toMatchObject({ handler: 'plan', promptVersion: PLAN_PROMPT_VERSION });
+    expect((await specOf(opened)).handler).toBe('plan');
+  });
+
+  it('and what people and deciders have to do with the task are told to the workflow', async () => {
+    const people = { approve: ['push'], waitSeconds: 60, unanswered: 'stuck' } as const;
+    const choices = { people, alternatives: ['plan'], decider: 'mine@1', shadowDecider: 'default@1' } as const;
+    expect(await open({}, { specRef: await world.spec({ repo: { url }, ...choices }) })).toMatchObject(choices);
+    expect(await open()).not.toHaveProperty('people');
+  });
+});
+
+describe('where a task starts', () => {
+  it('is the commit that it names, though the base has moved on', async () => {
+    const old = git(url, 'rev-parse', 'main');
+    const newer = await branch('newer', { 'a.txt': 'newer\n' });
+    git(url, 'update-ref', 'refs/heads/main', newer);
+    const specRef = await world.spec({ repo: { url }, baseCommit: old });
+    expect(await open({}, { specRef })).toMatchObject({
+      baseCommit: old,
+      baseTree: git(url, 'rev-parse', `${old}^{tree}`),
+    });
+    expect(await open()).toMatchObject({ baseCommit: newer });
+  });
+
+  it('is the branch of the one prerequisite that it builds on', async () => {
+    const tip = await branch('weaver/first', { 'b.txt': 'b\n' });
+    const opened = await open({}, { stackOn: ['weaver/first'] });
+    expect(opened).toMatchObject({ baseBranch: 'weaver/first', baseCommit: tip });
+    expect(await promptOf(opened)).toContain('# File b.txt');
+  });
+
+  it('is the base with all of them merged into it, if it builds on several; their tips are parents of what lands', async () => {
+    const tips = [await branch('weaver/b', { 'b.txt': 'b\n' }), await branch('weaver/c', { 'c.txt': 'c\n' })];
+    const opened = await open({}, { stackOn: ['weaver/b', 'weaver/c'] });
+    expect(opened).toMatchObject({ baseBranch: 'main', baseCommit: git(url, 'rev-parse', 'main'), parents: tips });
+    const files = await world.ports.git.list(url, opened.baseTree);
+    expect(files.map(({ path }) => path)).toEqual(['a.txt', 'b.txt', 'c.txt']);
+  });
+
+  it('is the plain base with a warning where those conflict', async () => {
+    await branch('weaver/b', { 'a.txt': 'b\n' });
+    await branch('weaver/c', { 'a.txt': 'c\n' });
+    const opened = await open({}, { stackOn: ['weaver/b', 'weaver/c'] });
+    expect(opened).toMatchObject({ baseTree: git(url, 'rev-parse', 'main^{tree}') });
+    expect(opened.warnings[0]).toBe(
+      'the branches of the prerequisites conflict (weaver/c): the task starts without them',
+    );
+    expect(opened).not.toHaveProperty('parents');
+  });
+
+  it('is for a join the base; its checks are looked for in the whole', async () => {
+    await branch('weaver/b', { Makefile: 'test:\n' });
+    const ports = portsWithProvider(world);
+    const found = { name: 'make', run: 'make test', timeoutSeconds: 1 };
+    const detecting = {
+      ...ports,
+      detectChecks: (files: ReadonlySet<string>) => (files.has('Makefile') ? [found] : []),
+    };
+    const { checks: _, ...spec } = aSpec({ repo: { url }, handler: 'join' });
+    const specRef = await world.ports.artifacts.put('spec', JSON.stringify(spec));
+    const done: Prerequisite = {
+      id: 'b',
+      title: 'B',
+      state: 'succeeded',
+      branch: 'weaver/b',
+      commit: null,
+      summary: '',
+    };
+    const context: OpenContext = { spec, specRef, prerequisites: [done], instructions: [] };
+    const opened = await world.run(() => createOpenWorkspace(detecting)(INPUT, ...textParts(context)));
+    expect(opened).toMatchObject({ handler: 'join', checks: ['make'], baseTree: git(url, 'rev-parse', 'main^{tree}') });
+  });
+});

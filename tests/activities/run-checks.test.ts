@@ -1,0 +1,111 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createRunChecks } from '../../src/activities/run-checks.js';
+import { git, makeRepository } from '../e2e/world.js';
+import { openActivityWorld, type ActivityWorld } from './activity-world.js';
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
+let world: ActivityWorld;
+let base: { readonly url: string; readonly baseCommit: string; readonly baseTree: string };
+let nowMs = 1_000_000;
+beforeEach(async () => {
+  world = openActivityWorld();
+  const url = makeRepository(join(world.folder, 'value.git'), { 'value.txt': 'x\n' });
+  const [baseCommit, baseTree] = ['main', 'main^{tree}'].map((name) => git(url, 'rev-parse', name));
+  base = { url, baseCommit: baseCommit ?? '', baseTree: baseTree ?? '' };
+  await world.ports.git.open({ url, branch: 'weaver/x' });
+});
+afterEach(() => world.clear());
+
+/** Stands for all that a verdict depends on and the tree does not hold: it passes while the file is there. */
+const weather = (): string => join(world.folder, 'fine-weather');
+const turn = (fine: boolean): void => (fine ? writeFileSync(weather(), '') : rmSync(weather(), { force: true }));
+const runs = (): number => {
+  const file = join(world.folder, 'runs');
+  return existsSync(file) ? readFileSync(file, 'utf8').length : 0;
+};
+
+async function check(lineage: string, tree = base.baseTree) {
+  const run = `printf x >> '${join(world.folder, 'runs')}'; test -e '${weather()}'`;
+  const spec = await world.spec({ repo: { url: base.url }, checks: [{ name: 'weather', run, timeoutSeconds: 20 }] });
+  const activity = createRunChecks(world.ports, () => nowMs);
+  const checked = await world.run(() =>
+    activity({
+      taskId: `job/${lineage}/t/0`,
+      lineage,
+      spec,
+      tree,
+      baseCommit: base.baseCommit,
+      baseTree: base.baseTree,
+    }),
+  );
+  if (checked.kind !== 'checked') throw new Error(checked.kind);
+  return { passed: checked.verdicts.map(({ passed }) => passed), cached: checked.cached };
+}
+
+const editedTree = (): Promise<string> =>
+  world.ports.git.write(base.url, base.baseTree, [['value.txt', { mode: '100644', bytes: Buffer.from('y\n') }]]);
+
+describe('a red verdict', () => {
+  it('is not believed by another task: what made it red may be gone', async () => {
+    turn(false);
+    expect(await check('one')).toEqual({ passed: [false], cached: false });
+    turn(true);
+    expect(await check('two')).toEqual({ passed: [true], cached: false });
+  });
+
+  it('is known to its own task, whose attempts share one baseline', async () => {
+    turn(false);
+    await check('one');
+    expect(await check('one')).toEqual({ passed: [false], cached: true });
+    expect(runs()).toBe(1);
+  });
+});
+
+describe('a green verdict', () => {
+  beforeEach(() => turn(true));
+
+  it('at the base is known to other tasks', async () => {
+    await check('one');
+    turn(false);
+    expect(await check('two')).toEqual({ passed: [true], cached: true });
+    expect(runs()).toBe(1);
+  });
+
+  it('on what one task has landed is the baseline of the next', async () => {
+    const tree = await editedTree();
+    await check('one', tree);
+    base = { ...base, baseTree: tree };
+    expect(await check('two')).toEqual({ passed: [true], cached: true });
+  });
+
+  it('lapses after a day: the tools of the host are not the same for ever', async () => {
+    await check('one');
+    nowMs += DAY_MS - 1;
+    expect(await check('two')).toMatchObject({ cached: true });
+    nowMs += 1;
+    turn(false);
+    expect(await check('three')).toEqual({ passed: [false], cached: false });
+    expect(await check('one')).toEqual({ passed: [false], cached: false });
+  });
+
+  it('from a clock that has been set back since is not believed', async () => {
+    await check('one');
+    nowMs -= DAY_MS;
+    expect(await check('two')).toMatchObject({ cached: false });
+  });
+
+  it('of another task never stands for the checks after the edits', async () => {
+    const tree = await editedTree();
+    await check('one', tree);
+    turn(false);
+    expect(await check('two', tree)).toEqual({ passed: [false], cached: false });
+  });
+
+  it('after the edits is known to its own task, which may ask twice', async () => {
+    const tree = await editedTree();
+    await check('one', tree);
+    expect(await check('one', tree)).toEqual({ passed: [true], cached: true });
+  });
+});

@@ -1,0 +1,3 @@
+exports.job = async () => {
+  throw new TypeError('out of order');
+};

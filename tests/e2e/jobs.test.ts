@@ -1,0 +1,264 @@
+/** Jobs of many tasks on a real server: order, policies of edges, stacking, decomposition, cancel, continuing as new. */
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import type { JobInput, JobResult } from '../../src/client/index';
+import type { JobSpec, JobTask } from '../../src/domain/job';
+import type { JobStatus, JobTasksPage } from '../../src/workflows/messages';
+import { answerValue, branchesOf, CHECK, git, until, valueFiles, World } from './world';
+
+let world: World;
+let connection: Connection;
+let client: Client;
+
+const write = (path: string, content: string) => ({
+  edits: [{ op: 'write', path, content, search: null, replace: null, to: null }],
+  commitMessage: `Write ${path}`,
+  notes: '',
+});
+const child = (title: string, more: object = {}) => ({
+  title,
+  description: `Do it: ${title}`,
+  acceptanceCriteria: [],
+  relatedFiles: [],
+  checks: [],
+  dependsOn: [],
+  ...more,
+});
+const planned = (children: readonly object[], join: boolean) => ({ children, join, notes: '', question: null });
+
+beforeAll(async () => {
+  world = await World.start({
+    script: [
+      { when: { contains: '# Never right' }, answers: [{ kind: 'json', value: answerValue('wronger') }] },
+      { when: { contains: '# Slow one' }, answers: [{ kind: 'json', delayMs: 60_000, value: answerValue('right') }] },
+      {
+        when: { contains: '# Split into two' },
+        answers: [{ kind: 'json', value: planned([child('Part one'), child('Part two')], true) }],
+      },
+      {
+        when: { contains: '# Split in conflict' },
+        answers: [{ kind: 'json', value: planned([child('Left side'), child('Right side')], true) }],
+      },
+      {
+        when: { contains: '# Split into nothing' },
+        answers: [{ kind: 'json', value: planned([], false) }],
+      },
+      { when: { contains: '# Resolve' }, answers: [{ kind: 'json', value: write('side.txt', 'both\n') }] },
+      { when: { contains: '# Left side' }, answers: [{ kind: 'json', value: write('side.txt', 'left\n') }] },
+      { when: { contains: '# Right side' }, answers: [{ kind: 'json', value: write('side.txt', 'right\n') }] },
+      { when: { contains: '# Part one' }, answers: [{ kind: 'json', value: write('one.txt', '1\n') }] },
+      { when: { contains: '# Part two' }, answers: [{ kind: 'json', value: write('two.txt', '2\n') }] },
+      { when: { contains: '# On top' }, answers: [{ kind: 'json', value: write('top.txt', 'top\n') }] },
+      { answers: [{ kind: 'json', value: answerValue('right') }] },
+    ],
+  });
+  connection = await Connection.connect({ address: world.server.address });
+  client = new Client({ connection });
+}, 120_000);
+
+afterAll(async () => {
+  await connection.close();
+  await world.stop();
+}, 60_000);
+
+const task = (id: string, title: string, more: Partial<JobTask> & { content?: object } = {}): JobTask => ({
+  id,
+  dependsOn: [],
+  ...more,
+  content: { title, description: `${title}, please.`, ...more.content },
+});
+const after = (...ids: readonly string[]) => ids.map((on) => ({ on, whenFailed: 'fail' as const }));
+
+function jobOf(name: string, tasks: readonly JobTask[], more: Partial<JobSpec> = {}): JobSpec {
+  return {
+    title: name,
+    tasks,
+    concurrency: 4,
+    priority: 3,
+    tags: [],
+    budget: { whenSpent: 'wait' },
+    ...more,
+    defaults: {
+      repo: { url: world.repository(name, valueFiles()) },
+      checks: [CHECK],
+      limits: { attempts: 1 },
+      ...more.defaults,
+    },
+  };
+}
+
+async function start(name: string, job: JobSpec, more: Partial<JobInput> = {}): Promise<WorkflowHandle> {
+  const input: JobInput = { schemaVersion: 1, job, requester: 'ana', ...more };
+  return await client.workflow.start('job', { taskQueue: 'weaver', workflowId: `job/${name}`, args: [input] });
+}
+
+const resultOf = async (handle: WorkflowHandle): Promise<JobResult> => (await handle.result()) as JobResult;
+const rowsOf = async (handle: WorkflowHandle) =>
+  (await handle.query<JobTasksPage, [{ from: number; limit: number }]>('jobTasks', { from: 0, limit: 500 })).rows;
+const row = async (handle: WorkflowHandle, path: string) => (await rowsOf(handle)).find((each) => each.path === path);
+const bare = (name: string): string => `${world.folder}/remotes/${name}.git`;
+
+it('WT-22 to WT-24 begins a task only when all that it depends on has ended well, and tells it their results', async () => {
+  const job = jobOf('ordered', [
+    task('c', 'Third', { dependsOn: after('a', 'b') }),
+    task('a', 'First'),
+    task('b', 'Second', { dependsOn: after('a') }),
+  ]);
+  const handle = await start('ordered', job);
+  const result = await resultOf(handle);
+  expect({ state: result.state, counts: result.summary?.counts }).toEqual({
+    state: 'completed',
+    counts: { succeeded: 3 },
+  });
+  const [a, b, c] = await Promise.all(['a', 'b', 'c'].map((path) => row(handle, path)));
+  expect(a?.endedAt).toBeLessThanOrEqual(b?.startedAt ?? 0);
+  expect(b?.endedAt).toBeLessThanOrEqual(c?.startedAt ?? 0);
+  const asked = JSON.stringify(
+    world.endpoint.requests().find(({ body }) => JSON.stringify(body).includes('# Third'))?.body,
+  );
+  expect(asked).toContain(a?.branch ?? 'no branch');
+  expect(asked).toContain('Second');
+});
+
+it('starts a stacked task from the branch of its prerequisite', async () => {
+  const job = jobOf('stacked', [task('a', 'First'), task('b', 'On top', { dependsOn: after('a'), stackOn: 'a' })]);
+  const handle = await start('stacked', job);
+  expect((await resultOf(handle)).state).toBe('completed');
+  const [a, b] = [await row(handle, 'a'), await row(handle, 'b')];
+  expect(git(bare('stacked'), 'merge-base', '--is-ancestor', a?.branch ?? '', b?.branch ?? '')).toBe('');
+});
+
+it('ends, skips or begins a dependent of a dead task as its edge says', async () => {
+  const edge = (whenFailed: 'fail' | 'skip' | 'ignore') => [{ on: 'bad', whenFailed }];
+  const job = jobOf('edges', [
+    task('bad', 'Never right'),
+    task('f', 'Fails too', { dependsOn: edge('fail') }),
+    task('s', 'Is skipped', { dependsOn: edge('skip') }),
+    task('i', 'Ignores it', { dependsOn: edge('ignore') }),
+    task('g', 'After the failed one', { dependsOn: after('f') }),
+  ]);
+  const handle = await start('edges', job);
+  const result = await resultOf(handle);
+  expect(result.state).toBe('failed');
+  const states = Object.fromEntries((await rowsOf(handle)).map(({ path, state, failure }) => [path, [state, failure]]));
+  expect(states).toEqual({
+    bad: ['dead', 'checksFailed'],
+    f: ['dead', 'dependencyFailed'],
+    s: ['cancelled', 'skipped'],
+    i: ['succeeded', null],
+    g: ['dead', 'dependencyFailed'],
+  });
+});
+
+it('WT-25 and WT-43 splits a task into children that outlive it, and joins their branches', async () => {
+  const job = jobOf(
+    'split',
+    [task('p', 'Split into two', { content: { handler: 'plan' } }), task('z', 'Afterwards', { dependsOn: after('p') })],
+    { defaults: { checks: [{ name: 'there', run: 'true', timeoutSeconds: 20 }], limits: { attempts: 2 } } },
+  );
+  const handle = await start('split', job);
+  const result = await resultOf(handle);
+  expect(result.summary?.counts).toEqual({ decomposed: 1, succeeded: 4 });
+  const rows = await rowsOf(handle);
+  expect(rows.map(({ path, parent, state }) => [path, parent, state])).toEqual([
+    ['p', null, 'decomposed'],
+    ['z', null, 'succeeded'],
+    ['p.1', 'p', 'succeeded'],
+    ['p.2', 'p', 'succeeded'],
+    ['p.3', 'p', 'succeeded'],
+  ]);
+  const joined = rows.find(({ path }) => path === 'p.3');
+  expect(joined?.dependsOn.map(({ on }) => on)).toEqual(['p.1', 'p.2']);
+  const files = git(bare('split'), 'ls-tree', '--name-only', joined?.branch ?? '').split('\n');
+  expect(files).toEqual(expect.arrayContaining(['one.txt', 'two.txt']));
+  const parent = await client.workflow.getHandle('job/split/t/p').describe();
+  expect(parent.status.name).toBe('COMPLETED');
+  // The edge to a decomposed task means its whole subtree.
+  const z = rows.find(({ path }) => path === 'z');
+  expect(z?.startedAt).toBeGreaterThanOrEqual(joined?.endedAt ?? Infinity);
+});
+
+it('makes the conflict of a join a task of its own', async () => {
+  const job = jobOf('conflict', [task('p', 'Split in conflict', { content: { handler: 'plan' } })], {
+    defaults: { checks: [{ name: 'there', run: 'true', timeoutSeconds: 20 }], limits: { attempts: 2 } },
+  });
+  const handle = await start('conflict', job);
+  const result = await resultOf(handle);
+  expect(result).toMatchObject({ state: 'completed' });
+  const rows = await rowsOf(handle);
+  expect(rows.map(({ path, state }) => [path, state])).toEqual([
+    ['p', 'decomposed'],
+    ['p.1', 'succeeded'],
+    ['p.2', 'succeeded'],
+    ['p.3', 'decomposed'],
+    ['p.3.1', 'succeeded'],
+  ]);
+  const resolved = rows.find(({ path }) => path === 'p.3.1');
+  expect(git(bare('conflict'), 'show', `${resolved?.branch}:side.txt`)).toBe('both');
+});
+
+it('counts a decomposition without children as a failure', async () => {
+  const handle = await start(
+    'empty',
+    jobOf('empty', [task('p', 'Split into nothing', { content: { handler: 'plan' } })]),
+  );
+  const result = await resultOf(handle);
+  expect(result.state).toBe('failed');
+  expect(result.task.failure?.code).toMatch(/invalidPlan|malformedAnswer/);
+});
+
+it('cancels a task with all that came of it, and lets the others go on', async () => {
+  const job = jobOf('partly', [
+    task('slow', 'Slow one'),
+    task('next', 'Next', { dependsOn: after('slow') }),
+    task('other', 'Other'),
+  ]);
+  const handle = await start('partly', job);
+  await until(async () => (await row(handle, 'other'))?.state === 'succeeded', 'the other task is done');
+  const stop = { reason: 'not wanted', requester: 'ana', path: 'slow' };
+  const answer = await handle.executeUpdate('stop', { args: [stop] });
+  expect(answer).toMatchObject({ stopping: ['slow'], ended: [], neverBegun: [] });
+  const result = await resultOf(handle);
+  const states = Object.fromEntries((await rowsOf(handle)).map(({ path, state }) => [path, state]));
+  expect(states).toEqual({ slow: 'cancelled', next: 'dead', other: 'succeeded' });
+  expect(result.state).toBe('failed');
+  await expect(handle.executeUpdate('stop', { args: [stop] })).rejects.toThrow(/completed|not found/);
+});
+
+it('cancels a whole job: what runs is stopped, what had not begun never does', async () => {
+  const tasks = [
+    task('s1', 'Slow one'),
+    task('s2', 'Slow one again'),
+    task('d', 'Done after', { dependsOn: after('s1') }),
+  ];
+  const handle = await start('whole', jobOf('whole', tasks));
+  await until(async () => world.requestsFor('Slow one again') > 0, 'the slow tasks ask');
+  const startedAt = Date.now();
+  await handle.signal('requestCancel', { reason: 'all of it', requester: 'ana' });
+  await handle.cancel();
+  await expect(handle.result()).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
+  expect(Date.now() - startedAt).toBeLessThan(10_000);
+  expect((await rowsOf(handle)).map(({ state }) => state)).toEqual(['cancelled', 'cancelled', 'cancelled']);
+  expect(branchesOf(bare('whole'))).toEqual(['main']);
+});
+
+it('ends what has not ended at the deadline, and is stuck then', async () => {
+  const job = jobOf('late', [task('slow', 'Slow one'), task('n', 'Next', { dependsOn: after('slow') })], {
+    budget: { whenSpent: 'wait', deadlineSeconds: 3 },
+  });
+  const result = await resultOf(await start('late', job));
+  expect(result).toMatchObject({ state: 'stuck', task: { failure: { code: 'deadline' } } });
+});
+
+it('continues as new without losing a task or a report', async () => {
+  const many = Array.from({ length: 24 }, (_, n) =>
+    task(`t${n}`, `Small ${n}`, n < 6 ? {} : { dependsOn: after(`t${n - 6}`) }),
+  );
+  const handle = await start('anew', jobOf('anew', many), { eventsMax: 60 });
+  const result = await resultOf(handle);
+  expect(result.summary).toMatchObject({ total: 24, counts: { succeeded: 24 } });
+  const described = await handle.describe();
+  expect(described.runId).not.toBe(handle.firstExecutionRunId);
+  expect(world.requestsFor('# Small 7')).toBe(1);
+  const status = await handle.query<JobStatus>('jobStatus');
+  expect(status.spending.callsSent).toBe(24);
+});
