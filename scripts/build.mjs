@@ -127,7 +127,22 @@ async function bundle(root) {
 
 /** Module names come out relative to the checkout, wherever that is and wherever the build was called from. */
 function reproducible(config, root) {
-  return { ...config, context: root, output: { ...config.output, pathinfo: false } };
+  return {
+    ...config,
+    context: root,
+    output: { ...config.output, pathinfo: false },
+    optimization: { ...config.optimization, minimize: true, minimizer: [withoutComments(root)] },
+  };
+}
+
+/** Comments and white space are a third of the code, which every worker loads. Names stay: stack traces show them. */
+function withoutComments(root) {
+  const require = createRequire(createRequire(path.join(root, 'package.json')).resolve('@temporalio/worker'));
+  const Minimizer = createRequire(require.resolve('webpack'))('minimizer-webpack-plugin');
+  return new Minimizer({
+    extractComments: false,
+    terserOptions: { mangle: false, compress: false, format: { comments: false }, sourceMap: true },
+  });
 }
 
 /**

@@ -176,6 +176,13 @@ export interface Git {
     readonly expected: string | null;
     readonly signal?: AbortSignal | undefined;
   }): Promise<PushResult>;
+  /** Removes the branch from the remote if it is still at `commit`: what somebody has built on it stays. */
+  unpublish(request: {
+    readonly url: string;
+    readonly branch: string;
+    readonly commit: string;
+    readonly signal?: AbortSignal | undefined;
+  }): Promise<'removed' | 'gone' | 'moved'>;
   /** Removes the task's work tree. Harmless if it is gone. */
   close(workspace: string): Promise<void>;
 }

@@ -3,5 +3,5 @@ export { answerSchema, parseAnswer } from './schemas/answer.js';
 export { handlerSchema, parseHandler } from './schemas/handler-answer.js';
 export { parsePlan, planSchema, type ParsedPlan } from './schemas/plan-answer.js';
 export { showFault, type TaskFault } from './schemas/faults.js';
-export { parseFile, parseJob, parseJobSpec, WHOLE_JOB, type ParsedFile, type ParsedJob } from './schemas/job-file.js';
+export { parseFile, parseJob, parseJobSpec, type ParsedFile, type ParsedJob } from './schemas/job-file.js';
 export { parseSpec, parseTask, taskFromFlags, type ParsedTask } from './schemas/task-file.js';

@@ -246,6 +246,17 @@ export type Merged = Done &
       }
   );
 
+export interface UnpublishInput {
+  readonly url: string;
+  /** At most 20. */
+  readonly branches: readonly { readonly branch: string; readonly commit: string }[];
+}
+export interface Unpublished {
+  readonly removed: readonly string[];
+  /** Somebody has moved them on; they stay. */
+  readonly kept: readonly string[];
+}
+
 export interface LookInput {
   /** At most 50. */
   readonly taskIds: readonly string[];

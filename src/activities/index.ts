@@ -12,6 +12,7 @@ import { createPauseAfterFailures } from './pause-after-failures.js';
 import { createRecord } from './record.js';
 import { createRunChecks } from './run-checks.js';
 import { createSweep } from './sweep.js';
+import { createUnpublish } from './unpublish.js';
 import { tellBeginning } from './tell-beginning.js';
 import type { ActivityPorts } from './activity-ports.js';
 import type { Housekeeping } from '../ports.js';
@@ -29,6 +30,7 @@ export function createActivities(ports: ActivityPorts) {
     record: createRecord(ports),
     pauseAfterFailures: createPauseAfterFailures(),
     lookAfter: createLookAfter(),
+    unpublish: createUnpublish(ports),
     askPermit: createAskPermit(),
     openTasks: createOpenTasks(),
   };

@@ -7,7 +7,9 @@ export function answersTo(taskId: string, { kind, options, id }: Question): read
     case 'approval':
       return [`weaver approve ${taskId}`, `weaver approve ${taskId} --reject --why 'what is wrong with it'`];
     case 'choice':
-      return options.map((option) => `weaver answer ${taskId} ${shellWord(option)}`);
+      return options.map(
+        (option) => `weaver answer ${taskId} ${option.startsWith('-') ? '-- ' : ''}${shellWord(option)}`,
+      );
     case 'text':
       return [`weaver answer ${taskId} 'your answer' --question ${id}`];
     default:

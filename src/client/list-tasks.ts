@@ -124,7 +124,21 @@ async function listPending(client: Client, filters: ListFilters, limit: number):
   if (jobs.length === 0) return [];
   const ids = jobs.map(({ taskId }) => quoted(taskId)).join(', ');
   const started = new Set((await listRows(client, `WorkflowId IN (${ids})`, limit)).map(({ taskId }) => taskId));
-  return jobs.filter(({ taskId }) => !started.has(taskId)).map((row) => ({ ...row, state: 'pending' }));
+  const left = jobs.filter(({ taskId }) => !started.has(taskId));
+  return (await withoutBegun(client, left)).map((row) => ({ ...row, state: 'pending' }));
+}
+
+/** The first task of a job of many has another path; such a job has begun if it has any task. */
+async function withoutBegun(client: Client, jobs: readonly TaskRow[]): Promise<readonly TaskRow[]> {
+  const idle: TaskRow[] = [];
+  for (let at = 0; at < jobs.length; at += LOOKED_AT_ONCE) {
+    const some = jobs.slice(at, at + LOOKED_AT_ONCE);
+    const counts = await Promise.all(
+      some.map(({ jobId }) => client.workflow.count(`WorkflowId STARTS_WITH ${quoted(`${jobId}/t/`)}`)),
+    );
+    idle.push(...some.filter((_job, index) => counts[index]?.count === 0));
+  }
+  return idle;
 }
 
 /** How many jobs are open beside this one; those count too whose task has not begun. */

@@ -39,7 +39,7 @@ export const OVERLAPS = {
 export type OverlapName = keyof typeof OVERLAPS;
 
 /** Each stands in every schedule, so that no default of a server decides. */
-export const SCHEDULE_DEFAULTS = {
+const SCHEDULE_DEFAULTS = {
   /** Two jobs of one file would push to one branch. */
   overlap: 'skip',
   /** After an outage the last run is made up for; a week of nightly runs at once helps nobody. Temporal's own default is a year. */

@@ -57,7 +57,10 @@ export async function tell<Answer>(speaker: Speaker, update: Update): Promise<To
   } catch (thrown) {
     // A job that continued as new in this moment is there under the same name.
     if (isNotFound(thrown) && (await describe(speaker, workflowId))?.status.name === 'RUNNING')
-      return { updateId, answer: await send().catch(async (again: unknown) => await fail(speaker, update, again)) };
+      return {
+        updateId,
+        answer: await send().catch(async (again: unknown) => await fail(speaker, { ...update, updateId }, again)),
+      };
     return await fail(speaker, { ...update, updateId }, thrown);
   }
 }

@@ -44,7 +44,7 @@ const QUERY_TIMEOUT_MS = 3_000;
 /** Those that wait for a person first. */
 export async function listWaiting(client: Client): Promise<readonly Waiting[]> {
   const jobs = await jobsByPressure(client);
-  const tasks = await everyOf(client, TASKS_QUERY, TASKS_MAX);
+  const tasks = await waitingTasks(client);
   const found = [
     ...(await inTurns(tasks, (task) => taskWaiting(client, task, jobs))),
     ...[...jobs.values()].flatMap((status) => jobWaiting(status)),
@@ -55,9 +55,22 @@ export async function listWaiting(client: Client): Promise<readonly Waiting[]> {
 const RANK: Readonly<Record<WaitingOn, number>> = { human: 0, budget: 1, resource: 2, dependency: 3 };
 
 const { phase, waitingOn: waitingAttribute } = SEARCH_ATTRIBUTES;
-/** An outage that is waited out shows in the phase alone. */
-const TASKS_QUERY = `WorkflowType = '${TASK_WORKFLOW}' AND ExecutionStatus = 'Running' AND (${phase.name} = 'waiting' OR ${waitingAttribute.name} IN ('human', 'budget', 'resource', 'dependency'))`;
+const OPEN_TASKS = `WorkflowType = '${TASK_WORKFLOW}' AND ExecutionStatus = 'Running'`;
+/** What a person can help with comes first: thousands may wait for other tasks, or for their next attempt. */
+const TASK_QUERIES = [
+  `${OPEN_TASKS} AND ${waitingAttribute.name} IN ('human', 'budget')`,
+  `${OPEN_TASKS} AND ${waitingAttribute.name} IN ('resource', 'dependency')`,
+  // An outage that is waited out shows in the phase alone.
+  `${OPEN_TASKS} AND ${waitingAttribute.name} IS NULL AND ${phase.name} = 'waiting'`,
+];
 const JOBS_QUERY = `WorkflowType = '${JOB_WORKFLOW}' AND ExecutionStatus = 'Running'`;
+
+async function waitingTasks(client: Client): Promise<readonly WorkflowExecutionInfo[]> {
+  const found: WorkflowExecutionInfo[] = [];
+  for (const query of TASK_QUERIES)
+    if (found.length < TASKS_MAX) found.push(...(await everyOf(client, query, TASKS_MAX - found.length)));
+  return found;
+}
 
 async function everyOf(client: Client, query: string, most: number): Promise<readonly WorkflowExecutionInfo[]> {
   const found: WorkflowExecutionInfo[] = [];
@@ -79,12 +92,12 @@ async function inTurns<From, To>(all: readonly From[], ask: (one: From) => Promi
 async function jobsByPressure(client: Client): Promise<ReadonlyMap<string, JobStatus>> {
   const open = await everyOf(client, JOBS_QUERY, TASKS_MAX * 5);
   const many = open.filter(({ memo }) => memo?.['tasks'] !== undefined).slice(0, JOBS_MAX);
-  const statuses = await inTurns(many, ({ workflowId }) => query<JobStatus>(client, workflowId, JOB_STATUS_QUERY));
+  const statuses = await inTurns(many, ({ workflowId }) => askedFor<JobStatus>(client, workflowId, JOB_STATUS_QUERY));
   return new Map(statuses.flatMap((status) => (status === null ? [] : [[status.jobId, status] as const])));
 }
 
 /** Null if nobody answers. */
-async function query<Answer>(client: Client, workflowId: string, name: string): Promise<Answer | null> {
+async function askedFor<Answer>(client: Client, workflowId: string, name: string): Promise<Answer | null> {
   try {
     return await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () =>
       client.workflow.getHandle(workflowId).query<Answer>(name),
@@ -102,7 +115,7 @@ async function taskWaiting(
   jobs: ReadonlyMap<string, JobStatus>,
 ): Promise<Waiting | null> {
   const { jobId, taskId } = idsOf(info.workflowId);
-  const status = await query<TaskStatus>(client, taskId, STATUS_QUERY);
+  const status = await askedFor<TaskStatus>(client, taskId, STATUS_QUERY);
   if (status === null) return unansweredWaiting(info);
   const waitingOn = onWhat(status);
   if (waitingOn === null) return null;

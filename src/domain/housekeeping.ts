@@ -30,7 +30,7 @@ export const LEDGER_KEPT_MS = 90 * DAY_MS;
 export const LEFTOVER_KEPT_MS = HOUR_MS;
 
 /** Where no server can be asked: longer than any question to a person stays open by default. */
-export const OFFLINE_KEPT_MS = 7 * DAY_MS;
+const OFFLINE_KEPT_MS = 7 * DAY_MS;
 
 /** What one sweep has removed, or would remove. Small: it is a payload. */
 export interface Swept {

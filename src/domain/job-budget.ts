@@ -29,6 +29,8 @@ export const NOTICE_SHARE = 0.8;
 export class JobLedger {
   /** What each task that has not ended may use in all. */
   private readonly given = new Map<string, Used>();
+  /** What each of them had used when it last asked. */
+  private readonly known = new Map<string, Used>();
   private settled: Used = { costUsdMicros: 0, tokens: 0, attempts: 0 };
 
   constructor(
@@ -52,12 +54,15 @@ export class JobLedger {
   grant(path: string, used: Used): Amounts | null {
     const before = this.given.get(path) ?? NOTHING;
     const slices = KINDS.map((kind) => [kind, this.slice(kind, before[kind], used[kind])] as const);
-    if (slices.some(([, slice]) => slice === 'none')) return null;
-    const after = Object.fromEntries(
-      slices.map(([kind, slice]) => [kind, slice === null ? 0 : slice]),
-    ) as unknown as Used;
-    this.given.set(path, after);
-    return Object.fromEntries(slices) as unknown as Amounts;
+    const isRefused = slices.some(([, slice]) => slice === 'none');
+    this.known.set(path, used);
+    // Also without a limit, or a slice, what is used counts: a limit may be set later, and others ask for the rest.
+    const after = slices.map(([kind, slice]) => [
+      kind,
+      isRefused || typeof slice !== 'number' ? Math.max(before[kind], used[kind]) : slice,
+    ]);
+    this.given.set(path, Object.fromEntries(after) as unknown as Used);
+    return isRefused ? null : (Object.fromEntries(slices) as unknown as Amounts);
   }
 
   /** Null without a limit; otherwise what the task may use in all. */
@@ -80,9 +85,9 @@ export class JobLedger {
     return sum;
   }
 
-  /** The task has ended: what it has used counts, the rest is free again. Harmless twice. */
+  /** The task has ended: what it has used counts, the rest is free again. Once for each task: the caller knows who has ended. */
   settle(path: string, used: Used): void {
-    this.given.delete(path);
+    this.release(path);
     this.settled = {
       costUsdMicros: this.settled.costUsdMicros + used.costUsdMicros,
       tokens: this.settled.tokens + used.tokens,
@@ -90,10 +95,19 @@ export class JobLedger {
     };
   }
 
-  /** Kinds of which this share has been used or given out, as a part of the limit. */
+  /** A task that was given a slice has never begun. Harmless twice. */
+  release(path: string): void {
+    this.given.delete(path);
+    this.known.delete(path);
+  }
+
+  /** What has been used as far as is known, as a part of the limit. */
   usedShare(kind: keyof Used): number {
     const limit = this.budget[kind];
-    return limit === undefined ? 0 : this.settled[kind] / limit;
+    if (limit === undefined) return 0;
+    let used = this.settled[kind];
+    for (const each of this.known.values()) used += each[kind];
+    return used / limit;
   }
 
   /** Kinds that have reached the share. */
@@ -112,17 +126,19 @@ export class JobLedger {
   }
 
   carry(): unknown {
-    return { given: [...this.given], settled: this.settled, budget: this.budget };
+    return { given: [...this.given], known: [...this.known], settled: this.settled, budget: this.budget };
   }
 
   static restore(carried: unknown, concurrency: number): JobLedger {
-    const { given, settled, budget } = carried as {
+    const { given, known, settled, budget } = carried as {
       readonly given: readonly (readonly [string, Used])[];
+      readonly known: readonly (readonly [string, Used])[];
       readonly settled: Used;
       readonly budget: JobBudget;
     };
     const ledger = new JobLedger(budget, concurrency);
     for (const [path, used] of given) ledger.given.set(path, used);
+    for (const [path, used] of known) ledger.known.set(path, used);
     ledger.settled = settled;
     return ledger;
   }

@@ -12,6 +12,10 @@ interface ShownTask {
   readonly branch: string | null;
   readonly spending: Spending;
   readonly failure: Failure | null;
+  readonly question?: { readonly kind: string; readonly text: string } | null;
+  readonly children?: readonly string[];
+  readonly parent?: string | null;
+  readonly taskId: string;
 }
 
 /** The page holds 20 KB; the newest attempts matter most. */
@@ -29,6 +33,8 @@ export function describeTask(
     ...(attempts.length === 0 ? [] : [attemptTable(attempts)]),
     ...(decision === null ? [] : [`Last decision: **${decision.decision.kind}** because ${decision.decision.reason}.`]),
     ...(task.failure === null ? [] : [failureLine(task.failure)]),
+    ...questionLines(task),
+    ...linkLines(task),
   ].join('\n\n');
 }
 
@@ -48,6 +54,22 @@ function attemptTable(attempts: readonly AttemptRecord[]): string {
     '| --- | --- | --- | --- | --- | --- | --- |',
     ...rows,
   ].join('\n');
+}
+
+/** What a person is asked, with the command that answers it. */
+function questionLines({ question, taskId }: ShownTask): readonly string[] {
+  if (question === undefined || question === null) return [];
+  const command = question.kind === 'approval' ? `weaver approve ${taskId}` : `weaver answer ${taskId} 'TEXT'`;
+  return [`Asks: **${cell(question.text)}**`, `Answer with \`${command}\`.`];
+}
+
+/** Both ways between a task and what it was split into. */
+function linkLines({ children = [], parent = null, taskId }: ShownTask): readonly string[] {
+  const at = (path: string): string => `\`${taskId.slice(0, taskId.lastIndexOf('/t/'))}/t/${path}\``;
+  return [
+    ...(children.length === 0 ? [] : [`Split into ${children.map(at).join(', ')}.`]),
+    ...(parent === null ? [] : [`Part of ${at(parent)}.`]),
+  ];
 }
 
 function verdictOf(outcome: AttemptRecord['outcome']): string {

@@ -64,6 +64,8 @@ export class TaskRegistry {
   private readonly nodes = new Map<string, Node>();
   private readonly dependents = new Map<string, string[]>();
   private consequences: Consequence[] = [];
+  /** Ended, and not yet looked at what follows. A list, since one end may bring a chain of thousands with it. */
+  private closing: Node[] = [];
   private live = 0;
   private unended = 0;
 
@@ -114,15 +116,17 @@ export class TaskRegistry {
     return taken;
   }
 
-  /** Tasks may name others of the same list in any order. */
+  /** Tasks may name others of the same list in any order. Harmless twice: what is known stays as it is. */
   add(tasks: readonly NewTask[]): void {
-    for (const task of tasks) this.insert(task);
-    for (const { path } of tasks) this.admit(this.node(path));
+    const added = tasks.filter(({ path }) => !this.nodes.has(path));
+    for (const task of added) this.insert(task);
+    for (const { path } of added) this.admit(this.node(path));
   }
 
   private insert(task: NewTask): void {
     this.nodes.set(task.path, {
       ...task,
+      dependsOn: eachOnce(task.dependsOn),
       state: 'pending',
       open: 0,
       children: [],
@@ -147,9 +151,15 @@ export class TaskRegistry {
   }
 
   private wait(node: Node, edge: Dependency): void {
-    this.dependents.set(edge.on, [...(this.dependents.get(edge.on) ?? []), node.path]);
+    this.link(edge.on, node.path);
     if (!this.isSubtreeOver(edge.on)) node.open += 1;
     else this.refuseIfBad(node, edge);
+  }
+
+  private link(on: string, dependent: string): void {
+    const dependents = this.dependents.get(on);
+    if (dependents === undefined) this.dependents.set(on, [dependent]);
+    else dependents.push(dependent);
   }
 
   private release(node: Node): void {
@@ -163,20 +173,26 @@ export class TaskRegistry {
     const cycle = this.pathBetween(on, path);
     if (cycle !== null) return `it would close a cycle: ${[path, ...cycle].join(' → ')}`;
     const node = this.node(path);
-    const edge: Dependency = { on, whenFailed: 'ignore' };
-    node.dependsOn = [...node.dependsOn, edge];
-    this.wait(node, edge);
+    if (node.dependsOn.every((edge) => edge.on !== on)) {
+      const edge: Dependency = { on, whenFailed: 'ignore' };
+      node.dependsOn = [...node.dependsOn, edge];
+      this.wait(node, edge);
+    }
     if (node.open === 0) this.consequences.push({ kind: 'go', path });
     return null;
   }
 
-  /** From a task along what it waits for to another; null if there is no way. A parent waits for its children. */
+  /**
+   * From a task along what it waits for to another; null if there is no way. A parent waits for its children, and what is over
+   * for nobody.
+   */
   private pathBetween(from: string, to: string): readonly string[] | null {
     const cameFrom = new Map<string, string | null>([[from, null]]);
     const queue = [from];
     for (let at = 0; at < queue.length; at += 1) {
       const path = queue[at] ?? '';
       if (path === to) return trail(cameFrom, path);
+      if (this.isSubtreeOver(path)) continue;
       const { dependsOn, children } = this.node(path);
       for (const next of [...dependsOn.map(({ on }) => on), ...children]) {
         if (cameFrom.has(next)) continue;
@@ -222,8 +238,16 @@ export class TaskRegistry {
     });
   }
 
-  /** Upwards: a decomposed task is over when its last child is. */
   private closeSubtrees(from: Node): void {
+    this.closing.push(from);
+    // What a dependent is refused for ends that one too: it is taken up by the loop that is under way.
+    if (this.closing.length > 1) return;
+    for (const node of this.closing) this.closeUpwards(node);
+    this.closing = [];
+  }
+
+  /** A decomposed task is over when its last child is. */
+  private closeUpwards(from: Node): void {
     let node: Node | null = from;
     while (node !== null && this.isSubtreeOver(node.path)) {
       this.resolveDependents(node.path);
@@ -321,7 +345,8 @@ export class TaskRegistry {
 
   /** Computed from the leaves; a decomposed task is neutral, and so is one that was skipped. */
   jobState(isCancelled: boolean): JobState {
-    if (!this.isOver) return 'running';
+    // Nothing to do is not the same as done.
+    if (!this.isOver || this.size === 0) return 'running';
     if (isCancelled) return 'cancelled';
     const leaves = [...this.nodes.values()].filter(({ children }) => children.length === 0);
     if (leaves.some(({ state }) => state === 'dead')) return 'failed';
@@ -412,7 +437,7 @@ export class TaskRegistry {
     for (const [path, title, dependsOn, parent, gated, join] of rows)
       registry.insert({ path, title, dependsOn, parent, gated, join });
     for (const [path, , dependsOn] of rows)
-      for (const { on } of dependsOn) registry.dependents.set(on, [...(registry.dependents.get(on) ?? []), path]);
+      for (const { on } of dependsOn) registry.link(on, path);
     for (const [path, , , , , , state, startedAt, ended] of rows) {
       const node = registry.node(path);
       node.state = state;
@@ -451,6 +476,12 @@ type Carried = readonly [
   startedAt: number | null,
   ended: Ended | null,
 ];
+
+/** Of two edges to the same task the first counts. */
+function eachOnce(edges: readonly Dependency[]): readonly Dependency[] {
+  const seen = new Set<string>();
+  return edges.filter(({ on }) => !seen.has(on) && seen.add(on));
+}
 
 function trail(cameFrom: ReadonlyMap<string, string | null>, end: string): readonly string[] {
   const path: string[] = [];

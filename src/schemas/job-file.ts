@@ -74,7 +74,7 @@ export function parseJobSpec(value: unknown, limits: Partial<LimitsSpec> = {}): 
 }
 
 /** What faults call the whole. */
-export const WHOLE_JOB = 'the job';
+const WHOLE_JOB = 'the job';
 
 function parseContent(given: unknown, options: TaskOptions, placeOf: PlaceOf, before: readonly TaskFault[]): ParsedJob {
   const folded = fieldOf(given, 'defaults') !== undefined;

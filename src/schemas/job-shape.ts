@@ -5,7 +5,7 @@ import type { FieldNames } from './faults.js';
 import { inMicroDollars, key, priority, spendingShape, tags, TASK_BOUNDS, taskFields, title } from './task-shape.js';
 
 /** Every bound of a job, with its reason. */
-export const JOB_BOUNDS = {
+const JOB_BOUNDS = {
   tasks: JOB_TASKS_MAX,
   /** Temporal lets a workflow have 2,000 open children. */
   concurrency: 1_000,

@@ -178,6 +178,7 @@ const limitsShape = {
     .strictObject(attemptShape)
     .transform((limits): AttemptLimits => inMicroDollars(limits))
     .optional(),
+  whenSpent: z.enum(['wait', 'die']).optional(),
 };
 
 /** The limits that are named. */

@@ -4,6 +4,7 @@ import type { Opened } from '../activities/contract.js';
 import { DECIDER, runningMs } from '../domain/decide.js';
 import { failure, type FailureCode } from '../domain/failures.js';
 import type { Outcome } from '../domain/outcome.js';
+import { repositoryWishes } from '../domain/permits.js';
 import type { Handler } from '../domain/task.js';
 import { settleHandler } from './choose-handler.js';
 import { knownDeciders, unknownDeciders } from './deciders.js';
@@ -49,7 +50,9 @@ async function handled(run: TaskRun): Promise<Outcome> {
   if (missing.length > 0) return unknownOutcome(missing);
   const settled = opened.handlerChoice === undefined ? { opened } : await settleHandler(run, opened);
   if ('outcome' in settled) return settled.outcome;
-  return await handlers[settled.opened.handler ?? 'one-shot'](run, settled.opened);
+  const { handler = 'one-shot', url, repositoryPlaces } = settled.opened;
+  const work = (): Promise<Outcome> => handlers[handler](run, settled.opened);
+  return await run.permits.during(repositoryWishes(url, repositoryPlaces), work);
 }
 
 const missingDeciders = ({ decider = DECIDER, shadowDecider = DECIDER }: Opened): readonly string[] => [

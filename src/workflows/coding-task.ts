@@ -10,6 +10,8 @@ import {
 } from '@temporalio/workflow';
 import type { Decision } from '../domain/decision.js';
 import type { Outcome } from '../domain/outcome.js';
+import { branchWishes } from '../domain/permits.js';
+import { fieldOf } from '../domain/task.js';
 import { attempt } from './attempt.js';
 import { decided } from './decided.js';
 import { decompose } from './decompose.js';
@@ -24,7 +26,8 @@ export async function codingTask(input: TaskInput): Promise<TaskResult> {
   const run = new TaskRun(input);
   listen(run);
   try {
-    if (await admitted(run)) await untilDecided(run);
+    if (await admitted(run))
+      await run.permits.during(branchWishes(fieldOf(input.spec, 'repo')), () => untilDecided(run));
   } catch (thrown) {
     if (!isCancellation(thrown)) throw thrown;
     run.bookCancel(run.cancel ?? CANCELLED_WITHOUT_REASON);

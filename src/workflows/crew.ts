@@ -35,6 +35,7 @@ import {
   type TaskInput,
   type TaskResult,
 } from './messages.js';
+import { unpublish } from './proxies.js';
 
 type TaskHandle = ChildWorkflowHandle<typeof codingTask>;
 
@@ -222,16 +223,17 @@ export class Crew {
     run.isDirty = true;
   }
 
-  stopAll(request: CancelRequest): StopAnswer {
+  stopAll(request: CancelRequest, deleteBranches = false): StopAnswer {
     const { run } = this;
     run.stop ??= request;
-    return this.stop(undefined, request);
+    return this.stop(undefined, request, deleteBranches);
   }
 
-  stop(path: string | undefined, request: CancelRequest): StopAnswer {
+  stop(path: string | undefined, request: CancelRequest, deleteBranches = false): StopAnswer {
     const { run } = this;
     const { registry } = run;
     const paths = path === undefined ? registry.paths : registry.subtree(path);
+    if (deleteBranches) for (const each of paths) run.unwanted.add(each);
     const made = paths.filter((each) => registry.endedOf(each) === null && run.isMade(each));
     const answer = run.stopSubtree(path, request);
     if (!run.isOne)
@@ -250,6 +252,22 @@ export class Crew {
       await handle.signal(cancelSignal, request);
       await handle.cancel();
     });
+  }
+
+  /** Branches that nobody wants any more, as soon as it is known what was pushed: success wins over a cancel. */
+  async unpublishUnwanted(): Promise<void> {
+    const { run } = this;
+    for (const path of run.unwanted) {
+      const ended = run.registry.endedOf(path);
+      if (ended === null) continue;
+      run.unwanted.delete(path);
+      if (ended.branch === null || ended.commit === null) continue;
+      const branches = [{ branch: ended.branch, commit: ended.commit }];
+      const options = { summary: `delete ${ended.branch}`.slice(0, 120) };
+      const { kept } = await unpublish.executeWithOptions(options, [{ url: run.urlOf(path), branches }]);
+      const detail = kept.length === 0 ? `${ended.branch} deleted` : `${ended.branch} has moved on and stays`;
+      run.book({ kind: 'said', update: 'stop', by: 'weaver', why: 'asked for with the cancel', detail });
+    }
   }
 
   /** Nobody has raised the budget, or the file says to die of it. */

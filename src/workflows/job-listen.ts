@@ -66,8 +66,10 @@ function listenToPeople(run: JobRun, crew: Crew): void {
   );
   setHandler(
     stopUpdate,
-    ({ path, reason, requester }) =>
-      path === undefined ? crew.stopAll({ reason, requester }) : crew.stop(path, { reason, requester }),
+    ({ path, reason, requester, deleteBranches }) =>
+      path === undefined
+        ? crew.stopAll({ reason, requester }, deleteBranches === true)
+        : crew.stop(path, { reason, requester }, deleteBranches === true),
     {
       validator: (request) => refuse(refusalOfStop(run, request)),
       description: 'Cancels a task with all that came of it, or the whole job.',

@@ -5,7 +5,8 @@ import { unreported } from './messages.js';
 import { lookAfter } from './proxies.js';
 
 /** A few minutes: nobody waits for it but the job's end. */
-export const LOOK_AFTER_MS = 3 * 60_000;
+const LOOK_AFTER_SECONDS = 180;
+export const lookAfterMs = ({ input }: JobRun): number => (input.lookAfterSeconds ?? LOOK_AFTER_SECONDS) * 1_000;
 /** Ids in one question; their answers stay below 8 KB. */
 const ASKED_AT_ONCE = 50;
 

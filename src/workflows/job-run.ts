@@ -3,7 +3,7 @@ import { workflowInfo } from '@temporalio/workflow';
 import type { NewEntry } from '../domain/entries.js';
 import { failure } from '../domain/failures.js';
 import { JobLedger, NOTICE_SHARE, type Used } from '../domain/job-budget.js';
-import { DECOMPOSITION, JOB_DEFAULTS, type JobSpec, type JobTask } from '../domain/job.js';
+import { contentOf, DECOMPOSITION, JOB_DEFAULTS, type JobSpec, type JobTask } from '../domain/job.js';
 import { totalTokens } from '../domain/record.js';
 import { fieldOf, fieldText, titleOf, type TerminalState } from '../domain/task.js';
 import { isTerminalState, TaskRegistry, type Consequence } from '../domain/task-registry.js';
@@ -37,6 +37,7 @@ interface Carried {
   readonly paused: Said | null;
   readonly stop: CancelRequest | null;
   readonly noticed: readonly string[];
+  readonly unwanted: readonly string[];
   readonly sequence: number;
   readonly spokesman: TaskResult | null;
 }
@@ -54,6 +55,8 @@ export class JobRun {
   readonly startedAt: number;
   /** Tasks whose end the job does not see by itself. */
   readonly unwatched: Set<string>;
+  /** Tasks whose branches are to be deleted. */
+  readonly unwanted: Set<string>;
   paused: Said | null;
   stop: CancelRequest | null;
   /** Something has happened that the main flow has not looked at yet. */
@@ -80,6 +83,7 @@ export class JobRun {
     this.startedAt = carried?.startedAt ?? Date.now();
     this.paused = carried?.paused ?? null;
     this.stop = carried?.stop ?? null;
+    this.unwanted = new Set(carried?.unwanted);
     this.noticed = new Set(carried?.noticed);
     this.sequence = carried?.sequence ?? 0;
     this.spokesman = carried?.spokesman ?? null;
@@ -110,6 +114,7 @@ export class JobRun {
       paused,
       stop,
       noticed: [...this.noticed],
+      unwanted: [...this.unwanted],
       sequence,
       spokesman,
     };
@@ -132,6 +137,12 @@ export class JobRun {
   livePaths(): readonly string[] {
     const { registry } = this;
     return registry.paths.filter((path) => registry.isLive(path));
+  }
+
+  /** Children work on the repository of the task that they came of. */
+  urlOf(path: string): string {
+    const [root = path] = path.split('.');
+    return fieldText(fieldOf(contentOf(this.spec, this.fileTask(root)), 'repo'), 'url');
   }
 
   get deadline(): number | null {

@@ -15,7 +15,7 @@ import { isTerminalState } from '../domain/task-registry.js';
 import { JobRun } from './job-run.js';
 import { Crew } from './crew.js';
 import { listenToJob } from './job-listen.js';
-import { lookAfterSilent, LOOK_AFTER_MS } from './job-look-after.js';
+import { lookAfterMs, lookAfterSilent } from './job-look-after.js';
 import { CANCELLED_WITHOUT_REASON, type JobInput, type JobResult } from './messages.js';
 import { writeBeginning, writeEnd, writeNews } from './job-records.js';
 
@@ -46,6 +46,7 @@ async function untilOver(run: JobRun, crew: Crew): Promise<void> {
     show(run);
     // What was told last must have left before the job does.
     if (run.registry.isOver && crew.isQuiet) return;
+    await crew.unpublishUnwanted();
     await writeNews(run);
     if (!run.isDirty) await nextNews(run, crew);
     if (workflowInfo().historyLength > (run.input.eventsMax ?? EVENTS_MAX)) await continueAsNew(run, crew);
@@ -81,7 +82,7 @@ function waitMs(run: JobRun, crew: Crew): Wait | null {
       },
     });
   if (run.unwatched.size > 0)
-    waits.push({ ms: LOOK_AFTER_MS, why: 'look after silent tasks', then: () => lookAfterSilent(run) });
+    waits.push({ ms: lookAfterMs(run), why: 'look after silent tasks', then: () => lookAfterSilent(run) });
   if (crew.isStarved)
     waits.push({
       ms: TASK_DEFAULTS.waitSeconds * 1_000,

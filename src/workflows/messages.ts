@@ -22,6 +22,8 @@ export interface JobInput {
   readonly requester?: string;
   /** Goes on with the work of an earlier task; with `spec` only. */
   readonly resume?: ResumePoint;
+  /** How often the job looks for tasks that were ended from outside; 180 if absent. */
+  readonly lookAfterSeconds?: number;
   /** Events of one run after which the job continues as new; 4,000 if absent. */
   readonly eventsMax?: number;
   /** Set by the job itself when it continues as new. */

@@ -46,7 +46,7 @@ export const { runChecks } = proxyActivities<Activities>({
 });
 
 /** A push of a large pack; the same commit again is recognised, so it may run as often as it needs. */
-export const { land, mergeBranches } = proxyActivities<Activities>({
+export const { land, mergeBranches, unpublish } = proxyActivities<Activities>({
   startToCloseTimeout: '5m',
   heartbeatTimeout: '15s',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

@@ -31,7 +31,7 @@ import {
 } from '../domain/record.js';
 import type { AttemptRecord, DecisionRecord, Spending, TaskRecord } from '../domain/record.js';
 import { describeTask } from '../domain/report.js';
-import { claimedLimits, fieldText, titleOf, type Handler, type LimitsSpec } from '../domain/task.js';
+import { claimedLimits, fieldOf, fieldText, titleOf, type Handler, type LimitsSpec } from '../domain/task.js';
 import { isTerminalState } from '../domain/task-registry.js';
 import { textParts } from '../domain/text-parts.js';
 import { decideAs, type Advice, type Decided, type Pending } from './deciders.js';
@@ -45,6 +45,7 @@ import {
   type TaskResult,
   type TaskStatus,
 } from './messages.js';
+import { Permits } from './permit.js';
 import { resumePointOf } from './resume-point.js';
 import { Talk } from './talk.js';
 import { record as writeRecords } from './proxies.js';
@@ -71,6 +72,7 @@ const ATTEMPTS_KEPT = 20;
 export class TaskRun {
   readonly taskId = workflowInfo().workflowId;
   readonly talk = new Talk();
+  readonly permits: Permits;
   record: TaskRecord;
   steps: Steps;
   cancel: CancelRequest | null = null;
@@ -93,6 +95,11 @@ export class TaskRun {
   private diff: ArtifactRef | null = null;
 
   constructor(readonly input: TaskInput) {
+    this.permits = new Permits({
+      taskId: this.taskId,
+      priority: fieldOf(input.spec, 'priority'),
+      onWaiting: (words) => this.waitForPermit(words),
+    });
     // Replaced by the validated limits as soon as the workspace is open.
     this.record = beginRecord(claimedLimits(input.spec), [], Date.now());
     if (input.place?.gated === true) this.record = { ...this.record, state: 'pending' };
@@ -199,6 +206,17 @@ export class TaskRun {
   /** Waits for something that is no outcome: a pause, a slice of the budget. */
   bookWait(on: WaitingOn): void {
     this.record = recordWait(this.record, on, Date.now());
+  }
+
+  private async waitForPermit(words: string | null): Promise<void> {
+    if (words === null) {
+      this.bookGoesOn();
+      this.enter('working', 'goes on', null);
+      return;
+    }
+    this.bookWait('resource');
+    this.enter('waiting', words, 'resource');
+    await this.writeRecords();
   }
 
   /** A gated task has got its word. */

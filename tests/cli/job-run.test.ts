@@ -223,10 +223,9 @@ describe('a job that goes on', () => {
     expect({ exitCode: cancelled.exitCode, stderr: cancelled.stderr }).toMatchObject({ exitCode: 0 });
     expect((await watching).exitCode).toBe(10);
     const ended = await runJob(jobFile(tasks), ['--key', 'slow']);
-    expect(ended).toMatchObject({
-      exitCode: 10,
-      report: { state: 'cancelled', total: 3, counts: { cancelled: 3 } },
-    });
+    expect(ended).toMatchObject({ exitCode: 10, report: { state: 'cancelled', total: 3 } });
+    expect(ended.report.failed.map(({ path }) => path)).toEqual(['slow', 'next', 'last']);
+    expect(ended.report.failed[0]).toMatchObject({ state: 'cancelled', failure: { code: 'cancelled' } });
   }, 120_000);
 });
 

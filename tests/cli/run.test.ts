@@ -280,9 +280,10 @@ describe('a task that nobody waits for', () => {
       'the model is asked',
     );
     const waiting = desk.weaver(['watch', 'unwanted']);
-    expect(lastJson(await desk.weaver(['cancel', 'unwanted', '--reason', 'not wanted', '--json']))).toEqual({
+    expect(lastJson(await desk.weaver(['cancel', 'unwanted', '--reason', 'not wanted', '--json']))).toMatchObject({
       taskId: 'job/unwanted/t/0',
       cancelRequested: true,
+      stopping: ['0'],
       state: 'running',
     });
     expect((await waiting).exitCode).toBe(10);

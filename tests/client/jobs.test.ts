@@ -180,6 +180,9 @@ describe('looking at a job', () => {
     });
     await until(async () => (await client.jobStatus('begun')).counts.running === 1, 'the server lists it');
     expect((await client.jobStatus('begun')).counts).toEqual({ running: 1, pending: 1 });
+    const pending = await client.list({ state: 'pending', limit: 100 });
+    expect(pending.map(({ jobId }) => jobId)).toContain('job/idle');
+    expect(pending.map(({ jobId }) => jobId)).not.toContain('job/begun');
     await started.terminate('by hand');
     await until(async () => (await client.jobStatus('begun')).counts.dead === 1, 'the server lists its end');
   });

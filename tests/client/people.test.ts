@@ -17,6 +17,7 @@ import { NOTHING_SPENT } from '../../src/domain/record.js';
 import { failure } from '../../src/domain/failures.js';
 import { searchAttributeTypes, type JobStatus, type TaskStatus } from '../../src/workflows/messages.js';
 import { aSpec } from './specs.js';
+import { until } from './until.js';
 
 const aStatus = (changes: Partial<TaskStatus> = {}): TaskStatus => ({
   taskId: 'job/k/t/0',
@@ -66,6 +67,9 @@ describe('the command that lets a task go on', () => {
       'weaver answer job/k/t/0 left',
       `weaver answer job/k/t/0 'the ox'\\''s'`,
     ]);
+    expect(answersTo('job/k/t/0', question({ kind: 'choice', options: ['-1'] }))).toEqual([
+      "weaver answer job/k/t/0 -- '-1'",
+    ]);
     expect(answersTo('job/k/t/0', question({ kind: 'approval' }))[0]).toBe('weaver approve job/k/t/0');
   });
 
@@ -97,6 +101,25 @@ describe('the command that lets a task go on', () => {
     ['', `''`],
     ['$(rm)', `'$(rm)'`],
   ])('shows %j as one word', (text, shown) => expect(shellWord(text)).toBe(shown));
+});
+
+const row = (path: string, changes: Partial<JobTaskRow> = {}): JobTaskRow => ({
+  path,
+  taskId: `job/k/t/${path}`,
+  title: '',
+  state: 'running',
+  parent: null,
+  children: [],
+  dependsOn: [],
+  waitsFor: null,
+  attempts: 0,
+  tokens: 0,
+  costUsdMicros: 0,
+  branch: null,
+  failure: null,
+  startedAt: null,
+  endedAt: null,
+  ...changes,
 });
 
 describe('what a person reads', () => {
@@ -140,24 +163,6 @@ describe('what a person reads', () => {
   });
 
   it('of a tree: each task below the one that it came of', () => {
-    const row = (path: string, changes: Partial<JobTaskRow> = {}): JobTaskRow => ({
-      path,
-      taskId: `job/k/t/${path}`,
-      title: '',
-      state: 'running',
-      parent: null,
-      children: [],
-      dependsOn: [],
-      waitsFor: null,
-      attempts: 0,
-      tokens: 0,
-      costUsdMicros: 0,
-      branch: null,
-      failure: null,
-      startedAt: null,
-      endedAt: null,
-      ...changes,
-    });
     const rows = [
       row('a', { state: 'decomposed', children: ['a.1', 'a.2'], startedAt: 0, endedAt: 2_000, costUsdMicros: 10_000 }),
       row('b', { state: 'pending', dependsOn: [{ on: 'a', whenFailed: 'fail' }], waitsFor: 'a' }),
@@ -190,10 +195,30 @@ describe('names of what is taken up again', () => {
   });
 });
 
+let client: WeaverClient;
+
+const fault = (code: string, exitCode: number, says = '') =>
+  expect.objectContaining({
+    name: 'WeaverFault',
+    code,
+    exitCode,
+    message: expect.stringContaining(says),
+    next: expect.stringMatching(/.+/),
+  });
+
+const waitingOf = async (id: string) => (await client.waiting()).find(({ taskId }) => taskId === id);
+
+const startTask = (workflowId: string, attributes: readonly { readonly name: string; readonly value: string }[] = []) =>
+  client.temporal.workflow.start('codingTask', {
+    workflowId,
+    taskQueue: 'weaver',
+    args: [{ schemaVersion: 1, spec: aSpec(), lineage: 'l', requester: 'ana', suffix: 'abcdefgh' }],
+    searchAttributes: Object.fromEntries(attributes.map(({ name, value }) => [name, [value]])),
+  });
+
 describe('without a worker', () => {
   let folder = '';
   let server: TemporalServer;
-  let client: WeaverClient;
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'weaver-people-'));
@@ -213,15 +238,6 @@ describe('without a worker', () => {
     await server?.stop();
     rmSync(folder, { recursive: true, force: true });
   });
-
-  const fault = (code: string, exitCode: number, says = '') =>
-    expect.objectContaining({
-      name: 'WeaverFault',
-      code,
-      exitCode,
-      message: expect.stringContaining(says),
-      next: expect.stringMatching(/.+/),
-    });
 
   it('an unknown task, one that has not begun and one that was ended by force are told apart', async () => {
     await expect(client.answer('nobody', 'x')).rejects.toEqual(fault('unknownTask', 2));
@@ -263,20 +279,11 @@ describe('without a worker', () => {
 
   it('what waits is listed all the same', async () => {
     await startTask('job/silent/t/0', [{ name: 'WeaverWaitingOn', value: 'human' }]);
-    const listed = async () => (await client.waiting()).find(({ taskId }) => taskId === 'job/silent/t/0');
-    for (let tries = 0; (await listed()) === undefined && tries < 100; tries += 1)
-      await new Promise((wake) => setTimeout(wake, 50));
-    expect(await listed()).toMatchObject({ waitingOn: 'human', answered: false, commands: ['weaver worker'] });
-  }, 30_000);
-
-  const startTask = (
-    workflowId: string,
-    attributes: readonly { readonly name: string; readonly value: string }[] = [],
-  ) =>
-    client.temporal.workflow.start('codingTask', {
-      workflowId,
-      taskQueue: 'weaver',
-      args: [{ schemaVersion: 1, spec: aSpec(), lineage: 'l', requester: 'ana', suffix: 'abcdefgh' }],
-      searchAttributes: Object.fromEntries(attributes.map(({ name, value }) => [name, [value]])),
+    await until(async () => (await waitingOf('job/silent/t/0')) !== undefined, 'the task is listed');
+    expect(await waitingOf('job/silent/t/0')).toMatchObject({
+      waitingOn: 'human',
+      answered: false,
+      commands: ['weaver worker'],
     });
+  }, 30_000);
 });

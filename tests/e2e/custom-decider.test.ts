@@ -4,8 +4,11 @@ import { appendFileSync, cpSync, mkdirSync, symlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
 import type { DecisionRecord } from '../../src/domain/record';
-import { answerValue, CHECK, saysIn, valueFiles, World, type RunResult } from './world';
+import type { TaskResult } from '../../src/workflows/messages';
+import { recordedHistories, writeHistory } from '../replay/recorded-histories';
+import { answerValue, CHECK, runProcess, until, saysIn, valueFiles, World } from './world';
 
 const ROOT = resolve(__dirname, '../..');
 const OWN_QUEUE = { WEAVER_TASK_QUEUE: 'mine' };
@@ -18,6 +21,7 @@ registerDecider('greedy@1', (_record, outcome) => outcome.kind === 'failed'
 registerDecider('lying@1', (_record, outcome) => outcome.kind === 'failed'
   ? { kind: 'complete', reason: 'looks good to me' } : null);
 registerDecider('promising@1', async () => null);
+registerActivityDecider('absent@1', 'nowhere');
 `;
 
 let world: World;
@@ -34,19 +38,19 @@ beforeAll(async () => {
         ],
       },
       {
-        when: { contains: ['Turns into a plan', 'child tasks'] },
+        when: { contains: ['Turns into a plan', 'You split a task'] },
         answers: [{ kind: 'json', value: { children: [], join: false, notes: '', question: null } }],
       },
       {
-        when: { contains: ['Model chooses', '"handler" is one of'] },
+        when: { contains: ['Model chooses', 'You decide how a task'] },
         answers: [{ kind: 'json', value: { handler: 'plan', reason: 'two parts' } }],
       },
       {
-        when: { contains: ['Model babbles', '"handler" is one of'] },
+        when: { contains: ['Model babbles', 'You decide how a task'] },
         answers: [{ kind: 'json', value: { handler: 'magic', reason: 'why not' } }],
       },
       {
-        when: { contains: ['# Model chooses', 'child tasks'] },
+        when: { contains: ['# Model chooses', 'You split a task'] },
         answers: [{ kind: 'json', value: { children: [], join: false, notes: '', question: null } }],
       },
       { when: { contains: 'Model babbles' }, answers: [{ kind: 'json', value: answerValue('right') }] },
@@ -60,7 +64,7 @@ beforeAll(async () => {
 afterAll(async () => {
   adviser.server.closeAllConnections();
   await new Promise((closed) => adviser.server.close(closed));
-  await world.stop();
+  await world.stop(false);
 }, 60_000);
 
 async function startAdviser(): Promise<typeof adviser> {
@@ -78,8 +82,8 @@ async function startAdviser(): Promise<typeof adviser> {
 }
 
 /** As `npm install` leaves it: a link for a dependency that is a folder. */
-async function startOwnWorker(): Promise<void> {
-  const project = join(world.folder, 'project');
+async function startOwnWorker(name = 'project'): Promise<void> {
+  const project = join(world.folder, name);
   cpSync(join(ROOT, 'examples/custom-decider'), project, { recursive: true });
   mkdirSync(join(project, 'node_modules'));
   symlinkSync(ROOT, join(project, 'node_modules', 'weaver'));
@@ -94,8 +98,20 @@ async function startOwnWorker(): Promise<void> {
   await saysIn(child, /^polls mine /m);
 }
 
+/** Of tasks that a plain bundle can replay; those of the example's deciders are replayed by its own. */
+const PLAIN_HISTORIES = join(ROOT, 'tests/replay/histories');
+const OWN_HISTORIES = join(ROOT, 'tests/replay/custom-decider');
+
+async function keepHistory({ taskId }: TaskResult, folder: string): Promise<void> {
+  if (process.env['WEAVER_RECORD_HISTORIES'] !== '1') return;
+  const connection = await Connection.connect({ address: world.server.address });
+  await writeHistory(new Client({ connection }), taskId, 'codingTask', folder);
+  await connection.close();
+}
+
 interface Ended {
-  readonly result: RunResult;
+  readonly exitCode: number | null;
+  readonly result: TaskResult;
   readonly decisions: readonly DecisionRecord[];
   readonly entries: readonly { readonly kind: string; readonly handler?: string; readonly reason?: string }[];
 }
@@ -116,10 +132,11 @@ async function carryOut(
   const begun = await world.cli(['run', '-', '--detach', '--json'], { input: JSON.stringify(content), env });
   const { taskId } = JSON.parse(begun.stdout.trim().split('\n').at(-1) ?? '{}') as { taskId: string };
   const watched = await world.cli(['watch', taskId, '--json'], { env });
-  const result = JSON.parse(watched.stdout.trim().split('\n').at(-1) ?? '{}') as RunResult;
+  const result = JSON.parse(watched.stdout.trim().split('\n').at(-1) ?? '{}') as TaskResult;
   const shown = await world.cli(['decisions', taskId, '--json'], { env });
   const entries = JSON.parse(shown.stdout) as Ended['entries'];
-  return { result, entries, decisions: entries.filter(({ kind }) => kind === 'decision') as never };
+  const { exitCode } = watched;
+  return { exitCode, result, entries, decisions: entries.filter(({ kind }) => kind === 'decision') as never };
 }
 
 const brief = ({ decisions }: Ended) => decisions.map(({ decider, decision }) => `${decider} ${decision.kind}`);
@@ -129,6 +146,7 @@ it('lets a decider of the own project decide, and the default one where it absta
   expect(brief(ended)).toEqual(['default@1 retry', 'frugal@1 markDead']);
   expect(ended.result).toMatchObject({ state: 'dead', failure: { code: 'checksFailed' } });
   expect(ended.decisions[1]?.decision.reason).toBe('twice the same: checksFailed');
+  await keepHistory(ended.result, OWN_HISTORIES);
 }, 120_000);
 
 it('lets it take an alternative that the task names', async () => {
@@ -141,6 +159,7 @@ it('lets it take an alternative that the task names', async () => {
   expect(ended.decisions[1]?.decision).toMatchObject({ changes: 'handler', handler: 'plan', delayMs: 1_000 });
   // The plan was one without children.
   expect(ended.decisions[2]?.outcome.kind).toBe('proposed');
+  await keepHistory(ended.result, OWN_HISTORIES);
 }, 120_000);
 
 it('writes down where the shadow is of another mind, and does not do what it says', async () => {
@@ -188,16 +207,42 @@ it('keeps a decider within the limits of the task', async () => {
 
 it('refuses a task whose decider the worker does not have, before a call is paid', async () => {
   const ended = await carryOut('Undecided', { decider: 'frugal@1+nobody@7' });
-  expect(ended.result).toMatchObject({ state: 'dead', exitCode: 3, failure: { code: 'unknownDecider' } });
-  expect(ended.result.failure?.message).toMatch(/nobody@7; this worker has default@1, frugal@1/);
+  expect(ended).toMatchObject({ exitCode: 3, result: { state: 'dead', failure: { code: 'unknownDecider' } } });
+  expect(ended.result.failure?.detail).toMatch(/nobody@7; this worker has default@1, frugal@1/);
   expect(world.requestsFor('Undecided')).toBe(0);
 }, 120_000);
 
 it('refuses it on a plain worker too, which has none but the default one', async () => {
   const ended = await carryOut('Undecided elsewhere', { shadowDecider: 'frugal@1' }, {});
-  expect(ended.result.failure?.message).toMatch(/frugal@1; this worker has default@1\./);
+  expect(ended.result.failure?.detail).toMatch(/frugal@1; this worker has default@1\./);
   expect(world.requestsFor('Undecided elsewhere')).toBe(0);
+  await keepHistory(ended.result, PLAIN_HISTORIES);
 }, 120_000);
+
+describe('a worker', () => {
+  const begin = (queue: Readonly<Record<string, string>>) => world.startWorker({ env: queue });
+
+  it('WT-10, WT-11 starts if it has what the open tasks name, and otherwise lists what it lacks', async () => {
+    const content = {
+      title: 'Right at last, and waits',
+      description: 'Wait for somebody.',
+      repo: { url: world.repository('open', valueFiles()) },
+      checks: [CHECK],
+      decider: 'bold@1',
+      people: { approve: ['push'] },
+    };
+    await world.cli(['run', '-', '--detach', '--key', 'open'], { input: JSON.stringify(content), env: OWN_QUEUE });
+    await until(async () => (await world.cli(['waiting'], { env: OWN_QUEUE })).stdout.includes('open'), 'it asks');
+    await expect(begin(OWN_QUEUE)).rejects.toThrow(/ended with 3[\s\S]*decider bold@1; named by job\/open\/t\/0/);
+    await expect(startOwnWorker('second')).resolves.toBeUndefined();
+    expect((await world.cli(['approve', 'open', '--why', 'go on'], { env: OWN_QUEUE })).exitCode).toBe(0);
+    expect((await world.cli(['watch', 'open'], { env: OWN_QUEUE })).exitCode).toBe(0);
+  }, 120_000);
+
+  it('WT-12 starts anywhere where no open task names anything', async () => {
+    await expect(begin({ WEAVER_TASK_QUEUE: 'empty' })).resolves.toBeDefined();
+  }, 60_000);
+});
 
 describe('a decider that asks a service', () => {
   it('is an activity whose answer counts', async () => {
@@ -206,6 +251,7 @@ describe('a decider that asks a service', () => {
     expect(brief(ended)).toEqual(['advised@1 markStuck']);
     expect(adviser.asked.at(-1)).toMatchObject({ attempts: 1, code: 'checksFailed' });
     expect(ended.result).toMatchObject({ state: 'stuck', failure: { code: 'checksFailed' } });
+    await keepHistory(ended.result, OWN_HISTORIES);
   }, 120_000);
 
   it('is bounded like any other', async () => {
@@ -222,10 +268,15 @@ describe('a decider that asks a service', () => {
   it('is not asked where one before it has decided, nor about success', async () => {
     const before = adviser.asked.length;
     adviser.answer = null;
-    const ended = await carryOut('Right at last', { decider: 'greedy@1+advised@1', limits: { attempts: 2 } });
-    expect(brief(ended)[1]).toBe('default@1 complete');
+    const ended = await carryOut('Right at last', { decider: 'bold@1+advised@1' });
+    expect(brief(ended)).toEqual(['bold@1 retry', 'default@1 complete']);
     expect(adviser.asked.length).toBe(before);
-  }, 600_000);
+  }, 120_000);
+
+  it('is passed over at once when the worker has no such activity', async () => {
+    const ended = await carryOut('Asks nobody', { decider: 'absent@1', limits: { attempts: 1 } });
+    expect(ended.decisions[0]?.notes?.[0]).toMatch(/^absent@1 was passed over: nowhere: .*not registered/);
+  }, 120_000);
 
   it('is passed over when it cannot be asked', async () => {
     adviser.status = 503;
@@ -237,6 +288,12 @@ describe('a decider that asks a service', () => {
 });
 
 describe('the handler of a task', () => {
+  it('WT-01, WT-09 carries it out, named in JSON, and its success comes back', async () => {
+    const ended = await carryOut('Right at last, by name', { handler: 'one-shot' });
+    expect(brief(ended)).toEqual(['default@1 retry', 'default@1 complete']);
+    expect(ended).toMatchObject({ exitCode: 0, result: { state: 'succeeded', landing: { filesChanged: 1 } } });
+  }, 120_000);
+
   const chosen = ({ entries }: Ended) => entries.filter(({ kind }) => kind === 'handlerChosen');
 
   it('is chosen by the first rule that holds', async () => {
@@ -247,6 +304,7 @@ describe('the handler of a task', () => {
     const ended = await carryOut('Turns into a plan by rule', { chooseHandler: { rules }, limits: { attempts: 1 } });
     expect(chosen(ended)).toMatchObject([{ handler: 'plan', reason: 'rule 2: such tasks are split' }]);
     expect(ended.decisions[0]?.outcome.kind).toBe('proposed');
+    await keepHistory(ended.result, PLAIN_HISTORIES);
   }, 120_000);
 
   it('is chosen by a model, which is asked once', async () => {
@@ -255,7 +313,8 @@ describe('the handler of a task', () => {
     expect(chosen(ended)).toMatchObject([{ handler: 'plan', reason: 'scripted-1: two parts' }]);
     expect(ended.decisions.map(({ outcome }) => outcome.kind)).toEqual(['proposed', 'proposed']);
     expect(world.requestsFor('Model chooses')).toBe(3);
-    expect(ended.result.calls.sent).toBe(3);
+    expect(ended.result.spending.callsSent).toBe(3);
+    await keepHistory(ended.result, PLAIN_HISTORIES);
   }, 120_000);
 
   it('is the one that the task names where the model does not choose', async () => {
@@ -264,5 +323,19 @@ describe('the handler of a task', () => {
       { handler: 'one-shot', reason: 'scripted-1 did not choose: its answer is none' },
     ]);
     expect(ended.result.state).toBe('succeeded');
+    await keepHistory(ended.result, PLAIN_HISTORIES);
   }, 120_000);
 });
+
+it('replays with the workflows of the project, and only with them', async () => {
+  const script = join(world.folder, 'project', 'replay.mjs');
+  cpSync(join(ROOT, 'tests/e2e/replay-own.mjs'), script);
+  const stored = recordedHistories(OWN_HISTORIES).map(({ name }) => name);
+  const replayed = await runProcess(process.execPath, [script, ROOT, OWN_HISTORIES], {
+    env: world.env,
+    cwd: join(world.folder, 'project'),
+    started: (child) => world.processes.push(child),
+  });
+  expect(replayed).toMatchObject({ exitCode: 0, stdout: stored.map((name) => `${name}\n`).join('') });
+  expect(stored).toEqual(['codingTask.asks-around', 'codingTask.never-right', 'codingTask.turns-into-a-plan']);
+}, 120_000);

@@ -108,9 +108,13 @@ const NOTHING = { workspaces: 0, taskFolders: 0, ledgers: 0, artifacts: 0 };
 
 it('has a schedule as soon as a worker runs, and only one', async () => {
   await world.startWorker();
-  const schedules = [];
-  for await (const { scheduleId, action } of client.schedule.list()) schedules.push([scheduleId, action?.workflowType]);
-  expect(schedules).toEqual([[`weaver-janitor-${hostId()}`, 'janitor']]);
+  const schedules = async () => {
+    const found = [];
+    for await (const { scheduleId, action } of client.schedule.list()) found.push([scheduleId, action?.workflowType]);
+    return found;
+  };
+  await until(async () => (await schedules()).length > 0, 'the schedule is made');
+  expect(await schedules()).toEqual([[`weaver-janitor-${hostId()}`, 'janitor']]);
   const { policies, spec, action } = await client.schedule.getHandle(`weaver-janitor-${hostId()}`).describe();
   expect({ policies, every: spec.intervals, jitter: spec.jitter, taskQueue: action.taskQueue }).toEqual({
     policies: { overlap: 'SKIP', catchupWindow: 600_000, pauseOnFailure: false },

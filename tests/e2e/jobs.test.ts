@@ -2,7 +2,7 @@
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import type { JobInput, JobResult } from '../../src/client/index';
 import type { JobSpec, JobTask } from '../../src/domain/job';
-import type { JobStatus, JobTasksPage } from '../../src/workflows/messages';
+import type { JobStatus, JobTasksPage, TaskStatus } from '../../src/workflows/messages';
 import { answerValue, branchesOf, CHECK, git, until, valueFiles, World } from './world';
 
 let world: World;
@@ -41,6 +41,10 @@ beforeAll(async () => {
       {
         when: { contains: '# Split into nothing' },
         answers: [{ kind: 'json', value: planned([], false) }],
+      },
+      {
+        when: { contains: '# Split with a slow one' },
+        answers: [{ kind: 'json', value: planned([child('Slow one of two'), child('Part one')], false) }],
       },
       { when: { contains: '# Resolve' }, answers: [{ kind: 'json', value: write('side.txt', 'both\n') }] },
       { when: { contains: '# Left side' }, answers: [{ kind: 'json', value: write('side.txt', 'left\n') }] },
@@ -239,6 +243,33 @@ it('cancels a whole job: what runs is stopped, what had not begun never does', a
   expect(Date.now() - startedAt).toBeLessThan(10_000);
   expect((await rowsOf(handle)).map(({ state }) => state)).toEqual(['cancelled', 'cancelled', 'cancelled']);
   expect(branchesOf(bare('whole'))).toEqual(['main']);
+});
+
+it('deletes the branches of what is cancelled, where that is asked for', async () => {
+  const job = jobOf('unwanted', [task('done', 'Done'), task('slow', 'Slow one')]);
+  const handle = await start('unwanted', job);
+  await until(async () => (await row(handle, 'done'))?.state === 'succeeded', 'one task is done');
+  expect(branchesOf(bare('unwanted')).length).toBe(2);
+  const stop = { reason: 'all for nothing', requester: 'ana', deleteBranches: true };
+  const answer = await handle.executeUpdate('stop', { args: [stop] });
+  expect(answer).toMatchObject({ stopping: ['slow'], ended: ['done'] });
+  expect((await resultOf(handle)).state).toBe('cancelled');
+  expect(branchesOf(bare('unwanted'))).toEqual(['main']);
+});
+
+it('notices a child that was terminated from outside, and shows the links both ways', async () => {
+  const children = jobOf('silent', [task('p', 'Split with a slow one', { content: { handler: 'plan' } })], {
+    defaults: { checks: [{ name: 'there', run: 'true', timeoutSeconds: 20 }] },
+  });
+  const handle = await start('silent', children, { lookAfterSeconds: 1 });
+  await until(async () => world.requestsFor('# Slow one of two') > 0, 'the slow child asks');
+  const parent = await client.workflow.getHandle('job/silent/t/p').query<TaskStatus>('status');
+  expect(parent.children).toEqual(['p.1', 'p.2']);
+  const child = client.workflow.getHandle('job/silent/t/p.1');
+  expect((await child.query<TaskStatus>('status')).parent).toBe('p');
+  await child.terminate('by hand');
+  const result = await resultOf(handle);
+  expect(result).toMatchObject({ state: 'failed', task: { failure: { code: 'terminated' } } });
 });
 
 it('ends what has not ended at the deadline, and is stuck then', async () => {

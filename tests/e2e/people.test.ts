@@ -275,22 +275,22 @@ describe('taking up again', () => {
 const emptyCommit = (bare: string): string =>
   git(bare, 'commit-tree', 'main^{tree}', '-p', 'main', '-m', 'another one');
 
-describe('stopping', () => {
-  const job = () => ({
-    title: 'Hangs in many',
-    repo: { url: world.repository('many', valueFiles()) },
-    checks: [CHECK],
-    tasks: [
-      { id: 'a', title: 'Hangs in many a', description: 'd' },
-      { id: 'b', title: 'Hangs in many b', description: 'd' },
-      { id: 'c', title: 'Hangs in many c', description: 'd', dependsOn: ['a'] },
-      { id: 'd', title: 'Quick d', description: 'd' },
-    ],
-  });
+const manyHanging = () => ({
+  title: 'Hangs in many',
+  repo: { url: world.repository('many', valueFiles()) },
+  checks: [CHECK],
+  tasks: [
+    { id: 'a', title: 'Hangs in many a', description: 'd' },
+    { id: 'b', title: 'Hangs in many b', description: 'd' },
+    { id: 'c', title: 'Hangs in many c', description: 'd', dependsOn: ['a'] },
+    { id: 'd', title: 'Quick d', description: 'd' },
+  ],
+});
 
+describe('stopping', () => {
   it('says what it stops, what had ended and what had never begun, and says the same again', async () => {
     const { exitCode } = await world.cli(['run', '-', '--detach', '--key', 'many', '--json'], {
-      input: JSON.stringify(job()),
+      input: JSON.stringify(manyHanging()),
     });
     expect(exitCode).toBe(0);
     await until(async () => world.requestsFor('Hangs in many') >= 2, 'both calls');

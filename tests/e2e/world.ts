@@ -138,8 +138,9 @@ export class World {
     return this.endpoint.requests().filter(({ body }) => JSON.stringify(body).includes(title)).length;
   }
 
-  async stop(): Promise<void> {
-    if (process.env['WEAVER_RECORD_HISTORIES'] === '1') await recordHistories(this.server.address);
+  /** @param keepsHistories false where the test keeps its own, since they need other workflows than those of dist */
+  async stop(keepsHistories = true): Promise<void> {
+    if (keepsHistories && process.env['WEAVER_RECORD_HISTORIES'] === '1') await recordHistories(this.server.address);
     await Promise.all(this.processes.map(endProcess));
     await this.endpoint.stop();
     await this.server.stop();

@@ -22,7 +22,8 @@ export async function recordHistories(address: string): Promise<void> {
     mkdirSync(HISTORIES, { recursive: true });
     for await (const { workflowId, type, status } of client.workflow.list()) {
       // Those of the keeper of permits come from its own test, where its life is complete.
-      if (status.name === 'RUNNING' || type === 'permits') continue;
+      // What was ended by force ends in the middle.
+      if (status.name === 'RUNNING' || status.name === 'TERMINATED' || type === 'permits') continue;
       await writeHistory(client, workflowId, type);
     }
   } finally {
@@ -31,19 +32,25 @@ export async function recordHistories(address: string): Promise<void> {
 }
 
 /** Of one closed workflow. `type` stands before the title of the task, or alone if it has a dot: then there is no title. */
-export async function writeHistory(client: Client, workflowId: string, type: string): Promise<void> {
+export async function writeHistory(
+  client: Client,
+  workflowId: string,
+  type: string,
+  folder = HISTORIES,
+): Promise<void> {
   const history = JSON.parse(historyToJSON(await client.workflow.getHandle(workflowId).fetchHistory())) as unknown;
   const name = type.includes('.') ? type : `${type}.${slug(titleIn(history))}`;
   const text = JSON.stringify({ name, workflowId, history: scrub(history) });
   // A fixed time in the header: the same history is the same file.
-  writeFileSync(join(HISTORIES, `${name}.json.gz`), gzipSync(text, { level: 9 }));
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, `${name}.json.gz`), gzipSync(text, { level: 9 }));
 }
 
-export const recordedHistories = (): readonly RecordedHistory[] =>
-  readdirSync(HISTORIES)
+export const recordedHistories = (folder = HISTORIES): readonly RecordedHistory[] =>
+  readdirSync(folder)
     .filter((file) => file.endsWith('.json.gz'))
     .toSorted()
-    .map((file) => JSON.parse(gunzipSync(readFileSync(join(HISTORIES, file))).toString('utf8')) as RecordedHistory);
+    .map((file) => JSON.parse(gunzipSync(readFileSync(join(folder, file))).toString('utf8')) as RecordedHistory);
 
 const slug = (text: string): string =>
   text

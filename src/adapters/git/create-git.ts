@@ -10,6 +10,7 @@ import { createMirrors } from './mirror.js';
 import type { GitLimits } from './mirror.js';
 import { openRemote } from './open-remote.js';
 import { pushCommit } from './push.js';
+import { unpublishBranch } from './unpublish.js';
 import { createSnapshots } from './snapshots.js';
 import type { Snapshots } from './snapshots.js';
 import { runGit, type RunGit } from './run-git.js';
@@ -69,6 +70,7 @@ export function createGit(options: GitOptions): Git {
     checkout: (request) => faulting(redact, () => checkoutTree(workTree, request)),
     untracked: (url, workspace) => faulting(redact, () => untrackedNames(workTree, url, workspace)),
     push: (request) => faulting(redact, () => pushCommit(remote, request)),
+    unpublish: (request) => faulting(redact, () => unpublishBranch(remote, request)),
     close: (workspace) => faulting(redact, () => closeWorkspace(workTree, workspace)),
   };
 }

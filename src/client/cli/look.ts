@@ -164,7 +164,7 @@ const onlyTask: Ask = async (client, id) => ({ kind: 'task', view: await client.
 
 /** The task that an identifier names, also where that is a job of many. */
 export async function findView(context: Context, id: string): Promise<TaskView> {
-  const found = await find(context, idsOf(id).taskId, onlyTask);
+  const found = await find(context, id, onlyTask);
   if (found.kind === 'task') return found.view;
   throw unknownTask(id);
 }

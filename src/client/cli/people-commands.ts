@@ -1,7 +1,8 @@
 /** The commands by which people have a say: what waits, answers, limits, stopping, taking up again. Only parsed here. */
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import type { AgainFlags, ResetFlags, RerunFlags, RetryFlags } from './again.js';
+import type { ResetFlags, RerunFlags, RetryFlags } from './again.js';
 import type { CancelFlags } from './cancel.js';
+import type { Context } from './context.js';
 import type { AnswerFlags, ApproveFlags, BudgetFlags, SayFlags } from './people.js';
 
 export type PeopleOrder =
@@ -146,7 +147,7 @@ function addAgain({ add, order }: Adding): void {
 }
 
 /** Each command is loaded when it is asked for. */
-export async function carryPeople(context: Parameters<typeof import('./waiting.js').waiting>[0], order: PeopleOrder) {
+export async function carryPeople(context: Context, order: PeopleOrder): Promise<number> {
   switch (order.kind) {
     case 'waiting':
       return await (await import('./waiting.js')).waiting(context);
@@ -162,8 +163,6 @@ export async function carryPeople(context: Parameters<typeof import('./waiting.j
       return await (await import('./people.js')).say(context, order);
   }
 }
-
-export type { AgainFlags };
 
 const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];
 

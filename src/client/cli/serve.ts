@@ -36,9 +36,10 @@ async function serve(context: Context, need: Need, ports: Ports): Promise<number
     const working = scripted === null ? config : { ...scripted.config, taskQueue: scriptedQueue(config) };
     const running = await house.startWorker(working, session.where, { logDestination: 'stderr', operated: true });
     announce(context, session, running);
-    await keepTidy(context, session, running);
+    const tidied = keepTidy(context, session, running);
     await Promise.race([aborted(interrupts.signal), endedEarly(running)]);
     await running.shutdown();
+    await tidied;
     return 0;
   } finally {
     await Promise.all([session.leave(), scripted?.stop()]);

@@ -243,3 +243,29 @@ describe('a mirror that has lost the commit', () => {
     expect(objectsIn(mirrorOf(home))).toBeGreaterThan(0);
   });
 });
+
+describe('taking a branch back', () => {
+  it('removes it while it is where it was pushed, and twice is once', async () => {
+    const { git, push, remote, url, commit } = await ready();
+    await push();
+    expect(await git.unpublish({ url, branch, commit })).toBe('removed');
+    expect(tipOf(remote)).toBe('');
+    expect(await git.unpublish({ url, branch, commit })).toBe('gone');
+  });
+
+  it('leaves it alone when somebody has built on it', async () => {
+    const { git, push, remote, url, commit } = await ready();
+    await push();
+    const next = addCommit(remote, { 'more.txt': 'more\n' }, branch, branch);
+    expect(await git.unpublish({ url, branch, commit })).toBe('moved');
+    expect(tipOf(remote)).toBe(next);
+  });
+
+  it('says so when the remote refuses', async () => {
+    const { git, push, remote, url, commit } = await ready();
+    await push();
+    remote.git('config', 'receive.denyDeletes', 'true');
+    await expect(git.unpublish({ url, branch, commit })).rejects.toMatchObject({ name: 'PortFault' });
+    expect(tipOf(remote)).toBe(commit);
+  });
+});

@@ -1,0 +1,646 @@
+import type { Dependency, WhenPrerequisiteFails } from '../../src/domain/job';
+import { NOTHING_SPENT } from '../../src/domain/record';
+import type { TerminalState } from '../../src/domain/task';
+import { TaskRegistry, type Consequence, type Ended, type NewTask } from '../../src/domain/task-registry';
+import { chanceFrom, type Chance } from './apply-edits/chance';
+
+const edges = (...ons: readonly string[]): readonly Dependency[] =>
+  ons.map((each) => {
+    const [on = '', whenFailed = 'fail'] = each.split('/');
+    return { on, whenFailed: whenFailed as WhenPrerequisiteFails };
+  });
+
+/** `b: a c/skip` waits for a and c; a word `gated` or `join` in front of the edges says that it is one. */
+function task(line: string, parent: string | null = null): NewTask {
+  const [path = '', rest = ''] = line.split(':');
+  const words = rest.split(' ').filter((word) => word !== '');
+  const isJoin = words.includes('join');
+  return {
+    path,
+    title: `Title of ${path}`,
+    dependsOn: edges(...words.filter((word) => word !== 'gated' && word !== 'join')),
+    parent,
+    gated: isJoin || words.includes('gated'),
+    ...(isJoin ? { join: true } : {}),
+  };
+}
+
+function jobOf(...lines: readonly string[]): TaskRegistry {
+  const registry = new TaskRegistry();
+  registry.add(lines.map((line) => task(line)));
+  return registry;
+}
+
+const ending = (state: TerminalState, more: Partial<Ended> = {}): Ended => ({
+  state,
+  attempts: 1,
+  spending: { ...NOTHING_SPENT, callsSent: 1 },
+  branch: null,
+  commit: null,
+  failure: state === 'succeeded' || state === 'decomposed' ? null : { code: 'checksFailed', detail: '' },
+  summary: '',
+  endedAt: 7,
+  ...more,
+});
+
+/** `start a`, `go a.2`, `refuse b dead`. */
+const said = (registry: TaskRegistry): readonly string[] =>
+  registry
+    .takeConsequences()
+    .map((each) => [each.kind, each.path, ...(each.kind === 'refuse' ? [each.state] : [])].join(' '));
+
+function begun(registry: TaskRegistry, ...paths: readonly string[]): void {
+  for (const path of paths) registry.begin(path, 1);
+}
+
+function ended(registry: TaskRegistry, state: TerminalState, ...paths: readonly string[]): void {
+  begun(registry, ...paths);
+  for (const path of paths) registry.end(path, ending(state));
+}
+
+/** `p` has begun and announced these. */
+function split(registry: TaskRegistry, parent: string, ...lines: readonly string[]): void {
+  begun(registry, parent);
+  registry.add(lines.map((line) => task(line, parent)));
+  for (const path of lines.map((line) => line.split(':')[0] ?? ''))
+    if (!registry.isGated(path)) begun(registry, path);
+  registry.end(parent, ending('decomposed'));
+}
+
+const statesOf = (registry: TaskRegistry): Readonly<Record<string, string>> =>
+  Object.fromEntries(registry.paths.map((path) => [path, registry.stateOf(path)]));
+
+describe('a task of a job', () => {
+  it('WT-13 is pending when it is added, and may start if it waits for nobody', () => {
+    const registry = jobOf('a');
+    expect(registry.counts()).toEqual({ pending: 1 });
+    expect(registry.running).toBe(0);
+    expect(said(registry)).toEqual(['start a']);
+    expect(said(registry)).toEqual([]);
+  });
+
+  it('WT-14 runs when it has begun, from then on', () => {
+    const registry = jobOf('a');
+    registry.begin('a', 5);
+    registry.begin('a', 9);
+    expect(registry.counts()).toEqual({ running: 1 });
+    expect([registry.running, registry.isLive('a')]).toEqual([1, true]);
+    expect(registry.rows('job/x', 0, 10, () => null)).toMatchObject([{ taskId: 'job/x/t/a', startedAt: 5 }]);
+  });
+
+  it('WT-15 counts where it has ended', () => {
+    const registry = jobOf('a');
+    ended(registry, 'succeeded', 'a');
+    expect(registry.counts()).toEqual({ succeeded: 1 });
+    expect([registry.running, registry.isOver]).toEqual([0, true]);
+  });
+
+  it('ends once: what is told later changes nothing', () => {
+    const registry = jobOf('a', 'b: a');
+    begun(registry, 'a');
+    expect(registry.end('a', ending('succeeded'))).toBe(true);
+    said(registry);
+    expect(registry.end('a', ending('dead'))).toBe(false);
+    registry.endPending('a', 'cancelled', 'cancelled', 'late', 9);
+    expect(statesOf(registry)).toEqual({ a: 'succeeded', b: 'pending' });
+    expect(said(registry)).toEqual([]);
+    expect(registry.attempts()).toBe(1);
+  });
+
+  it('D-06 keeps what it did: branch, commit and summary reach the tasks after it', () => {
+    const registry = jobOf('a', 'b: a');
+    begun(registry, 'a');
+    const summary = 'Wrote the parser. '.repeat(20);
+    registry.end('a', ending('succeeded', { branch: 'weaver/a', commit: 'c0ffee', summary }));
+    expect(registry.prerequisitesOf('b')).toEqual([
+      {
+        id: 'a',
+        title: 'Title of a',
+        state: 'succeeded',
+        branch: 'weaver/a',
+        commit: 'c0ffee',
+        summary: summary.slice(0, 120),
+      },
+    ]);
+    expect(registry.rows('job/x', 0, 1, () => null)[0]).toMatchObject({ branch: 'weaver/a', attempts: 1 });
+  });
+
+  it('keeps the beginning of a long failure', () => {
+    const registry = jobOf('a');
+    begun(registry, 'a');
+    registry.end('a', ending('dead', { failure: { code: 'checksFailed', detail: 'x'.repeat(1_000) } }));
+    expect(registry.endedOf('a')?.failure?.detail).toHaveLength(200);
+  });
+
+  it('that is not there is named', () => {
+    expect(() => jobOf('a').stateOf('b')).toThrow('there is no task b');
+  });
+});
+
+describe('dependencies', () => {
+  it('WT-22 keep a task from starting', () => {
+    const registry = jobOf('b: a', 'a');
+    expect(said(registry)).toEqual(['start a']);
+    expect(registry.counts()).toEqual({ pending: 2 });
+    expect(registry.rows('job/x', 0, 1, () => null)[0]?.waitsFor).toBe('dependency a');
+  });
+
+  it('WT-23 let it start when the task before it is done', () => {
+    const registry = jobOf('a', 'b: a');
+    said(registry);
+    ended(registry, 'succeeded', 'a');
+    expect(said(registry)).toEqual(['start b']);
+  });
+
+  it('WT-24 let it start only when all of them are done', () => {
+    const registry = jobOf('a', 'b', 'c: a b');
+    said(registry);
+    ended(registry, 'succeeded', 'a');
+    expect(said(registry)).toEqual([]);
+    ended(registry, 'succeeded', 'b');
+    expect(said(registry)).toEqual(['start c']);
+  });
+
+  it('count once, however often they are named', () => {
+    const registry = jobOf('a', 'b', 'c: a a/ignore b');
+    said(registry);
+    ended(registry, 'succeeded', 'a');
+    expect(said(registry)).toEqual([]);
+    expect(registry.prerequisitesOf('c').map(({ id }) => id)).toEqual(['a', 'b']);
+    ended(registry, 'succeeded', 'b');
+    expect(said(registry)).toEqual(['start c']);
+  });
+
+  it.each(['dead', 'cancelled', 'stuck'] as const)(
+    'D-12 end, skip or start the tasks after one that ended %s, as each edge says',
+    (state) => {
+      const registry = jobOf('a', 'f: a', 's: a/skip', 'i: a/ignore', 'g: f');
+      said(registry);
+      ended(registry, state, 'a');
+      expect(statesOf(registry)).toEqual({ a: state, f: 'dead', s: 'cancelled', i: 'pending', g: 'dead' });
+      expect(registry.endedOf('f')?.failure).toEqual({ code: 'dependencyFailed', detail: `a ended ${state}` });
+      expect(registry.endedOf('s')?.failure).toEqual({ code: 'skipped', detail: `a ended ${state}` });
+      expect(registry.endedOf('g')?.failure?.detail).toBe('f ended dead');
+      expect(said(registry)).toEqual(['start i']);
+    },
+  );
+
+  it('end a task at the first bad prerequisite, while others still run', () => {
+    const registry = jobOf('a', 'b', 'c: a b');
+    begun(registry, 'b');
+    ended(registry, 'dead', 'a');
+    expect(registry.stateOf('c')).toBe('dead');
+    ended(registry, 'succeeded', 'b');
+    expect(said(registry)).toEqual(['start a', 'start b']);
+    expect(registry.isOver).toBe(true);
+  });
+
+  it('on what has ended already are decided at once', () => {
+    const registry = jobOf('a', 'b');
+    ended(registry, 'succeeded', 'a');
+    ended(registry, 'dead', 'b');
+    said(registry);
+    registry.add([task('c: a'), task('d: b'), task('e: b/skip'), task('f: b/ignore')]);
+    expect(said(registry)).toEqual(['start c', 'start f']);
+    expect([registry.stateOf('d'), registry.stateOf('e')]).toEqual(['dead', 'cancelled']);
+  });
+
+  it('fall one after the other when the first of 5,000 in a row dies, without running out of stack', () => {
+    const count = 5_000;
+    const registry = jobOf('t0', ...Array.from({ length: count - 1 }, (_, n) => `t${n + 1}: t${n}`));
+    ended(registry, 'dead', 't0');
+    expect(registry.counts()).toEqual({ dead: count });
+    expect(registry.isOver).toBe(true);
+  });
+
+  it('on one task take time that grows with their number only', () => {
+    const msOf = (count: number): number => {
+      const startedAt = performance.now();
+      const registry = jobOf('a', ...Array.from({ length: count }, (_, n) => `t${n}: a`));
+      ended(registry, 'succeeded', 'a');
+      expect(said(registry)).toHaveLength(count + 1);
+      return performance.now() - startedAt;
+    };
+    msOf(2_000); // compiled by now
+    // Ten times as many; a square would be a hundred times.
+    expect(msOf(20_000)).toBeLessThan(msOf(2_000) * 50 + 300);
+  });
+});
+
+describe('a dependency that is added while the task runs', () => {
+  it('lets the task go on when the other has ended, however it ended', () => {
+    const registry = jobOf('a', 'b');
+    begun(registry, 'a', 'b');
+    said(registry);
+    expect(registry.addDependency('a', 'b')).toBeNull();
+    expect(said(registry)).toEqual([]);
+    registry.end('b', ending('dead'));
+    expect(said(registry)).toEqual(['go a']);
+    expect(registry.stateOf('a')).toBe('running');
+  });
+
+  it('lets it go on at once when the other has ended before', () => {
+    const registry = jobOf('a', 'b');
+    ended(registry, 'succeeded', 'b');
+    begun(registry, 'a');
+    said(registry);
+    expect(registry.addDependency('a', 'b')).toBeNull();
+    expect(registry.addDependency('a', 'b')).toBeNull();
+    expect(said(registry)).toEqual(['go a', 'go a']);
+  });
+
+  it('is one, though it is asked for twice', () => {
+    const registry = jobOf('a', 'b', 'c');
+    begun(registry, 'a', 'b', 'c');
+    said(registry);
+    registry.addDependency('a', 'b');
+    registry.addDependency('a', 'b');
+    registry.end('b', ending('succeeded'));
+    expect(said(registry)).toEqual(['go a']);
+    registry.addDependency('a', 'c');
+    registry.end('c', ending('succeeded'));
+    expect(said(registry)).toEqual(['go a']);
+  });
+
+  it('D-13 is refused with the way around when it would close a cycle', () => {
+    const registry = jobOf('a', 'b: a', 'c: b');
+    begun(registry, 'a');
+    expect(registry.addDependency('a', 'c')).toBe('it would close a cycle: a → c → b → a');
+    expect(registry.addDependency('a', 'a')).toBe('it would close a cycle: a → a');
+    expect(registry.addDependency('a', 'x')).toBe('there is no task x in the job');
+  });
+
+  it('D-13 is no cycle where two ways meet, nor through what is over', () => {
+    const registry = jobOf('a', 'b: a', 'c: a b', 'd: c', 'e');
+    begun(registry, 'e');
+    expect(registry.addDependency('e', 'd')).toBeNull();
+    expect(registry.addDependency('e', 'b')).toBeNull();
+    const later = jobOf('x', 'y', 'z: x y/ignore');
+    ended(later, 'dead', 'x');
+    begun(later, 'y');
+    // z has ended for lack of x, and waits for y no more.
+    expect(later.addDependency('y', 'z')).toBeNull();
+  });
+
+  it('on the own parent, or on what waits for it, is a cycle', () => {
+    const registry = jobOf('p', 'z: p');
+    split(registry, 'p', 'p.1', 'p.2');
+    expect(registry.addDependency('p.1', 'p')).toBe('it would close a cycle: p.1 → p → p.1');
+    expect(registry.addDependency('p.1', 'z')).toBe('it would close a cycle: p.1 → z → p → p.1');
+    expect(registry.addDependency('p.1', 'p.2')).toBeNull();
+  });
+});
+
+describe('a task that was split', () => {
+  it('WT-25 has its children in order, knows them and is known by them; two run and none waits', () => {
+    const registry = jobOf('p');
+    split(registry, 'p', 'p.1', 'p.2');
+    const rows = registry.rows('job/x', 0, 10, () => null);
+    expect(rows.map(({ path, parent, children }) => [path, parent, children])).toEqual([
+      ['p', null, ['p.1', 'p.2']],
+      ['p.1', 'p', []],
+      ['p.2', 'p', []],
+    ]);
+    expect(registry.counts()).toEqual({ decomposed: 1, running: 2 });
+    expect(registry.proposed).toBe(2);
+  });
+
+  it('D-05 has children that are seen wherever the job is looked at', () => {
+    const registry = jobOf('p');
+    split(registry, 'p', 'p.1', 'p.2');
+    registry.end('p.1', ending('succeeded', { attempts: 3 }));
+    registry.end('p.2', ending('dead', { attempts: 2 }));
+    expect(registry.size).toBe(3);
+    expect(registry.counts()).toEqual({ decomposed: 1, succeeded: 1, dead: 1 });
+    expect(registry.spending().callsSent).toBe(3);
+    expect(registry.attempts()).toBe(6);
+    expect(registry.failed()).toEqual([{ path: 'p.2', state: 'dead', failure: 'checksFailed' }]);
+    expect(registry.subtree('p')).toEqual(['p', 'p.1', 'p.2']);
+  });
+
+  it('is over for those who wait for it when the last of its children is', () => {
+    const registry = jobOf('p', 'z: p');
+    split(registry, 'p', 'p.1', 'p.2');
+    said(registry);
+    ended(registry, 'succeeded', 'p.1');
+    split(registry, 'p.2', 'p.2.1');
+    expect(said(registry).filter((each) => each !== 'start p.2.1')).toEqual([]);
+    ended(registry, 'succeeded', 'p.2.1');
+    expect(said(registry)).toEqual(['start z']);
+  });
+
+  it('is bad for them when one of its leaves is', () => {
+    const registry = jobOf('p', 'z: p', 'i: p/ignore');
+    split(registry, 'p', 'p.1', 'p.2');
+    said(registry);
+    ended(registry, 'dead', 'p.1');
+    expect(said(registry)).toEqual([]);
+    ended(registry, 'succeeded', 'p.2');
+    expect(said(registry)).toEqual(['start i']);
+    expect(registry.endedOf('z')?.failure).toEqual({ code: 'dependencyFailed', detail: 'p.1 ended dead' });
+  });
+
+  it('tells its gated children when to go, and which must not', () => {
+    const registry = jobOf('p');
+    split(registry, 'p', 'p.1', 'p.2: gated p.1', 'p.3: join p.1 p.2');
+    said(registry);
+    expect(registry.counts()).toEqual({ decomposed: 1, running: 1, pending: 2 });
+    ended(registry, 'succeeded', 'p.1');
+    expect(said(registry)).toEqual(['go p.2']);
+    ended(registry, 'dead', 'p.2');
+    expect(said(registry)).toEqual(['refuse p.3 dead']);
+    // The refused one reports its end as well, when it hears of it.
+    expect(registry.end('p.3', ending('dead', { attempts: 0, spending: NOTHING_SPENT }))).toBe(false);
+    expect(registry.isOver).toBe(true);
+  });
+
+  it('is represented by its join, or else by all its leaves', () => {
+    const registry = jobOf('p', 'q', 'z: p q');
+    split(registry, 'p', 'p.1', 'p.2: join p.1');
+    split(registry, 'q', 'q.1', 'q.2');
+    split(registry, 'q.2', 'q.2.1');
+    expect(registry.prerequisitesOf('z').map(({ id }) => id)).toEqual(['p.2', 'q.1', 'q.2.1']);
+  });
+
+  it('D-17 keeps the children that it has when they are told again, and gets those that are new', () => {
+    const registry = jobOf('p');
+    split(registry, 'p', 'p.1', 'p.2');
+    ended(registry, 'succeeded', 'p.1');
+    registry.add(['p.1', 'p.2', 'p.3'].map((path) => task(path, 'p')));
+    expect(registry.rows('job/x', 0, 1, () => null)[0]?.children).toEqual(['p.1', 'p.2', 'p.3']);
+    expect(statesOf(registry)).toEqual({ p: 'decomposed', 'p.1': 'succeeded', 'p.2': 'running', 'p.3': 'pending' });
+  });
+});
+
+describe('the state of a job', () => {
+  const after = (...states: readonly TerminalState[]): TaskRegistry => {
+    const registry = jobOf(...states.map((_, n) => `t${n}`));
+    states.forEach((state, n) => ended(registry, state, `t${n}`));
+    return registry;
+  };
+
+  it('WT-58 is running when it is new', () => {
+    expect(jobOf('a').jobState(false)).toBe('running');
+  });
+
+  it('WT-59 takes in tasks that are added', () => {
+    const registry = after('succeeded');
+    expect(registry.jobState(false)).toBe('completed');
+    registry.add([task('more')]);
+    expect([registry.size, registry.jobState(false)]).toEqual([2, 'running']);
+  });
+
+  it('WT-60 and D-03 is completed when all have succeeded', () => {
+    expect(after('succeeded', 'succeeded', 'succeeded').jobState(false)).toBe('completed');
+  });
+
+  it.each(['running', 'pending', 'waiting'])('WT-61 is running while one of four is %s', (what) => {
+    const registry = jobOf('a', 'b', 'c', 'd', 'e: d');
+    ended(registry, 'succeeded', 'a', 'b', 'c');
+    if (what !== 'pending') begun(registry, 'd');
+    // To a job, a task between two attempts has begun and not ended.
+    if (what === 'waiting') registry.end('d', ending('succeeded'));
+    expect(registry.jobState(false)).toBe('running');
+    expect(registry.jobState(true)).toBe('running');
+  });
+
+  it('WT-62 is failed when one is dead', () => {
+    expect(after('succeeded', 'dead').jobState(false)).toBe('failed');
+    expect(after('dead', 'stuck').jobState(false)).toBe('failed');
+  });
+
+  it('WT-63 is never completed without a task', () => {
+    expect(new TaskRegistry().jobState(false)).toBe('running');
+  });
+
+  it('D-04 does not depend on a task that was split, only on what came of it', () => {
+    const registry = jobOf('p');
+    split(registry, 'p', 'p.1', 'p.2');
+    ended(registry, 'succeeded', 'p.1');
+    expect(registry.jobState(false)).toBe('running');
+    ended(registry, 'succeeded', 'p.2');
+    expect(registry.jobState(false)).toBe('completed');
+    const other = jobOf('p');
+    split(other, 'p', 'p.1');
+    ended(other, 'dead', 'p.1');
+    expect(other.jobState(false)).toBe('failed');
+  });
+
+  it('is stuck, failed or cancelled where tasks are; who was skipped is neutral', () => {
+    expect(after('succeeded', 'stuck').jobState(false)).toBe('stuck');
+    expect(after('succeeded', 'cancelled').jobState(false)).toBe('failed');
+    expect(after('succeeded', 'cancelled').jobState(true)).toBe('cancelled');
+    const registry = jobOf('a', 'b');
+    ended(registry, 'succeeded', 'a');
+    registry.endPending('b', 'cancelled', 'skipped', 'x ended dead', 1);
+    expect(registry.jobState(false)).toBe('completed');
+  });
+});
+
+describe('what is shown', () => {
+  it('WT-68 comes in the order in which tasks were made', () => {
+    const registry = jobOf(...Array.from({ length: 12 }, (_, n) => `t${n}`));
+    split(registry, 't3', ...Array.from({ length: 11 }, (_, n) => `t3.${n + 1}`));
+    expect(registry.paths.slice(-11)).toEqual(Array.from({ length: 11 }, (_, n) => `t3.${n + 1}`));
+    expect(registry.rows('job/x', 12, 2, () => null).map(({ path }) => path)).toEqual(['t3.1', 't3.2']);
+  });
+
+  it('says what each pending task waits for, and what most of them do', () => {
+    const registry = jobOf('a', 'b', 'c', 'd', 'e: a', 'f: a b', 'g: a b c d');
+    const waits = (path: string): string | null => (path === 'a' ? 'resource (1 task runs side by side)' : null);
+    expect(registry.rows('job/x', 0, 9, waits).map(({ waitsFor }) => waitsFor)).toEqual([
+      'resource (1 task runs side by side)',
+      null,
+      null,
+      null,
+      'dependency a',
+      'dependency a, b',
+      'dependency a, b, c and 1 more',
+    ]);
+    expect(registry.bottlenecks(waits).slice(0, 2)).toEqual([
+      { waitsFor: 'dependency a', tasks: 3 },
+      { waitsFor: 'dependency b', tasks: 2 },
+    ]);
+  });
+});
+
+/**
+ * A job that is played: whoever may begin does, whoever runs is split, asks for another task or ends, all by chance. What must
+ * hold is written down from what happened, without asking the registry.
+ */
+class Play {
+  /** What stands beside it was carried over to a new run after every single thing that was told to it. */
+  carried: TaskRegistry;
+  readonly ready: string[] = [];
+  readonly live = new Set<string>();
+  private readonly asleep = new Set<string>();
+  readonly endedAs = new Map<string, string>();
+  readonly begunOnce = new Set<string>();
+  readonly children = new Map<string, string[]>();
+  private readonly waitsFor = new Map<string, Dependency[]>();
+
+  constructor(
+    readonly registry: TaskRegistry,
+    private readonly chance: Chance,
+    tasks: readonly NewTask[],
+  ) {
+    this.carried = new TaskRegistry();
+    this.tell((to) => to.add(tasks), tasks);
+  }
+
+  /** Tells both, takes what follows from both, and compares all that can be seen of them. */
+  tell(what: (to: TaskRegistry) => void, added: readonly NewTask[] = []): void {
+    for (const { path, dependsOn, parent } of added) {
+      this.waitsFor.set(path, [...dependsOn]);
+      if (parent !== null) this.children.set(parent, [...(this.children.get(parent) ?? []), path]);
+    }
+    what(this.registry);
+    what(this.carried);
+    this.carried = TaskRegistry.restore(JSON.parse(JSON.stringify(this.carried.carry())) as unknown[]);
+    // What was not taken is handed over beside the rest, by the job.
+    expect(this.carried.hasConsequences).toBe(false);
+  }
+
+  /** All leaves of the subtree, or null while some of it has not ended. */
+  private leaves(path: string): readonly string[] | null {
+    const state = this.endedAs.get(path);
+    const children = this.children.get(path) ?? [];
+    if (state === undefined) return null;
+    if (children.length === 0) return [state];
+    const below = children.map((child) => this.leaves(child));
+    return below.includes(null) ? null : below.flatMap((each) => each ?? []);
+  }
+
+  begin(path: string): void {
+    expect(this.begunOnce.has(path)).toBe(false);
+    for (const { on, whenFailed } of this.waitsFor.get(path) ?? []) {
+      const leaves = this.leaves(on);
+      expect([path, on, leaves === null]).toEqual([path, on, false]);
+      if (whenFailed !== 'ignore') expect([path, on, ...new Set(leaves)]).toEqual([path, on, 'succeeded']);
+    }
+    this.begunOnce.add(path);
+    this.live.add(path);
+  }
+
+  note(path: string, state: string): void {
+    expect([path, this.endedAs.get(path)]).toEqual([path, undefined]);
+    this.endedAs.set(path, state);
+    this.live.delete(path);
+  }
+
+  hear({ kind, path }: Consequence): void {
+    if (kind === 'start' && this.registry.stateOf(path) === 'pending') this.ready.push(path);
+    if (kind !== 'go') return;
+    if (this.begunOnce.has(path)) expect(this.asleep.delete(path)).toBe(true);
+    else this.tellBegin(path);
+  }
+
+  tellBegin(path: string): void {
+    this.begin(path);
+    this.tell((to) => to.begin(path, 1));
+  }
+
+  /** Tasks that have ended because of others: seen here first. */
+  noteRefused(): void {
+    for (const path of this.registry.paths) {
+      if (this.endedAs.has(path) || this.registry.endedOf(path) === null) continue;
+      expect([path, this.begunOnce.has(path)]).toEqual([path, false]);
+      this.note(path, this.registry.stateOf(path));
+      const bad = (this.waitsFor.get(path) ?? []).filter(({ on, whenFailed }) => {
+        const leaves = this.leaves(on);
+        return whenFailed !== 'ignore' && leaves !== null && leaves.some((state) => state !== 'succeeded');
+      });
+      expect([path, bad.length > 0]).toEqual([path, true]);
+    }
+  }
+
+  step(): void {
+    const awake = [...this.live].filter((path) => !this.asleep.has(path));
+    const path = awake[this.chance.below(awake.length)];
+    if (this.ready.length > 0 && (path === undefined || this.chance.below(2) === 0)) {
+      const next = this.ready.splice(this.chance.below(this.ready.length), 1)[0] ?? '';
+      if (this.registry.stateOf(next) === 'pending') this.tellBegin(next);
+      return;
+    }
+    if (path === undefined) throw new Error('nobody can go on');
+    const what = this.chance.below(10);
+    if (what === 0 && path.split('.').length < 3) this.split(path);
+    else if (what === 1) this.ask(path);
+    else this.end(path, this.chance.of(['succeeded', 'succeeded', 'succeeded', 'succeeded', 'dead', 'stuck']));
+  }
+
+  private split(parent: string): void {
+    const count = 1 + this.chance.below(4);
+    const children = Array.from({ length: count }, (_, n) => {
+      const before = Array.from({ length: n }, (_none, k) => `${parent}.${k + 1}`);
+      const ons = before.filter(() => this.chance.below(3) === 0);
+      return task(`${parent}.${n + 1}: ${ons.length > 0 ? 'gated' : ''} ${ons.join(' ')}`, parent);
+    });
+    this.tell((to) => to.add(children), children);
+    for (const { path, gated } of children) if (!gated) this.tellBegin(path);
+    this.end(parent, 'decomposed');
+  }
+
+  private ask(path: string): void {
+    const on = this.registry.paths[this.chance.below(this.registry.size)] ?? path;
+    const answers: (string | null)[] = [];
+    this.tell((to) => answers.push(to.addDependency(path, on)));
+    expect(answers[1]).toBe(answers[0]);
+    if (answers[0] === null) this.asleep.add(path);
+  }
+
+  end(path: string, state: TerminalState): void {
+    this.note(path, state);
+    this.tell((to) => to.end(path, ending(state)));
+  }
+
+  /** The same things follow; where several follow at once, their order may differ. */
+  settle(): void {
+    for (;;) {
+      const all = this.registry.takeConsequences();
+      if (all.length === 0) return;
+      this.noteRefused();
+      for (const each of all) this.hear(each);
+    }
+  }
+}
+
+function randomTasks(chance: Chance, count: number): readonly NewTask[] {
+  const names = Array.from({ length: count }, (_, n) => `t${n}`);
+  const tasks = names.map((path, n) => {
+    const ons = names.slice(Math.max(0, n - 12), n).filter(() => chance.below(6) === 0);
+    const policies = ['', '', '', '/skip', '/ignore'] as const;
+    return task(`${path}: ${ons.map((on) => `${on}${chance.of(policies)}`).join(' ')}`);
+  });
+  // A file may name tasks before those that they wait for.
+  return tasks.toSorted(() => chance.below(3) - 1);
+}
+
+describe('any job', () => {
+  it.each(Array.from({ length: 60 }, (_, seed) => seed))(
+    'ends each task once and begins none before its time, carried over at any moment or not (seed %i)',
+    (seed) => {
+      const chance = chanceFrom(seed);
+      const play = new Play(new TaskRegistry(), chance, randomTasks(chance, 4 + chance.below(30)));
+      play.settle();
+      while (!play.registry.isOver) {
+        play.step();
+        play.settle();
+        play.noteRefused();
+        const seen = (of: TaskRegistry) => ({
+          rows: of.rows('job/x', 0, 500, () => null),
+          counts: of.counts(),
+          bottlenecks: of.bottlenecks(() => null).toSorted((a, b) => (a.waitsFor < b.waitsFor ? -1 : 1)),
+          running: of.running,
+          isOver: of.isOver,
+          state: of.jobState(false),
+          spending: of.spending(),
+          prerequisites: of.paths.map((path) => of.prerequisitesOf(path)),
+        });
+        expect(seen(play.carried)).toEqual(seen(play.registry));
+      }
+      expect(play.endedAs.size).toBe(play.registry.size);
+      expect(play.live.size).toBe(0);
+    },
+  );
+});
