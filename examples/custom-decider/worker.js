@@ -5,7 +5,7 @@ import { advise } from './advise.js';
 
 const loaded = currentConfig();
 if (loaded.kind === 'faults') {
-  console.error(loaded.faults.join('\n'));
+  process.stderr.write(`${loaded.faults.join('\n')}\n`);
   process.exit(3);
 }
 const { config } = loaded;
@@ -15,7 +15,7 @@ const worker = await startWorker(config, await temporalOf(config), {
   workflowsPath: fileURLToPath(new URL('workflows.js', import.meta.url)),
   activities: { advise },
 });
-console.log(`polls ${worker.taskQueue} as ${worker.identity}`);
+process.stdout.write(`polls ${worker.taskQueue} as ${worker.identity}\n`);
 
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void worker.shutdown());
 await worker.ended;

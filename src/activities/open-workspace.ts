@@ -9,6 +9,7 @@ import { defaultBranch } from '../domain/branch-name.js';
 import { chooseByRule } from '../domain/choose-handler.js';
 import { filesToShow, instructionPaths, PROMPT_FILES_BYTES_MAX, structureLines } from '../domain/choose-files.js';
 import { excerpt } from '../domain/check-output.js';
+import type { Prerequisite } from '../domain/job.js';
 import { buildHandlerPrompt } from '../domain/handler-prompt.js';
 import { buildPlanPrompt, PLAN_PROMPT_VERSION } from '../domain/plan-prompt.js';
 import { buildPrompt, PROMPT_VERSION, type PromptFile, type PromptParts } from '../domain/prompt.js';
@@ -22,6 +23,9 @@ import { readSpec } from './stored-spec.js';
 
 /** One file's share of the prompt. */
 const FILE_BYTES_MAX = 100_000;
+/** Enough to see what a prerequisite did; who needs more builds on its branch. */
+const PATCHES_MAX = 4;
+const PATCH_CHARACTERS_MAX = 4_000;
 /** What is shown of a failed check's output: enough for several stack traces. */
 const EVIDENCE_CHARACTERS_MAX = 12_000;
 
@@ -211,6 +215,7 @@ async function writePrompt(
     spec,
     protect: settings.protect,
     prerequisites,
+    work: await workOf(ports, prerequisites),
     added,
     instructions: instructions.map(show),
     structure: structureLines(entries),
@@ -221,6 +226,24 @@ async function writePrompt(
   const messages =
     spec.handler === 'plan' ? buildPlanPrompt({ ...parts, depth: depthOf(input.taskId) }) : buildPrompt(parts);
   return await artifacts.put('prompt', JSON.stringify(messages));
+}
+
+/** The patches of the first prerequisites. Another host may have them: the branch is named all the same. */
+async function workOf(
+  { artifacts }: ActivityPorts,
+  prerequisites: readonly Prerequisite[],
+): Promise<NonNullable<PromptParts['work']>> {
+  const withPatch = prerequisites.filter(({ diff }) => diff != null).slice(0, PATCHES_MAX);
+  const read = withPatch.map(async ({ id, diff }) => {
+    const bytes = diff == null ? null : await artifacts.get(diff).catch(unlessMissing);
+    return bytes === null ? null : { id, patch: excerpt(bytes.toString('utf8'), PATCH_CHARACTERS_MAX) };
+  });
+  return (await Promise.all(read)).filter((each) => each !== null);
+}
+
+function unlessMissing(thrown: unknown): null {
+  if (thrown instanceof PortFault && thrown.code === 'infrastructure') return null;
+  throw thrown;
 }
 
 async function lastOf({ artifacts }: ActivityPorts, { last, attempt }: OpenInput): Promise<PromptParts['last']> {

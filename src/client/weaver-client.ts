@@ -9,7 +9,7 @@ import {
 } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { contentOf, type JobSpec, type JobTaskRow } from '../domain/job.js';
-import { START_INPUT_BYTES_MAX, utf8Bytes } from '../domain/payload-limit.js';
+import { JOB_INPUT_BYTES_MAX, START_INPUT_BYTES_MAX, utf8Bytes } from '../domain/payload-limit.js';
 import { fairnessKeyOf } from '../domain/permits.js';
 import { fieldOf, fieldText, type LimitsSpec, type TaskSpec } from '../domain/task.js';
 import { parseFile } from '../schemas.js';
@@ -669,10 +669,11 @@ const priorityOf = (priorityKey: number, repoUrl: string) => ({
 
 function guardSize(input: JobInput): void {
   const bytes = utf8Bytes(JSON.stringify(input));
-  if (bytes > START_INPUT_BYTES_MAX)
+  const bytesMax = input.job === undefined ? START_INPUT_BYTES_MAX : JOB_INPUT_BYTES_MAX;
+  if (bytes > bytesMax)
     throw catalogueFault(
       'invalidTask',
-      `It has ${bytes} bytes, the limit is ${START_INPUT_BYTES_MAX}; name files in relatedFiles instead of quoting them.`,
+      `It has ${bytes} bytes, the limit is ${bytesMax}; name files in relatedFiles instead of quoting them.`,
     );
 }
 

@@ -1,4 +1,5 @@
 /** What a job is: tasks with dependencies, one budget, shared defaults. */
+import type { ArtifactRef } from './outcome.js';
 import type { TaskState } from './task.js';
 
 /** What becomes of a task when one that it depends on ends badly. */
@@ -108,4 +109,6 @@ export interface Prerequisite {
   readonly commit: string | null;
   /** First words of what it did, at most 300 characters. */
   readonly summary: string;
+  /** Its patch; absent in histories of before there was one. */
+  readonly diff?: ArtifactRef | null;
 }

@@ -19,6 +19,8 @@ export interface PromptParts {
   readonly protect?: readonly ProtectSpec[];
   /** What the tasks have done that this one had to wait for. */
   readonly prerequisites?: readonly Prerequisite[];
+  /** Their patches, cut. */
+  readonly work?: readonly { readonly id: string; readonly patch: string }[];
   /** What people have added while the task ran, oldest first. */
   readonly added?: readonly string[];
   readonly instructions: readonly PromptFile[];
@@ -92,7 +94,10 @@ function results(parts: PromptParts): readonly string[] {
   const shown = prerequisites.slice(0, PREREQUISITES_MAX).map(resultLines);
   const more = prerequisites.length - shown.length;
   const text = [...shown, ...(more === 0 ? [] : [`… and ${more} more`])].join('\n');
-  return [`# Results of the tasks that this one waited for\n${fence(parts, 'results', text)}`];
+  const patches = (parts.work ?? []).map(
+    ({ id, patch }) => `Patch of ${id}:\n${fence(parts, `patch of ${id}`, patch)}`,
+  );
+  return [`# Results of the tasks that this one waited for\n${[fence(parts, 'results', text), ...patches].join('\n')}`];
 }
 
 function resultLines({ id, title, state, branch, commit, summary }: Prerequisite): string {

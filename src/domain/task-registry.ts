@@ -3,6 +3,7 @@
  * the job's workflow can be replayed. Work is linear in tasks and edges, since a job may have thousands of both.
  */
 import { failure, type FailureCode } from './failures.js';
+import type { ArtifactRef } from './outcome.js';
 import type { Dependency, JobState, JobTaskRow, Prerequisite } from './job.js';
 import { NOTHING_SPENT, sumSpending, type Spending } from './record.js';
 import type { TaskState, TerminalState } from './task.js';
@@ -16,6 +17,8 @@ export interface Ended {
   readonly commit: string | null;
   readonly failure: { readonly code: FailureCode; readonly detail: string } | null;
   readonly summary: string;
+  /** Its patch, for its dependents' prompts. */
+  readonly diff: ArtifactRef | null;
   readonly endedAt: number;
 }
 
@@ -225,17 +228,21 @@ export class TaskRegistry {
   }
 
   /** Ends a task that never began. */
-  endPending(path: string, state: 'dead' | 'cancelled' | 'stuck', code: FailureCode, why: string, nowMs: number): void {
-    this.end(path, {
-      state,
-      attempts: 0,
-      spending: NOTHING_SPENT,
-      branch: null,
-      commit: null,
-      failure: failure(code, why),
-      summary: '',
-      endedAt: nowMs,
-    });
+  endPending(path: string, state: Unbegun, code: FailureCode, why: string, nowMs: number): void {
+    this.end(path, unbegun(state, code, why, nowMs));
+  }
+
+  /** The same for many at once: none of them ends for another's sake, whatever waits for whom. */
+  endAllPending(paths: readonly string[], state: Unbegun, code: FailureCode, why: string, nowMs: number): void {
+    const nodes = paths.map((path) => this.node(path)).filter(({ ended }) => ended === null);
+    for (const node of nodes) {
+      // An announced child counts as begun before there is a workflow of it.
+      if (node.state !== 'pending') this.live -= 1;
+      node.ended = unbegun(state, code, why, nowMs);
+      node.state = state;
+      this.unended -= 1;
+    }
+    for (const node of nodes) this.closeSubtrees(node);
   }
 
   private closeSubtrees(from: Node): void {
@@ -301,6 +308,7 @@ export class TaskRegistry {
         branch: node.ended?.branch ?? null,
         commit: node.ended?.commit ?? null,
         summary: (node.ended?.summary ?? '').slice(0, SUMMARY_CHARACTERS_MAX),
+        diff: node.ended?.diff ?? null,
       }));
   }
 
@@ -422,12 +430,22 @@ export class TaskRegistry {
       .slice(0, FAILED_SHOWN_MAX);
   }
 
-  /** For the next run of a job that continues as new. */
+  /** For the next run of a job that continues as new: without what no dependent will ask for any more. */
   carry(): readonly unknown[] {
-    return [...this.nodes.values()].map(
-      ({ path, title, dependsOn, parent, gated, join, state, startedAt, ended }) =>
-        [path, title, dependsOn, parent, gated, join ?? false, state, startedAt, ended] as const,
-    );
+    return [...this.nodes.values()].map((node): Carried => {
+      const { path, title, dependsOn, parent, gated, join, state, startedAt, ended } = node;
+      const kept = ended === null ? null : packed(ended, this.isAskedFor(path));
+      return [path, title, dependsOn, parent, gated, join ?? false, state, startedAt, kept];
+    });
+  }
+
+  /** Whether a task that has not begun, or a parent's dependents, will be told of it. */
+  private isAskedFor(path: string): boolean {
+    const isOpen = (dependents: readonly string[]): boolean =>
+      dependents.some((each) => this.node(each).ended === null);
+    for (let at: string | null = path; at !== null; at = this.node(at).parent)
+      if (isOpen(this.dependents.get(at) ?? [])) return true;
+    return false;
   }
 
   /** The inverse of `carry`; what had been taken as a consequence before stays taken. */
@@ -436,13 +454,12 @@ export class TaskRegistry {
     const rows = carried as readonly Carried[];
     for (const [path, title, dependsOn, parent, gated, join] of rows)
       registry.insert({ path, title, dependsOn, parent, gated, join });
-    for (const [path, , dependsOn] of rows)
-      for (const { on } of dependsOn) registry.link(on, path);
+    for (const [path, , dependsOn] of rows) for (const { on } of dependsOn) registry.link(on, path);
     for (const [path, , , , , , state, startedAt, ended] of rows) {
       const node = registry.node(path);
       node.state = state;
       node.startedAt = startedAt;
-      node.ended = ended;
+      node.ended = ended === null ? null : unpacked(state, ended);
       if (ended !== null) registry.unended -= 1;
       else if (state !== 'pending') registry.live += 1;
     }
@@ -474,8 +491,75 @@ type Carried = readonly [
   join: boolean,
   state: TaskState,
   startedAt: number | null,
-  ended: Ended | null,
+  ended: Packed | null,
 ];
+
+/** A job of thousands carries this for each: no names, and nothing that is not asked for. */
+type Packed = readonly [
+  attempts: number,
+  spending: readonly number[],
+  branch: string | null,
+  commit: string | null,
+  failure: readonly [FailureCode, string] | null,
+  summary: string,
+  diff: ArtifactRef | null,
+  endedAt: number,
+];
+
+function packed(
+  { attempts, spending, branch, commit, failure: why, summary, diff, endedAt }: Ended,
+  isAsked: boolean,
+): Packed {
+  const { callsSent, callsInDoubt, tokens, costUsdMicros, unpriced } = spending;
+  const { prompt, cached, completion, reasoning } = tokens;
+  const spent = [callsSent, callsInDoubt, prompt, cached, completion, reasoning, costUsdMicros, unpriced ? 1 : 0];
+  const told = isAsked ? ([summary, diff] as const) : (['', null] as const);
+  return [
+    attempts,
+    spent,
+    branch,
+    commit,
+    why === null ? null : [why.code, isAsked ? why.detail : ''],
+    ...told,
+    endedAt,
+  ];
+}
+
+function unpacked(state: TaskState, [attempts, spent, branch, commit, why, summary, diff, endedAt]: Packed): Ended {
+  const [callsSent = 0, callsInDoubt = 0, prompt = 0, cached = 0, completion = 0, reasoning = 0, cost = 0, flag = 0] =
+    spent;
+  return {
+    state: isTerminalState(state) ? state : 'dead',
+    attempts,
+    spending: {
+      callsSent,
+      callsInDoubt,
+      tokens: { prompt, cached, completion, reasoning },
+      costUsdMicros: cost,
+      unpriced: flag === 1,
+    },
+    branch,
+    commit,
+    failure: why === null ? null : { code: why[0], detail: why[1] },
+    summary,
+    diff,
+    endedAt,
+  };
+}
+
+type Unbegun = 'dead' | 'cancelled' | 'stuck';
+
+const unbegun = (state: Unbegun, code: FailureCode, why: string, endedAt: number): Ended => ({
+  state,
+  attempts: 0,
+  spending: NOTHING_SPENT,
+  branch: null,
+  commit: null,
+  failure: failure(code, why.slice(0, DETAIL_CHARACTERS_MAX)),
+  summary: '',
+  diff: null,
+  endedAt,
+});
 
 /** Of two edges to the same task the first counts. */
 function eachOnce(edges: readonly Dependency[]): readonly Dependency[] {

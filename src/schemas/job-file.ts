@@ -1,7 +1,7 @@
 /** Job files and start inputs become a job, or every fault there is. */
 import { graphOf, sayGraphFault, type GraphFault } from '../domain/dependency-graph.js';
 import { contentOf, type JobSpec, type JobTask, type TaskContent } from '../domain/job.js';
-import { utf8Bytes } from '../domain/payload-limit.js';
+import { JOB_INPUT_BYTES_MAX, utf8Bytes } from '../domain/payload-limit.js';
 import type { LimitsSpec, TaskSpec } from '../domain/task.js';
 import { PortFault } from '../ports.js';
 import { nearest, sayIssue, shapeFaults, showFault, showPath, type Path, type ShapeFault } from './faults.js';
@@ -91,12 +91,15 @@ function parseContent(given: unknown, options: TaskOptions, placeOf: PlaceOf, be
   ].toSorted(byLine);
   if (job === null || faults.length > 0) return { kind: 'faults', faults: bounded(faults) };
   const bytes = utf8Bytes(JSON.stringify(job));
-  if (bytes <= TASK_BOUNDS.specBytes) return { kind: 'ok', job };
+  if (bytes <= JOB_BYTES_MAX) return { kind: 'ok', job };
   return { kind: 'faults', faults: [{ path: '', line: placeOf([]).line, says: sayTooLarge(bytes) }] };
 }
 
+/** What the start input may hold, without the requester and the version. */
+const JOB_BYTES_MAX = JOB_INPUT_BYTES_MAX - 4_096;
+
 const sayTooLarge = (bytes: number): string =>
-  `has ${bytes} bytes; ${TASK_BOUNDS.specBytes} are the most: write what tasks share once at the top, ` +
+  `has ${bytes} bytes; ${JOB_BYTES_MAX} are the most: write what tasks share once at the top, ` +
   'name files in relatedFiles instead of quoting them, or make several jobs of it';
 
 function bounded(faults: readonly TaskFault[]): readonly TaskFault[] {

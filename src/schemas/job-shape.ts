@@ -32,7 +32,8 @@ export const SHARED_FIELDS = [
 ] as const;
 
 /** Part of a workflow id and of paths, where a dot leads to children. */
-const ID = /^[a-z0-9-]{1,40}$/;
+/** `0` is the task of a job of one. */
+const ID = /^(?!0$)[a-z0-9-]{1,40}$/;
 const id = z.string().regex(ID, 'must be 1 to 40 small letters, digits and -');
 
 const budgetShape = {

@@ -144,7 +144,7 @@ export class Crew {
     const task = run.fileTask(path);
     const taskId = run.taskId(path);
     const prerequisites = run.registry.prerequisitesOf(path);
-    const content = stacked(contentOf(spec, task), task.stackOn, prerequisites);
+    const content = tagged(stacked(contentOf(spec, task), task.stackOn, prerequisites), spec.tags);
     const { resume } = input;
     return {
       schemaVersion: 1,
@@ -164,7 +164,8 @@ export class Crew {
     const { path, sequence, children } = announcement;
     const refused = run.announced(announcement);
     const allowances = refused === null ? children.map(({ id }) => run.allowanceFor(`${path}.${id}`)) : [];
-    const allowance = run.ledger.isLimited ? (allowances.find((each) => each !== null) ?? NOTHING_LEFT) : null;
+    // Slices grow smaller, and all children are told the same: no more than the last of them was given.
+    const allowance = run.ledger.isLimited ? (allowances.at(-1) ?? NOTHING_LEFT) : null;
     this.send(path, (handle) => handle.signal(grantSignal, { sequence, refused, allowance }));
     run.isDirty = true;
   }
@@ -176,11 +177,12 @@ export class Crew {
       const allowance = { ...used };
       this.send(path, (handle) => handle.signal(allowanceSignal, { allowance, left }));
     }
+    this.run.notice();
     this.run.isDirty = true;
   }
 
   private serveAskers(): void {
-    for (const [path, used] of [...this.run.askers]) this.serve(path, used);
+    for (const [path, used] of this.run.askers) this.serve(path, used);
   }
 
   private serve(path: string, used: BudgetQuestion['used']): boolean {
@@ -275,9 +277,8 @@ export class Crew {
     const { run } = this;
     const kind = run.ledger.spentKind();
     const code = kind === 'tokens' ? 'budgetTokens' : kind === 'attempts' ? 'budgetAttempts' : 'budgetCost';
-    for (const path of run.ready.splice(0))
-      if (run.registry.stateOf(path) === 'pending')
-        run.registry.endPending(path, state, code, 'The budget of the job is spent.', Date.now());
+    const pending = run.ready.splice(0).filter((path) => run.registry.stateOf(path) === 'pending');
+    run.registry.endAllPending(pending, state, code, 'The budget of the job is spent.', Date.now());
     run.isDirty = true;
   }
 
@@ -299,13 +300,18 @@ export class Crew {
 
   /** A task that has ended by itself meanwhile needs no telling. */
   private send(path: string, say: (handle: ReturnType<typeof getExternalWorkflowHandle>) => Promise<void>): void {
+    void this.sent(say(getExternalWorkflowHandle(this.run.taskId(path))));
+  }
+
+  private async sent(saying: Promise<void>): Promise<void> {
     this.inFlight += 1;
-    void say(getExternalWorkflowHandle(this.run.taskId(path)))
-      .catch(ignoreEnded)
-      .then(() => {
-        this.inFlight -= 1;
-        this.run.isDirty = true;
-      });
+    try {
+      await saying;
+    } catch (thrown) {
+      ignoreEnded(thrown);
+    }
+    this.inFlight -= 1;
+    this.run.isDirty = true;
   }
 }
 
@@ -333,6 +339,19 @@ function stacked(
   if (stackOn === undefined || branch === null) return content;
   return { ...content, repo: { ...(content['repo'] as object), baseBranch: branch } };
 }
+
+/** A job's tags are its tasks' too, so that they are found by them. */
+function tagged(
+  content: Readonly<Record<string, unknown>>,
+  tags: readonly string[],
+): Readonly<Record<string, unknown>> {
+  if (tags.length === 0) return content;
+  const own = Array.isArray(content['tags']) ? (content['tags'] as readonly unknown[]) : [];
+  return { ...content, tags: [...new Set([...own, ...tags])].slice(0, TAGS_MAX) };
+}
+
+/** As many as a task file may have. */
+const TAGS_MAX = 20;
 
 async function tell(child: TaskHandle, request: CancelRequest): Promise<void> {
   try {

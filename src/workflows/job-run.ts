@@ -177,10 +177,15 @@ export class JobRun {
       commit: landing?.commit ?? null,
       failure: failed,
       summary: result.summary ?? '',
+      diff: result.diff,
       endedAt: Date.now(),
     });
-    if (!isNew) return;
     this.unwatched.delete(path);
+    if (!isNew) {
+      // A child that was refused: its slice is free again.
+      this.ledger.release(path);
+      return;
+    }
     this.askers.delete(path);
     this.ledger.settle(path, { costUsdMicros: spending.costUsdMicros, tokens: totalTokens(spending), attempts });
     if (state !== 'decomposed') this.endUnmade(path);
@@ -191,8 +196,12 @@ export class JobRun {
 
   /** A parent that ended otherwise while it was splitting has made none of the children that it had announced. */
   private endUnmade(path: string): void {
-    for (const child of this.registry.subtree(path).slice(1))
-      this.registry.endPending(child, 'cancelled', 'cancelled', `${path} ended before it began`, Date.now());
+    const unmade = this.registry.subtree(path).slice(1);
+    for (const child of unmade) {
+      this.unwatched.delete(child);
+      this.ledger.release(child);
+    }
+    this.registry.endAllPending(unmade, 'cancelled', 'cancelled', `${path} ended before it began`, Date.now());
   }
 
   /** Null if granted; the children are known from now on. */
@@ -244,7 +253,7 @@ export class JobRun {
     this.isDirty = true;
   }
 
-  private notice(): void {
+  notice(): void {
     for (const kind of this.ledger.past(NOTICE_SHARE)) {
       if (this.noticed.has(kind)) continue;
       this.noticed.add(kind);
@@ -281,8 +290,7 @@ export class JobRun {
       else if (this.isMade(each)) stopping.push(each);
       else neverBegun.push(each);
     }
-    for (const each of neverBegun)
-      registry.endPending(each, 'cancelled', 'cancelled', `${requester}: ${reason}`, Date.now());
+    registry.endAllPending(neverBegun, 'cancelled', 'cancelled', `${requester}: ${reason}`, Date.now());
     this.isDirty = true;
     const counts = { stopping: stopping.length, ended: ended.length, neverBegun: neverBegun.length };
     return {

@@ -9,20 +9,22 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { failure } from '../domain/failures.js';
+import { jobFaults } from '../domain/job-faults.js';
 import { describeJob } from '../domain/job-report.js';
 import { TASK_DEFAULTS, titleOf } from '../domain/task.js';
-import { isTerminalState } from '../domain/task-registry.js';
 import { JobRun } from './job-run.js';
 import { Crew } from './crew.js';
 import { listenToJob } from './job-listen.js';
 import { lookAfterMs, lookAfterSilent } from './job-look-after.js';
-import { CANCELLED_WITHOUT_REASON, type JobInput, type JobResult } from './messages.js';
+import { CANCELLED_WITHOUT_REASON, unreported, type JobInput, type JobResult } from './messages.js';
 import { writeBeginning, writeEnd, writeNews } from './job-records.js';
 
 /** Below the server's warning at 10,240, with room for what comes in meanwhile. */
 const EVENTS_MAX = 4_000;
 
 export async function job(input: JobInput): Promise<JobResult> {
+  const faults = input?.job === undefined || input.carried !== undefined ? [] : jobFaults(input.job);
+  if (faults.length > 0) return refused(faults);
   const run = new JobRun(input);
   const crew = new Crew(run);
   listenToJob(run, crew);
@@ -37,6 +39,14 @@ export async function job(input: JobInput): Promise<JobResult> {
   if (result.state === 'cancelled' && CancellationScope.current().consideredCancelled)
     throw new CancelledFailure(result.task.failure?.detail ?? 'cancelled', [result]);
   return result;
+}
+
+/** Nothing was begun: the first task stands for all. */
+function refused(faults: readonly string[]): JobResult {
+  const { workflowId: jobId } = workflowInfo();
+  const failed = failure('invalidTask', faults.join('; '));
+  setCurrentDetails(`${failed.code}: ${faults.join('; ')}`);
+  return { jobId, state: 'failed', task: unreported(`${jobId}/t/0`, 'dead', failed) };
 }
 
 async function untilOver(run: JobRun, crew: Crew): Promise<void> {
@@ -59,13 +69,13 @@ async function nextNews(run: JobRun, crew: Crew): Promise<void> {
   const isNews = (): boolean => run.isDirty;
   if (wait === null) return await condition(isNews);
   if (await condition(isNews, wait.ms, { summary: wait.why })) return;
-  await wait.then();
+  await wait.look();
 }
 
 interface Wait {
   readonly ms: number;
   readonly why: string;
-  readonly then: () => Promise<void>;
+  readonly look: () => Promise<void>;
 }
 
 /** The earliest of what the job waits for by time; null = nothing but news. */
@@ -76,18 +86,18 @@ function waitMs(run: JobRun, crew: Crew): Wait | null {
     waits.push({
       ms: Math.max(1, deadline - Date.now()),
       why: 'deadline of the job',
-      then: async () => {
+      look: async () => {
         if (Date.now() >= deadline)
           crew.stopAll({ reason: 'the deadline of the job has passed', requester: 'weaver', code: 'deadline' });
       },
     });
   if (run.unwatched.size > 0)
-    waits.push({ ms: lookAfterMs(run), why: 'look after silent tasks', then: () => lookAfterSilent(run) });
+    waits.push({ ms: lookAfterMs(run), why: 'look after silent tasks', look: () => lookAfterSilent(run) });
   if (crew.isStarved)
     waits.push({
       ms: TASK_DEFAULTS.waitSeconds * 1_000,
       why: 'waits for budget',
-      then: async () => crew.giveUpOnBudget('stuck'),
+      look: async () => crew.giveUpOnBudget('stuck'),
     });
   return waits.toSorted((a, b) => a.ms - b.ms)[0] ?? null;
 }
@@ -97,10 +107,9 @@ async function continueAsNew(run: JobRun, crew: Crew): Promise<void> {
   await crew.handOver();
   await condition(() => allHandlersFinished() && crew.isQuiet);
   if (run.registry.isOver) return;
-  const { workflowId: _, memo } = workflowInfo();
-  const next = makeContinueAsNewFunc<(input: JobInput) => Promise<JobResult>>({
-    ...(memo === undefined ? {} : { memo }),
-  });
+  const { memo } = workflowInfo();
+  const options = memo === undefined ? {} : { memo };
+  const next = makeContinueAsNewFunc<(input: JobInput) => Promise<JobResult>>(options);
   await next({ ...run.input, carried: run.carry() });
 }
 

@@ -121,10 +121,17 @@ function answered(run: TaskRun, request: AnswerRequest | ApproveRequest, answer:
 }
 
 /** The new limits in words. */
-function changed(run: TaskRun, { by: _by, why: _why, deadlineSeconds: _, ...limits }: BudgetRequest): string {
+function changed(run: TaskRun, { costUsdMicros, tokens, attempts, wallTimeSeconds }: BudgetRequest): string {
+  const limits = named({ costUsdMicros, tokens, attempts, wallTimeSeconds });
   run.changeLimits(limits);
   return limitWords(limits);
 }
+
+/** Without those that are not named. */
+const named = <T extends object>(limits: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
+  Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
 
 /** A validator refuses by throwing. */
 function refuse(why: string | null): void {

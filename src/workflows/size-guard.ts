@@ -4,7 +4,7 @@ import {
   type WorkflowInterceptors,
   type WorkflowOutboundCallsInterceptor,
 } from '@temporalio/workflow';
-import { PAYLOAD_BYTES_MAX, START_INPUT_BYTES_MAX, utf8Bytes } from '../domain/payload-limit.js';
+import { JOB_INPUT_BYTES_MAX, PAYLOAD_BYTES_MAX, START_INPUT_BYTES_MAX, utf8Bytes } from '../domain/payload-limit.js';
 
 const outbound: WorkflowOutboundCallsInterceptor = {
   async scheduleActivity(input, next) {
@@ -16,7 +16,8 @@ const outbound: WorkflowOutboundCallsInterceptor = {
     return await next(input);
   },
   async startChildWorkflowExecution(input, next) {
-    guard(input.workflowType, input.options.args, START_INPUT_BYTES_MAX);
+    const bytesMax = input.workflowType === 'job' ? JOB_INPUT_BYTES_MAX : START_INPUT_BYTES_MAX;
+    guard(input.workflowType, input.options.args, bytesMax);
     return await next(input);
   },
 };

@@ -93,6 +93,7 @@ export class TaskRun {
   private last: { failure: Failure; evidence: ArtifactRef | null } | null;
   private opened: Opened | null = null;
   private diff: ArtifactRef | null = null;
+  private summary = '';
 
   constructor(readonly input: TaskInput) {
     this.permits = new Permits({
@@ -245,8 +246,9 @@ export class TaskRun {
     const { attempt } = this;
     this.record = recordOutcome(this.record, outcome, Date.now());
     if (outcome.kind === 'failed') this.last = { failure: outcome.failure, evidence: outcome.evidence ?? null };
-    if (this.steps.edited?.kind === 'edited') this.diff = this.steps.edited.diff;
-    if (this.steps.merged?.kind === 'merged') this.diff = this.steps.merged.diff;
+    const { edited, merged } = this.steps;
+    const work = edited?.kind === 'edited' ? edited : merged?.kind === 'merged' ? merged : null;
+    if (work !== null) [this.diff, this.summary] = [work.diff, work.subject.slice(0, 300)];
     if (outcome.kind === 'blocked') return;
     this.done.set(attempt, this.steps);
     this.done.delete(attempt - ATTEMPTS_KEPT);
@@ -392,7 +394,6 @@ export class TaskRun {
 
   result(): TaskResult {
     const { state, attempts, spending, landing, lastFailure } = this.record;
-    const summary = this.opened === null ? '' : this.opened.title.slice(0, 300);
     return {
       taskId: this.taskId,
       state,
@@ -404,7 +405,7 @@ export class TaskRun {
       failure: state === 'succeeded' ? null : lastFailure,
       diff: this.diff,
       ...(this.children.length === 0 ? {} : { children: this.children }),
-      ...(summary === '' ? {} : { summary }),
+      ...(this.summary === '' ? {} : { summary: this.summary }),
     };
   }
 

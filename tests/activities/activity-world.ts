@@ -10,6 +10,7 @@ import { createGit } from '../../src/adapters/git/create-git.js';
 import { createLedger, type Ledger } from '../../src/adapters/model/ledger.js';
 import { createModel } from '../../src/adapters/model/model.js';
 import { createRedactor } from '../../src/adapters/redact.js';
+import { runCommand } from '../../src/adapters/sandbox/run-command.js';
 import { createPlainSandbox } from '../../src/adapters/sandbox/plain.js';
 import type { TaskSpec } from '../../src/domain/task.js';
 import type { ArtifactRef } from '../../src/domain/outcome.js';
@@ -37,7 +38,7 @@ export function openActivityWorld(): ActivityWorld {
     records: createRecords({ home, redact: redactor.redact }),
     git: createGit({ home, environment, tokenOf: () => undefined, redact: redactor.redact }),
     model: createModel({ home, redact: redactor.redact, apiKeyOf: () => undefined, onWarning: () => {} }),
-    sandbox: createPlainSandbox(environment),
+    sandbox: createPlainSandbox(environment, runCommand),
     sandboxWarning: null,
     // None of the activities tested here tells anybody outside of its work.
     events: { emit: () => Promise.resolve() },

@@ -39,6 +39,7 @@ const ending = (state: TerminalState, more: Partial<Ended> = {}): Ended => ({
   commit: null,
   failure: state === 'succeeded' || state === 'decomposed' ? null : { code: 'checksFailed', detail: '' },
   summary: '',
+  diff: null,
   endedAt: 7,
   ...more,
 });
@@ -62,8 +63,7 @@ function ended(registry: TaskRegistry, state: TerminalState, ...paths: readonly 
 function split(registry: TaskRegistry, parent: string, ...lines: readonly string[]): void {
   begun(registry, parent);
   registry.add(lines.map((line) => task(line, parent)));
-  for (const path of lines.map((line) => line.split(':')[0] ?? ''))
-    if (!registry.isGated(path)) begun(registry, path);
+  for (const path of lines.map((line) => line.split(':')[0] ?? '')) if (!registry.isGated(path)) begun(registry, path);
   registry.end(parent, ending('decomposed'));
 }
 
@@ -111,7 +111,8 @@ describe('a task of a job', () => {
     const registry = jobOf('a', 'b: a');
     begun(registry, 'a');
     const summary = 'Wrote the parser. '.repeat(20);
-    registry.end('a', ending('succeeded', { branch: 'weaver/a', commit: 'c0ffee', summary }));
+    const diff = { kind: 'diff', sha256: 'd1ff', sizeBytes: 3 } as const;
+    registry.end('a', ending('succeeded', { branch: 'weaver/a', commit: 'c0ffee', summary, diff }));
     expect(registry.prerequisitesOf('b')).toEqual([
       {
         id: 'a',
@@ -120,6 +121,7 @@ describe('a task of a job', () => {
         branch: 'weaver/a',
         commit: 'c0ffee',
         summary: summary.slice(0, 120),
+        diff,
       },
     ]);
     expect(registry.rows('job/x', 0, 1, () => null)[0]).toMatchObject({ branch: 'weaver/a', attempts: 1 });
@@ -130,6 +132,24 @@ describe('a task of a job', () => {
     begun(registry, 'a');
     registry.end('a', ending('dead', { failure: { code: 'checksFailed', detail: 'x'.repeat(1_000) } }));
     expect(registry.endedOf('a')?.failure?.detail).toHaveLength(200);
+  });
+
+  it('D-11 of a stopped job ends without having begun, and none for the sake of another', () => {
+    const registry = jobOf('a', 'b: a', 'c: b/skip', 'p');
+    begun(registry, 'p');
+    registry.add([task('p.1', 'p'), task('p.2: gated p.1', 'p')]);
+    begun(registry, 'p.1');
+    registry.end('p', ending('cancelled'));
+    const stopped = ['a', 'b', 'c', 'p.1', 'p.2'];
+    registry.endAllPending(stopped, 'cancelled', 'cancelled', 'ana: not wanted', 9);
+    expect(registry.counts()).toEqual({ cancelled: 6 });
+    expect(stopped.map((path) => registry.endedOf(path)?.failure)).toEqual(
+      stopped.map(() => ({ code: 'cancelled', detail: 'ana: not wanted' })),
+    );
+    // p.1 counted as begun when it was announced.
+    expect([registry.running, registry.isOver, registry.jobState(true)]).toEqual([0, true, 'cancelled']);
+    registry.endAllPending(stopped, 'dead', 'cancelled', 'again', 10);
+    expect(registry.counts()).toEqual({ cancelled: 6 });
   });
 
   it('that is not there is named', () => {
@@ -437,6 +457,37 @@ describe('the state of a job', () => {
   });
 });
 
+describe('what is carried over', () => {
+  it('of 5,000 ended tasks leaves room below the two megabytes of a start input', () => {
+    const count = 5_000;
+    const lines = Array.from({ length: count }, (_, n) =>
+      n < 3 ? `task-${n}` : `task-${n}: task-${n - 1} task-${n - 2} task-${n - 3}`,
+    );
+    const registry = jobOf(...lines);
+    for (const path of registry.paths) {
+      registry.begin(path, 1_763_719_579_000);
+      const told = { branch: `weaver/title-of-${path}-abcdefgh`, commit: 'c'.repeat(40), summary: 's'.repeat(300) };
+      registry.end(path, ending('succeeded', { ...told, endedAt: 1_763_719_599_000 }));
+    }
+    expect(JSON.stringify(registry.carry()).length).toBeLessThan(1_800_000);
+  });
+
+  it('keeps what a task that waits will be told, and what all have spent', () => {
+    const registry = jobOf('p', 'z: p');
+    split(registry, 'p', 'p.1');
+    const told = { branch: 'weaver/p.1', commit: 'c0ffee', summary: 'Did it.' };
+    registry.end('p.1', ending('dead', { ...told, attempts: 4, failure: { code: 'checkTimedOut', detail: 'slow' } }));
+    const waiting = jobOf('a', 'b', 'c: a b');
+    waiting.begin('a', 1);
+    waiting.end('a', ending('succeeded', told));
+    const again = (of: TaskRegistry) => TaskRegistry.restore(JSON.parse(JSON.stringify(of.carry())) as unknown[]);
+    expect(again(waiting).prerequisitesOf('c')).toEqual(waiting.prerequisitesOf('c'));
+    expect(again(registry).spending()).toEqual(registry.spending());
+    expect(again(registry).attempts()).toBe(registry.attempts());
+    expect(again(registry).failed()).toEqual(registry.failed());
+  });
+});
+
 describe('what is shown', () => {
   it('WT-68 comes in the order in which tasks were made', () => {
     const registry = jobOf(...Array.from({ length: 12 }, (_, n) => `t${n}`));
@@ -478,6 +529,7 @@ class Play {
   readonly begunOnce = new Set<string>();
   readonly children = new Map<string, string[]>();
   private readonly waitsFor = new Map<string, Dependency[]>();
+  private readonly unheard: Consequence[] = [];
 
   constructor(
     readonly registry: TaskRegistry,
@@ -496,9 +548,12 @@ class Play {
     }
     what(this.registry);
     what(this.carried);
+    // Where several things follow at once, their order may differ.
+    const followed = this.registry.takeConsequences();
+    const sorted = (all: readonly Consequence[]) => all.map((each) => JSON.stringify(each)).toSorted();
+    expect(sorted(this.carried.takeConsequences())).toEqual(sorted(followed));
+    this.unheard.push(...followed);
     this.carried = TaskRegistry.restore(JSON.parse(JSON.stringify(this.carried.carry())) as unknown[]);
-    // What was not taken is handed over beside the rest, by the job.
-    expect(this.carried.hasConsequences).toBe(false);
   }
 
   /** All leaves of the subtree, or null while some of it has not ended. */
@@ -542,15 +597,16 @@ class Play {
 
   /** Tasks that have ended because of others: seen here first. */
   noteRefused(): void {
-    for (const path of this.registry.paths) {
-      if (this.endedAs.has(path) || this.registry.endedOf(path) === null) continue;
-      expect([path, this.begunOnce.has(path)]).toEqual([path, false]);
-      this.note(path, this.registry.stateOf(path));
+    const refused = this.registry.paths.filter(
+      (path) => !this.endedAs.has(path) && this.registry.endedOf(path) !== null,
+    );
+    for (const path of refused) this.note(path, this.registry.stateOf(path));
+    for (const path of refused) {
       const bad = (this.waitsFor.get(path) ?? []).filter(({ on, whenFailed }) => {
         const leaves = this.leaves(on);
         return whenFailed !== 'ignore' && leaves !== null && leaves.some((state) => state !== 'succeeded');
       });
-      expect([path, bad.length > 0]).toEqual([path, true]);
+      expect([path, this.begunOnce.has(path), bad.length > 0]).toEqual([path, false, true]);
     }
   }
 
@@ -591,16 +647,14 @@ class Play {
 
   end(path: string, state: TerminalState): void {
     this.note(path, state);
-    this.tell((to) => to.end(path, ending(state)));
+    this.tell((to) => to.end(path, ending(state, { branch: `weaver/${path}`, summary: `did ${path}` })));
   }
 
-  /** The same things follow; where several follow at once, their order may differ. */
   settle(): void {
-    for (;;) {
-      const all = this.registry.takeConsequences();
-      if (all.length === 0) return;
+    this.noteRefused();
+    for (let next = this.unheard.shift(); next !== undefined; next = this.unheard.shift()) {
+      this.hear(next);
       this.noteRefused();
-      for (const each of all) this.hear(each);
     }
   }
 }
@@ -617,7 +671,7 @@ function randomTasks(chance: Chance, count: number): readonly NewTask[] {
 }
 
 describe('any job', () => {
-  it.each(Array.from({ length: 60 }, (_, seed) => seed))(
+  it.each(Array.from({ length: 25 }, (_, seed) => seed))(
     'ends each task once and begins none before its time, carried over at any moment or not (seed %i)',
     (seed) => {
       const chance = chanceFrom(seed);
@@ -626,7 +680,6 @@ describe('any job', () => {
       while (!play.registry.isOver) {
         play.step();
         play.settle();
-        play.noteRefused();
         const seen = (of: TaskRegistry) => ({
           rows: of.rows('job/x', 0, 500, () => null),
           counts: of.counts(),
@@ -635,7 +688,8 @@ describe('any job', () => {
           isOver: of.isOver,
           state: of.jobState(false),
           spending: of.spending(),
-          prerequisites: of.paths.map((path) => of.prerequisitesOf(path)),
+          // Of a task that asks for another one at run time it may be late to be told what that has done.
+          prerequisites: of.paths.map((path) => (of.stateOf(path) === 'pending' ? of.prerequisitesOf(path) : [])),
         });
         expect(seen(play.carried)).toEqual(seen(play.registry));
       }

@@ -90,7 +90,7 @@ function jobOf(name: string, tasks: readonly JobTask[], more: Partial<JobSpec> =
   };
 }
 
-async function start(name: string, job: JobSpec, more: Partial<JobInput> = {}): Promise<WorkflowHandle> {
+async function start(name: string, job: JobSpec, more: Partial<JobInput> = {}) {
   const input: JobInput = { schemaVersion: 1, job, requester: 'ana', ...more };
   return await client.workflow.start('job', { taskQueue: 'weaver', workflowId: `job/${name}`, args: [input] });
 }

@@ -5,7 +5,18 @@ import { Client, Connection } from '@temporalio/client';
 import type { ScriptedAnswer } from '../../src/adapters/model/scripted';
 import { WeaverClient, type Stopped, type Waiting } from '../../src/client/index';
 import type { TaskStatus } from '../../src/workflows/messages';
-import { answerValue, CHECK, commitsOn, git, until, valueFiles, World, type CliResult, type RunResult } from './world';
+import {
+  answerValue,
+  branchesOf,
+  CHECK,
+  commitsOn,
+  git,
+  until,
+  valueFiles,
+  World,
+  type CliResult,
+  type RunResult,
+} from './world';
 
 const says = (value: string): ScriptedAnswer => ({ kind: 'json', value: answerValue(value) });
 const asks = (question: string): ScriptedAnswer => ({
@@ -27,7 +38,8 @@ beforeAll(async () => {
       rule('Needs approval', says('right')),
       rule('Rejected once', says('right')),
       rule('Nobody comes', says('right')),
-      rule('Held before it begins', says('wrong 1'), says('right')),
+      rule('Held before it begins', { ...says('wrong 1'), delayMs: 2_000 }, says('right')),
+      rule('Short of its own tokens', says('wrong again'), says('right')),
       rule('Short of tokens', says('wrong again'), says('right')),
       rule('Checks fail for a while', says('right')),
       rule('Push fails for a while', says('right')),
@@ -174,15 +186,27 @@ describe('holding and hurrying', () => {
   it('a paused task begins nothing; an instruction reaches the next attempt, which need not be waited for', async () => {
     const taskId = await begin('held', 'Held before it begins', { limits: { attempts: 3 } });
     await until(async () => world.requestsFor('Held before it begins') === 1, 'the first attempt');
-    const paused = json<TaskStatus>(await world.cli(['pause', taskId, '--why', 'lunch', '--json']));
-    expect(paused.paused).toEqual({ by: expect.any(String), why: 'lunch' });
+    const paused = await weaver.pause(taskId, { why: 'lunch' });
+    expect(paused.answer).toMatchObject({ paused: { by: 'ben@test', why: 'lunch' } });
     expect((await untilWaits(taskId)).commands).toEqual([`weaver resume ${taskId}`]);
     await weaver.addInstruction(taskId, 'Think of the children');
     expect(world.requestsFor('Held before it begins')).toBe(1);
-    await weaver.resume(taskId);
+    expect((await world.cli(['resume', taskId, '--why', 'fed'])).exitCode).toBe(0);
     await weaver.retryNow(taskId).catch(() => null); // the pause may be over
     expect((await weaver.result('held')).state).toBe('completed');
     expect(JSON.stringify(world.endpoint.requests().at(-1)?.body)).toContain('Think of the children');
+  });
+
+  it('a task that has spent its own tokens waits too, where its file says so', async () => {
+    const limits = { tokens: 10, whenSpent: 'wait', attempts: 3 };
+    const taskId = await begin('frugal', 'Short of its own tokens', { limits });
+    const waits = await untilWaits(taskId);
+    expect(waits).toMatchObject({
+      waitingOn: 'budget',
+      commands: [expect.stringMatching(/set-budget .* --tokens \d+$/)],
+    });
+    expect((await typed(`weaver set-budget ${taskId} --tokens 10000000 --why 'worth it'`)).exitCode).toBe(0);
+    expect((await weaver.result('frugal')).state).toBe('completed');
   });
 
   it('what has spent the tokens of its job waits for more, and goes on by the printed command', async () => {
@@ -297,9 +321,12 @@ describe('stopping', () => {
     await until(async () => (await weaver.status('job/many/t/d')).state === 'succeeded', 'd');
     const tree = await world.cli(['tree', 'many']);
     expect(tree.stdout).toMatch(/├─ a · [^\n]*running[^]*c · [^\n]*pending · waits for[^]*d · [^\n]*succeeded/);
+    expect(branchesOf(join(world.folder, 'remotes', 'many.git'))).toHaveLength(2);
     const one = json<Stopped>(await world.cli(['cancel', 'job/many/t/b', '--reason', 'not b', '--wait', '--json']));
     expect(one).toMatchObject({ path: 'b', stopping: ['b'], ended: [], neverBegun: [], stillStopping: [] });
-    const all = json<Stopped>(await world.cli(['cancel', 'many', '--reason', 'enough', '--wait', '--json']));
+    const all = json<Stopped>(
+      await world.cli(['cancel', 'many', '--reason', 'enough', '--wait', '--delete-branch', '--json']),
+    );
     expect(all).toMatchObject({ path: null, cancelRequested: true, by: 'job', stillStopping: [] });
     expect({ stopping: all.stopping, ended: all.ended.toSorted(), never: all.neverBegun }).toEqual({
       stopping: ['a'],
@@ -307,6 +334,8 @@ describe('stopping', () => {
       never: ['c'],
     });
     await until(async () => (await weaver.jobStatus('many')).state === 'cancelled', 'the job to end');
+    const remote = join(world.folder, 'remotes', 'many.git');
+    await until(() => branchesOf(remote).join() === 'main', 'the branch of d to go');
     const again = await world.cli(['cancel', 'many', '--reason', 'enough', '--json']);
     expect({ ...json<object>(again), exitCode: again.exitCode }).toMatchObject({
       exitCode: 0,
@@ -324,6 +353,6 @@ describe('stopping', () => {
     const stopped = await weaver.stop('torn', { reason: 'its job is gone' });
     expect(stopped).toMatchObject({ asked: true, by: 'server', stopping: ['0'] });
     await until(async () => (await weaver.status(taskId)).state === 'cancelled', 'the task to end');
-    expect(await weaver.stillRunning(stopped)).toEqual([]);
+    await until(async () => (await weaver.stillRunning(stopped)).length === 0, 'nothing to run any more');
   });
 });

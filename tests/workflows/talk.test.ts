@@ -1,0 +1,104 @@
+import type { Answered, Question } from '../../src/domain/outcome';
+import type { Prerequisite } from '../../src/domain/job';
+import { Talk } from '../../src/workflows/talk';
+
+const question: Question = { id: 'a1.t1', kind: 'text', text: 'Which one?', options: [], default: null, about: null };
+const answered = (questionId: string): Answered => ({ questionId, answer: 'the second', by: 'ana', why: '', at: 5 });
+const prerequisite = (id: string): Prerequisite => ({
+  id,
+  title: id,
+  state: 'succeeded',
+  branch: null,
+  commit: null,
+  summary: '',
+});
+
+describe('a question', () => {
+  it('blocks the task on a person, with its own text', () => {
+    const talk = new Talk();
+    expect(talk.ask(question)).toEqual({
+      kind: 'blocked',
+      waitingOn: 'human',
+      failure: { code: 'needsPerson', detail: 'Which one?' },
+      question,
+    });
+    expect(talk.question).toBe(question);
+  });
+
+  it('is open until it is answered, and known by its answer from then on', () => {
+    const talk = new Talk();
+    talk.ask(question);
+    expect(talk.answerTo('a1.t1')).toBeNull();
+    talk.answer(answered('a1.t1'));
+    expect(talk.question).toBeNull();
+    expect(talk.answerTo('a1.t1')).toEqual(answered('a1.t1'));
+  });
+
+  it('of long ago is still known to be answered, though only twenty are shown', () => {
+    const talk = new Talk();
+    for (let n = 0; n < 25; n += 1) talk.answer(answered(`a${n}.t1`));
+    expect(talk.answered.map(({ questionId }) => questionId)).toEqual(
+      Array.from({ length: 20 }, (_, n) => `a${n + 5}.t1`),
+    );
+    expect(talk.answerTo('a0.t1')).not.toBeNull();
+  });
+});
+
+describe('the word to go', () => {
+  it('counts when its last part is there, with the prerequisites of all parts', () => {
+    const talk = new Talk();
+    talk.hearGo({ prerequisites: [prerequisite('a')], refused: null, more: true });
+    expect(talk.go).toBeNull();
+    talk.hearGo({ prerequisites: [prerequisite('b')], refused: null });
+    expect(talk.go?.prerequisites.map(({ id }) => id)).toEqual(['a', 'b']);
+  });
+
+  it('a second time brings only what came with it', () => {
+    const talk = new Talk();
+    talk.hearGo({ prerequisites: [prerequisite('a')], refused: null });
+    talk.hearGo({ prerequisites: [prerequisite('b')], refused: null });
+    expect(talk.go?.prerequisites.map(({ id }) => id)).toEqual(['b']);
+  });
+
+  it('may be a refusal', () => {
+    const talk = new Talk();
+    talk.hearGo({ prerequisites: [], refused: 'a ended dead', state: 'dead' });
+    expect(talk.go).toMatchObject({ refused: 'a ended dead', state: 'dead' });
+  });
+});
+
+describe('what the job has given', () => {
+  const used = { costUsdMicros: 10, tokens: 10, attempts: 1 };
+
+  it('covers anything where the job has no budget', () => {
+    expect(new Talk().covers(['costUsdMicros', 'tokens', 'attempts'], used)).toBe(true);
+  });
+
+  it.each([
+    [{ costUsdMicros: null, tokens: 11, attempts: null }, true],
+    [{ costUsdMicros: 11, tokens: 10, attempts: 2 }, false],
+    [{ costUsdMicros: 10, tokens: null, attempts: null }, false],
+    [{ costUsdMicros: 11, tokens: 11, attempts: 1 }, true],
+  ])('%j covers a further call: %s', (allowance, covers) => {
+    const talk = new Talk();
+    talk.hearAllowance({ allowance, left: 'now' });
+    expect(talk.covers(['costUsdMicros', 'tokens'], used)).toBe(covers);
+  });
+
+  it('covers a further attempt by another measure than a further call', () => {
+    const talk = new Talk();
+    talk.hearAllowance({ allowance: { costUsdMicros: null, tokens: null, attempts: 1 }, left: 'later' });
+    expect([talk.covers(['attempts'], used), talk.covers(['tokens'], used)]).toEqual([false, true]);
+    expect(talk.allowanceLeft).toBe('later');
+  });
+});
+
+it('is held by whoever paused the task itself, before the job', () => {
+  const talk = new Talk();
+  expect(talk.isHeld).toBeNull();
+  talk.held = { by: 'job', why: 'all' };
+  talk.paused = { by: 'ana', why: 'this one' };
+  expect(talk.isHeld?.by).toBe('ana');
+  talk.paused = null;
+  expect(talk.isHeld?.by).toBe('job');
+});
