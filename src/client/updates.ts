@@ -23,7 +23,7 @@ export interface Speaker {
 }
 
 /** A worker accepts an update in milliseconds; it may have to replay a long history first. */
-export const UPDATE_TIMEOUT_MS = 10_000;
+const UPDATE_TIMEOUT_MS = 10_000;
 const DESCRIBE_TIMEOUT_MS = 5_000;
 
 export interface Update {
@@ -109,7 +109,7 @@ function endOf({ status, typedSearchAttributes }: WorkflowExecutionDescription):
   return stateOf(status.name, typedSearchAttributes.get(SEARCH_ATTRIBUTES.outcome) ?? null, '');
 }
 
-export const endedFault = (id: string, how: string): WeaverFault =>
+const endedFault = (id: string, how: string): WeaverFault =>
   new WeaverFault(
     {
       code: 'ended',

@@ -36,6 +36,8 @@ export function refusalOfAnswer(
   if (before !== null) return `Question ${questionId} was answered by ${before.by}: ${before.answer}`;
   if (question === null) return 'The task asks nothing.';
   if (questionId !== undefined && questionId !== question.id) return `The open question is ${question.id}.`;
+  if ('approved' in request && question.kind !== 'approval')
+    return `Question ${question.id} wants an answer in words, not an approval.`;
   if (typeof answer !== 'string' || answer.trim() === '' || answer.length > ANSWER_CHARACTERS_MAX)
     return `The answer must be a text of at most ${ANSWER_CHARACTERS_MAX} characters.`;
   const options = question.kind === 'approval' ? ['approve', 'reject'] : question.options;

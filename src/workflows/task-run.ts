@@ -84,6 +84,7 @@ export class TaskRun {
   /** True while it only waits for time to pass. */
   isPausing = false;
   private phase = 'starting';
+  private shownWaitingOn: WaitingOn | null = null;
   private wakesAt: number | null = null;
   private limitChanges: Partial<LimitsSpec> = {};
   private readonly attempts: AttemptRecord[] = [];
@@ -151,12 +152,13 @@ export class TaskRun {
   }
 
   /** Shows what is being done; an upsert costs an event, so it goes out with the command that follows. */
-  enter(phase: Phase, words: string, waitingOn?: WaitingOn | null): void {
+  enter(phase: Phase, words: string, waitingOn: WaitingOn | null = null): void {
     this.phase = words;
     upsertSearchAttributes([
       { key: SEARCH_ATTRIBUTES.phase, value: phase },
-      ...(waitingOn === undefined ? [] : [{ key: SEARCH_ATTRIBUTES.waitingOn, value: waitingOn }]),
+      ...(waitingOn === this.shownWaitingOn ? [] : [{ key: SEARCH_ATTRIBUTES.waitingOn, value: waitingOn }]),
     ]);
+    this.shownWaitingOn = waitingOn;
     this.show();
   }
 
@@ -212,7 +214,7 @@ export class TaskRun {
   private async waitForPermit(words: string | null): Promise<void> {
     if (words === null) {
       this.bookGoesOn();
-      this.enter('working', 'goes on', null);
+      this.enter('working', 'goes on');
       return;
     }
     this.bookWait('resource');
@@ -364,7 +366,7 @@ export class TaskRun {
 
   status(): TaskStatus {
     const { state, attempts, limits, waitingOn, spending, lastFailure } = this.record;
-    const { question, answered, paused } = this.talk;
+    const { question, answered, isHeld: paused } = this.talk;
     return {
       taskId: this.taskId,
       // Before it is validated it may be anything.

@@ -4,7 +4,7 @@ import type { Decision } from '../domain/decision.js';
 import { isBudget, limitReached } from '../domain/decide.js';
 import { failure, type FailureCode } from '../domain/failures.js';
 import type { Used } from '../domain/job-budget.js';
-import type { Outcome } from '../domain/outcome.js';
+import type { Outcome, WaitingOn } from '../domain/outcome.js';
 import { sumSpending, totalTokens } from '../domain/record.js';
 import { askBudgetSignal, dependSignal } from './definitions.js';
 import type { TaskRun } from './task-run.js';
@@ -18,12 +18,12 @@ export async function unheld(run: TaskRun): Promise<void> {
   await run.writeRecords();
   await condition(() => run.talk.isHeld === null);
   run.bookGoesOn();
-  run.enter('working', 'goes on', null);
+  run.enter('working', 'goes on');
 }
 
 /** Before an attempt; `retryNow` ends it. */
-export async function pause(run: TaskRun, delayMs: number, why: string): Promise<void> {
-  run.enter('waiting', why);
+export async function pause(run: TaskRun, delayMs: number, why: string, on?: WaitingOn): Promise<void> {
+  run.enter('waiting', why, on);
   await run.writeRecords();
   const summary = `${why}: ${run.record.lastFailure?.code ?? ''}`.slice(0, 120);
   run.talk.isWoken = false;
@@ -40,7 +40,7 @@ export async function waitFor(run: TaskRun, { on, probeMs }: Extract<Decision, {
     case 'budget':
       return await forBudget(run, probeMs);
     default:
-      return await pause(run, probeMs, `waiting for ${on}`);
+      return await pause(run, probeMs, `waiting for ${on}`, on);
   }
 }
 
@@ -64,14 +64,14 @@ async function forAnswer(run: TaskRun, timeoutMs: number): Promise<void> {
     talk.answer(by);
     run.book({ kind: 'answered', ...by });
   }
-  run.enter('working', 'goes on', null);
+  run.enter('working', 'goes on');
 }
 
 async function forBudget(run: TaskRun, timeoutMs: number): Promise<void> {
   run.enter('waiting', `waits for budget: ${shortOf(run) ?? ''}`, 'budget');
   await run.writeRecords();
   await condition(() => shortOf(run) === null, timeoutMs, { summary: 'waits for budget' });
-  run.enter('working', 'goes on', null);
+  run.enter('working', 'goes on');
 }
 
 /** Which limit forbids the next call; null if none does. */
@@ -82,7 +82,7 @@ function shortOf(run: TaskRun): FailureCode | null {
   return run.talk.covers(['costUsdMicros'], usedBy(run)) ? 'budgetTokens' : 'budgetCost';
 }
 
-export function usedBy({ record }: TaskRun): Used {
+function usedBy({ record }: TaskRun): Used {
   const { spending, attempts } = record;
   return { costUsdMicros: spending.costUsdMicros, tokens: totalTokens(spending), attempts };
 }
@@ -148,7 +148,7 @@ export async function forDependency(run: TaskRun, on: string): Promise<Outcome |
   await run.writeRecords();
   await condition(() => run.talk.go !== null);
   const { go } = run.talk;
-  run.enter('working', 'goes on', null);
+  run.enter('working', 'goes on');
   return go?.refused == null ? null : refusedDependency(run, go.refused);
 }
 

@@ -50,7 +50,7 @@ it('watches every port of the list, method by method', () => {
   expect(portOperations().length).toBeGreaterThan(15);
 });
 
-describe('a worker is killed', () => {
+describe('D-15 a worker is killed', () => {
   let fire: UnderFire;
   let calls: readonly string[];
   let calm: Readonly<Record<Kind, Account>>;

@@ -60,7 +60,7 @@ const jobOf = (text: string) => {
 };
 
 describe('submitting a job', () => {
-  it('starts one workflow with the whole job, and says what it is about', async () => {
+  it('D-01 starts one workflow with the whole job, and says what it is about', async () => {
     const handle = await client.submit(FILE, { key: 'two' });
     expect(handle).toEqual({
       jobId: 'job/two',
@@ -113,7 +113,7 @@ describe('submitting a job', () => {
     expect((await startOf('job/plain-task')).priority?.priorityKey ?? 0).toBe(0);
   });
 
-  it('refuses faults with their lines, and the way around a cycle', async () => {
+  it('D-13 refuses faults with their lines, and the way around a cycle', async () => {
     await expect(client.submit(FILE.replace('title: First,', 'dependsOn: [second],'))).rejects.toMatchObject({
       code: 'invalidTask',
       exitCode: 2,

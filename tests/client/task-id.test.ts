@@ -20,8 +20,16 @@ describe('an identifier', () => {
   });
 });
 
+it('WT-51, WT-67 and WT-69 shows by itself whether it is of a job or of a task, and stays the same in JSON', () => {
+  const ids = idsOf('big/t/api.2');
+  expect(ids.jobId).toMatch(/^job\/[^/]+$/);
+  expect(ids.taskId).toMatch(/^job\/[^/]+\/t\/[^/]+$/);
+  expect(JSON.parse(JSON.stringify(ids))).toEqual(ids);
+  expect([idsOf(ids.taskId), idsOf(ids.jobId).jobId]).toEqual([ids, ids.jobId]);
+});
+
 describe('a key', () => {
-  it('becomes the id of the job', () => {
+  it('WT-70 becomes the id of the job', () => {
     expect(jobIdOfKey('nightly~2')).toBe('job/nightly~2');
   });
 
@@ -29,13 +37,15 @@ describe('a key', () => {
     expect(() => jobIdOfKey(key)).toThrow(WeaverFault);
   });
 
-  it('made by chance sorts by time, is short and is an identifier', () => {
+  it('WT-68 made by chance sorts by time, is short and is an identifier', () => {
     const keys = [1_763_719_579_000, 1_763_719_579_001, 1_900_000_000_000].map(randomKey);
     expect(keys.toSorted()).toEqual(keys);
     for (const key of keys) expect(idsOf(jobIdOfKey(key)).jobId).toMatch(/^job\/[a-z0-9]{12}$/);
   });
 
-  it('made by chance differs in the same millisecond', () => {
-    expect(new Set(Array.from({ length: 50 }, () => randomKey(1))).size).toBeGreaterThan(45);
+  it('WT-49 and WT-50 made by chance begins with its time, and differs in the same millisecond', () => {
+    const keys = Array.from({ length: 50 }, () => randomKey(1_763_719_579_000));
+    expect(new Set(keys).size).toBeGreaterThan(45);
+    expect(new Set(keys.map((key) => key.slice(0, 8)))).toEqual(new Set([(1_763_719_579_000).toString(36)]));
   });
 });

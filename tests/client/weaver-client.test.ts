@@ -47,7 +47,7 @@ const fault = (code: string, exitCode: number) =>
   expect.objectContaining({ name: 'WeaverFault', code, exitCode, next: expect.stringMatching(/.+/) });
 
 describe('submitting', () => {
-  it('starts a job under the key and links to it', async () => {
+  it('D-01 starts a job under the key and links to it', async () => {
     const job = await client.submit(aSpec(), { key: 'first' });
     expect(job).toEqual({
       jobId: 'job/first',
@@ -103,7 +103,7 @@ describe('submitting', () => {
     });
   });
 
-  it('without a key never collides', async () => {
+  it('WT-49 without a key never collides', async () => {
     const jobs = await Promise.all([1, 2, 3].map(() => client.submit(aSpec({ tags: ['chance'] }))));
     expect(new Set(jobs.map(({ jobId }) => jobId)).size).toBe(3);
   });

@@ -38,7 +38,7 @@ function given(
 }
 
 describe('the default decider', () => {
-  it('completes a success at once', () => {
+  it('WT-42 completes a success at once, with one attempt', () => {
     const record = given([{ kind: 'succeeded', landing }]);
     expect(decide(record, { kind: 'succeeded', landing }, START).kind).toBe('complete');
     expect(record.attempts).toBe(1);
@@ -49,7 +49,7 @@ describe('the default decider', () => {
     [2, 4_000],
     [3, 8_000],
     [4, 16_000],
-  ])('after attempt %i waits %i ms', (attempts, delayMs) => {
+  ])('WT-17 and WT-27 after attempt %i waits %i ms', (attempts, delayMs) => {
     const outcomes = Array.from({ length: attempts }, (_, index) => failed('checksFailed', `s${index}`));
     expect(decide(given(outcomes), failed('checksFailed', 'x'), START)).toMatchObject({
       kind: 'retry',
@@ -58,7 +58,7 @@ describe('the default decider', () => {
     });
   });
 
-  it('marks dead after exactly five attempts and says so', () => {
+  it('WT-20 and WT-41 marks dead after exactly five attempts and says so', () => {
     const outcomes = Array.from({ length: 5 }, (_, index) => failed('checksFailed', `s${index}`));
     expect(decide(given(outcomes), failed('checksFailed'), START)).toMatchObject({
       kind: 'markDead',
@@ -79,7 +79,7 @@ describe('the default decider', () => {
     expect(decide(given([failed('modelRefused')]), failed('modelRefused'), START).kind).toBe('markDead');
   });
 
-  it('stops when the same failure comes again and again, before the attempts run out', () => {
+  it('D-09 stops when the same failure comes again and again, before the attempts run out', () => {
     const outcomes = Array.from({ length: 5 }, () => failed('checksFailed', 'same'));
     expect(decide(given(outcomes, { attempts: 20 }), failed('checksFailed', 'same'), START)).toMatchObject({
       kind: 'markDead',
@@ -89,7 +89,7 @@ describe('the default decider', () => {
     expect(decide(given(mixed, { attempts: 20 }), failed('checksFailed', 'other'), START).kind).toBe('retry');
   });
 
-  it('honours the pause asked for, within five minutes', () => {
+  it('D-08 honours the pause asked for, within five minutes', () => {
     expect(decide(given([asked(60_000)]), asked(60_000), START)).toMatchObject({ delayMs: 60_000 });
     expect(decide(given([asked(9_000_000)]), asked(9_000_000), START)).toMatchObject({ delayMs: 300_000 });
   });
@@ -105,17 +105,22 @@ describe('limits', () => {
   it.each([
     ['budgetCost', { costUsdMicros: 100 }, spent(100, 1)],
     ['budgetTokens', { tokens: 50 }, spent(1, 50)],
-  ] as const)('marks dead with %s when it is reached', (code, limits, spending) => {
+  ] as const)('D-09 marks dead with %s when it is reached', (code, limits, spending) => {
     const record = recordCall(given([failed('checksFailed')], limits), 'a1.t1', spending);
     expect(decide(record, failed('checksFailed'), START)).toMatchObject({ kind: 'markDead', failure: { code } });
     expect(limitReached(recordCall(given([], limits), 'a1.t1', spent(1, 1)), START)).toBeNull();
   });
 
-  it('counts running time only', () => {
+  it('D-09 ends at its wall time, and counts running time only', () => {
     const blocked = recordOutcome(given([]), down, START + 1_000);
     expect(runningMs(blocked, START + 500_000)).toBe(1_000);
     const resumed = recordOutcome(blocked, failed('checksFailed'), START + 500_000);
     expect(runningMs(resumed, START + 600_000)).toBe(101_000);
+    expect(limitReached(resumed, START + 499_000 + 1_800_000)).toBe('wallTime');
+    expect(decide(resumed, failed('checksFailed'), START + 499_000 + 1_800_000)).toMatchObject({
+      kind: 'markDead',
+      failure: { code: 'wallTime' },
+    });
   });
 
   it('replaces what a call reported before instead of adding to it', () => {
@@ -126,7 +131,7 @@ describe('limits', () => {
 });
 
 describe('an outage', () => {
-  it('waits without using an attempt up', () => {
+  it('D-07 waits without using an attempt up', () => {
     const record = given([down]);
     expect(record.attempts).toBe(0);
     expect(decide(record, down, START)).toMatchObject({ kind: 'wait', on: 'resource', probeMs: 1_000 });
@@ -164,7 +169,7 @@ it('knows the state that follows from each decision', () => {
   expect(states).toEqual(['succeeded', 'retry_wait', 'blocked', 'dead', 'stuck']);
 });
 
-it('doubles the delay up to the cap', () => {
+it('WT-26 begins with two seconds and doubles the delay up to the cap', () => {
   expect([1, 2, 3, 9, 30].map((n) => attemptDelayMs(n))).toEqual([2_000, 4_000, 8_000, 300_000, 300_000]);
 });
 
@@ -183,4 +188,63 @@ it('counts an outage from its own beginning, not from one that was over', () => 
   const again: Outcome = { ...blocked, failure: failure('remoteUnreachable') };
   const later = recordOutcome(working, again, START + 700_000);
   expect(decide(later, again, START + 700_000).kind).toBe('wait');
+});
+
+describe('the account of a failure', () => {
+  const evidence = { kind: 'log', sha256: 'ab', sizeBytes: 9 } as const;
+  const withEvidence: Outcome = {
+    kind: 'failed',
+    failure: failure('checksFailed', 'value is wrong'),
+    signature: 's',
+    evidence,
+  };
+
+  it('WT-17 says in its reason what failed and which attempt comes', () => {
+    expect(decide(given([withEvidence]), withEvidence, START)).toEqual({
+      kind: 'retry',
+      delayMs: 2_000,
+      changes: 'evidence',
+      reason: 'checksFailed: attempt 2 of 5',
+    });
+  });
+
+  it('WT-18 and D-02 has the limit that the task names: with one attempt it is dead after the first', () => {
+    const record = given([withEvidence], { attempts: 1 });
+    const decision = decide(record, withEvidence, START);
+    expect(decision).toEqual({ kind: 'markDead', reason: 'attempts 1/1', failure: withEvidence.failure });
+    expect(recordDecision(record, decision)).toMatchObject({ state: 'dead', attempts: 1 });
+    expect(decide(given([withEvidence], { attempts: 2 }), withEvidence, START).kind).toBe('retry');
+  });
+
+  it('WT-19 counts attempt and decision, and the task waits for the next one', () => {
+    const asks: Outcome = { ...withEvidence, retryAfterMs: 5_000 };
+    const record = given([asks]);
+    const decision = decide(record, asks, START);
+    expect(decision).toMatchObject({ kind: 'retry', delayMs: 5_000 });
+    expect(recordDecision(record, decision)).toMatchObject({ state: 'retry_wait', attempts: 1, sequence: 2 });
+  });
+
+  it('WT-20 is dead with what it is remembered by', () => {
+    const broken: Outcome = { kind: 'failed', failure: failure('protectedBranch', 'main'), signature: 's' };
+    const record = given([broken]);
+    const ended = recordDecision(record, decide(record, broken, START));
+    expect(ended).toMatchObject({ state: 'dead', lastFailure: { code: 'protectedBranch', detail: 'main' } });
+  });
+
+  it('WT-21 keeps the evidence in the outcome and the pause in the decision', () => {
+    const asks: Outcome = { ...withEvidence, retryAfterMs: 10_000 };
+    const record = given([asks]);
+    expect(decide(record, asks, START)).toMatchObject({ delayMs: 10_000 });
+    expect(asks.evidence).toEqual(evidence);
+    expect(record.sequence).toBe(1);
+  });
+});
+
+it('WT-53 and WT-54 takes the time as an argument: the same moment gives the same decision, whenever and how often it is asked', () => {
+  const record = given([down]);
+  const before = JSON.stringify(record);
+  const decisions = Array.from({ length: 3 }, () => decide(record, down, START + 100_000));
+  expect(decisions).toEqual([decisions[0], decisions[0], decisions[0]]);
+  expect(decide(record, down, START + 200_000)).not.toEqual(decisions[0]);
+  expect(JSON.stringify(record)).toBe(before);
 });

@@ -31,7 +31,7 @@ describe('a proposal that can be started', () => {
 });
 
 describe('a proposal is refused', () => {
-  it('without children: an empty list is no way to be done', () => {
+  it('D-18 without children: an empty list is no way to be done', () => {
     expect(proposalFaults([], PLACE)).toEqual(['decomposition without children']);
   });
 
@@ -51,7 +51,7 @@ describe('a proposal is refused', () => {
     ]);
   });
 
-  it('when a child waits for itself, for nobody, or in a circle', () => {
+  it('D-13 when a child waits for itself, for nobody, or in a circle', () => {
     expect(proposalFaults([child(1, 1)], PLACE)).toEqual(['child 1 depends on itself']);
     expect(proposalFaults([child(1), child(2, 7)], PLACE)).toEqual([
       'child 2 depends on 7, which is no child of this plan',

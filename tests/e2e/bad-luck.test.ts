@@ -39,6 +39,25 @@ const edit = (op: string, path: string, more: Readonly<Record<string, unknown>> 
 const SHORT_OUTAGE = { limits: { outageSeconds: 2 } };
 
 const ROWS: readonly Row[] = [
+  // half a minute of pauses: begun first, they are over when the others are
+  {
+    name: 'WT-41 wrong in all of five attempts, as many as there are by default',
+    answers: ['a', 'b', 'c', 'd', 'e', 'f'].map((value) => ({ kind: 'json', value: answerValue(value) })),
+    state: 'dead',
+    exitCode: 1,
+    code: 'checksFailed',
+    attempts: 5,
+    requests: 5,
+  },
+  {
+    name: 'WT-40 wrong twice, then right',
+    answers: [{ kind: 'json', value: answerValue('wronger') }, { kind: 'json', value: answerValue('wrongest') }, right],
+    state: 'succeeded',
+    exitCode: 0,
+    code: null,
+    attempts: 3,
+    requests: 3,
+  },
   // the remote
   {
     name: 'unreachable remote',
@@ -237,7 +256,7 @@ const ROWS: readonly Row[] = [
   },
   // the checks
   {
-    name: 'a check that hangs',
+    name: 'D-15 a check that hangs',
     answers: [right],
     files: { ...valueFiles(), 'check.sh': 'test -e never || sleep 600\n' },
     task: () => ({ checks: [{ ...CHECK, timeoutSeconds: 1 }], limits: { attempts: 1 } }),
@@ -300,7 +319,7 @@ const ROWS: readonly Row[] = [
     requests: 1,
   },
   {
-    name: 'a wall time limit',
+    name: 'D-15 a wall time limit',
     answers: [right],
     files: { ...valueFiles(), 'check.sh': 'sleep 30\n' },
     task: () => ({ limits: { wallTimeSeconds: 2 } }),

@@ -95,7 +95,7 @@ it('ends what is left when the file says so', async () => {
   expect(world.requestsFor('Dies number')).toBe(2);
 });
 
-it('counts the attempts of all tasks together', async () => {
+it('D-02 and D-09 counts the attempts of all tasks together', async () => {
   const titles = ['# Never right a', '# Never right b'].map((title) => title.slice(2));
   const handle = await start('attempts', titles, { whenSpent: 'die', attempts: 3 }, { attempts: 5 });
   const result = await resultOf(handle);
@@ -114,7 +114,7 @@ it('lets a single task wait for its own spent limit, and go on with the next att
   expect(world.requestsFor('# Second time')).toBe(1);
   await expect(
     task.executeUpdate('setBudget', { args: [{ by: 'ana', why: '', costUsdMicros: -1 }] }),
-  ).rejects.toThrow();
+  ).rejects.toMatchObject({ name: 'WorkflowUpdateFailedError' });
   await task.executeUpdate('setBudget', { args: [{ by: 'ana', why: '', costUsdMicros: 100_000 }] });
   expect(await resultOf(handle)).toMatchObject({ state: 'completed', task: { attempts: 2 } });
 });

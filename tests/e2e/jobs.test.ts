@@ -131,8 +131,7 @@ it('starts a stacked task from the branch of its prerequisite', async () => {
   expect(git(bare('stacked'), 'merge-base', '--is-ancestor', a?.branch ?? '', b?.branch ?? '')).toBe('');
 });
 
-it('ends, skips or begins a dependent of a dead task as its edge says', async () => {
-  const edge = (whenFailed: 'fail' | 'skip' | 'ignore') => [{ on: 'bad', whenFailed }];
+it('D-12 ends, skips or begins a dependent of a dead task as its edge says', async () => {
   const job = jobOf('edges', [
     task('bad', 'Never right'),
     task('f', 'Fails too', { dependsOn: edge('fail') }),
@@ -200,7 +199,7 @@ it('makes the conflict of a join a task of its own', async () => {
   expect(git(bare('conflict'), 'show', `${resolved?.branch}:side.txt`)).toBe('both');
 });
 
-it('counts a decomposition without children as a failure', async () => {
+it('D-18 counts a decomposition without children as a failure', async () => {
   const handle = await start(
     'empty',
     jobOf('empty', [task('p', 'Split into nothing', { content: { handler: 'plan' } })]),
@@ -228,7 +227,7 @@ it('cancels a task with all that came of it, and lets the others go on', async (
   await expect(handle.executeUpdate('stop', { args: [stop] })).rejects.toThrow(/completed|not found/);
 });
 
-it('cancels a whole job: what runs is stopped, what had not begun never does', async () => {
+it('D-11 cancels a whole job: what runs is stopped, what had not begun never does', async () => {
   const tasks = [
     task('s1', 'Slow one'),
     task('s2', 'Slow one again'),
@@ -265,14 +264,14 @@ it('notices a child that was terminated from outside, and shows the links both w
   await until(async () => world.requestsFor('# Slow one of two') > 0, 'the slow child asks');
   const parent = await client.workflow.getHandle('job/silent/t/p').query<TaskStatus>('status');
   expect(parent.children).toEqual(['p.1', 'p.2']);
-  const child = client.workflow.getHandle('job/silent/t/p.1');
-  expect((await child.query<TaskStatus>('status')).parent).toBe('p');
-  await child.terminate('by hand');
+  const slow = client.workflow.getHandle('job/silent/t/p.1');
+  expect((await slow.query<TaskStatus>('status')).parent).toBe('p');
+  await slow.terminate('by hand');
   const result = await resultOf(handle);
   expect(result).toMatchObject({ state: 'failed', task: { failure: { code: 'terminated' } } });
 });
 
-it('ends what has not ended at the deadline, and is stuck then', async () => {
+it('D-09 and D-11 ends what has not ended at the deadline, and is stuck then', async () => {
   const job = jobOf('late', [task('slow', 'Slow one'), task('n', 'Next', { dependsOn: after('slow') })], {
     budget: { whenSpent: 'wait', deadlineSeconds: 3 },
   });

@@ -96,7 +96,9 @@ const readObject = (url: string, ...args: readonly string[]) => git(url, ...args
 describe('a task that goes well', () => {
   let url: string;
   let result: RunResult & { readonly stderr: string };
+  let begunAt: number;
   beforeAll(async () => {
+    begunAt = Date.now();
     url = world.repository('plain', valueFiles());
     result = await world.run(
       task('Plain landing', url, {
@@ -105,7 +107,7 @@ describe('a task that goes well', () => {
     );
   }, 60_000);
 
-  it('ends with one object that says all', () => {
+  it('WT-42 ends with one object that says all, after one attempt', () => {
     expect(result).toEqual({
       jobId: expect.stringMatching(/^job\//),
       taskId: `${result.jobId}/t/0`,
@@ -159,7 +161,7 @@ describe('a task that goes well', () => {
     expect(Math.max(...sizes)).toBeLessThanOrEqual(8_192);
   });
 
-  it('records attempt and decision with times, worker, model, prompt version, commits and artifacts', async () => {
+  it('WT-16, WT-52, D-06, D-10 and D-16 records attempt and decision with times, worker, model, prompt version, commits and artifacts', async () => {
     const { stdout } = await world.cli(['decisions', result.taskId, '--json']);
     expect(stdout).toContain('default@1');
     const records = readRecords(world, result.taskId);
@@ -176,6 +178,9 @@ describe('a task that goes well', () => {
       workers: [expect.stringMatching(/^\d+@/)],
     });
     expect(Number(attempt?.['endedAt'])).toBeGreaterThan(Number(attempt?.['startedAt']));
+    // Times of day, in milliseconds since 1970; the work was done a moment ago.
+    expect(Number(attempt?.['startedAt'])).toBeGreaterThanOrEqual(begunAt);
+    expect(Number(attempt?.['endedAt'])).toBeLessThanOrEqual(Date.now());
     expect(kindsOf(attempt?.['artifacts'])).toEqual(expect.arrayContaining(['prompt', 'answer', 'diff', 'log']));
   });
 });

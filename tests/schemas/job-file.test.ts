@@ -253,7 +253,7 @@ tasks:
     ]);
   });
 
-  it('name the way around a cycle', () => {
+  it('D-13 name the way around a cycle', () => {
     const text = jobWith([
       { id: 'a', dependsOn: ['b'] },
       { id: 'b', dependsOn: [{ task: 'c' }] },
