@@ -264,7 +264,9 @@ export interface LookInput {
 /** A task that has ended without telling its job. */
 export interface Gone {
   readonly taskId: string;
-  readonly how: 'terminated' | 'failed' | 'timedOut' | 'cancelled' | 'missing';
+  readonly how: 'terminated' | 'failed' | 'timedOut' | 'cancelled' | 'missing' | 'completed';
+  /** TaskResult of one that has completed, and whose report did not come. */
+  readonly result?: unknown;
 }
 
 export interface CloseInput {

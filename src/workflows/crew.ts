@@ -289,7 +289,8 @@ export class Crew {
         if (life.handle === null) return;
         try {
           await life.handle.signal(reportToSignal, this.run.jobId);
-          this.run.unwatched.add(path);
+          // Its report may have been quicker than the answer to this.
+          if (this.run.registry.endedOf(path) === null) this.run.unwatched.add(path);
         } catch {
           // It has ended: its result is on the way here.
           await life.over;

@@ -1,7 +1,7 @@
 /** Tasks that a job does not see the end of report it themselves; one that was terminated from outside never does. */
 import { failure } from '../domain/failures.js';
 import type { JobRun } from './job-run.js';
-import { unreported } from './messages.js';
+import { unreported, type TaskResult } from './messages.js';
 import { lookAfter } from './proxies.js';
 
 /** A few minutes: nobody waits for it but the job's end. */
@@ -15,8 +15,12 @@ export async function lookAfterSilent(run: JobRun): Promise<void> {
   for (let at = 0; at < paths.length; at += ASKED_AT_ONCE) {
     const asked = paths.slice(at, at + ASKED_AT_ONCE);
     const gone = await lookAfter({ taskIds: asked.map((path) => run.taskId(path)) });
-    for (const { taskId, how } of gone) {
+    for (const { taskId, how, result } of gone) {
       const path = taskId.slice(run.jobId.length + '/t/'.length);
+      if (how === 'completed') {
+        run.ended(path, result as TaskResult);
+        continue;
+      }
       const state = how === 'cancelled' ? 'cancelled' : how === 'timedOut' ? 'stuck' : 'dead';
       const code = how === 'cancelled' ? 'cancelled' : 'terminated';
       // One that has reported since is left as it is.

@@ -104,6 +104,8 @@ function waitMs(run: JobRun, crew: Crew): Wait | null {
 
 /** Nothing is lost: who runs is told where to report, and who has ended meanwhile is heard first. */
 async function continueAsNew(run: JobRun, crew: Crew): Promise<void> {
+  // Who is being started can be told only when it is there.
+  await condition(() => crew.isQuiet);
   await crew.handOver();
   await condition(() => allHandlersFinished() && crew.isQuiet);
   if (run.registry.isOver) return;

@@ -24,10 +24,13 @@ const lines: readonly Line[] = [...page.matchAll(/^\| ((?:WT|D)-\w+)\s*\| (.+?)\
 const excuseOf = ({ where }: Line): string | undefined => /^excused: “(.+)”$/.exec(where)?.[1];
 const fileOf = ({ where }: Line): string => /^`(.+)`$/.exec(where)?.[1] ?? '';
 
-const names = new Map(
+const names: ReadonlyMap<string, readonly string[]> = new Map(
   readdirSync(join(ROOT, 'tests'), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.test.ts'))
-    .map((path) => [`tests/${path}`, namesIn(readFileSync(join(ROOT, 'tests', path), 'utf8'))] as const),
+    .map((path): [string, readonly string[]] => [
+      `tests/${path}`,
+      namesIn(readFileSync(join(ROOT, 'tests', path), 'utf8')),
+    ]),
 );
 
 it('has each rule and each fault once, in words', () => {
