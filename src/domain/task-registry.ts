@@ -432,10 +432,16 @@ export class TaskRegistry {
 
   /** For the next run of a job that continues as new: without what no dependent will ask for any more. */
   carry(): readonly unknown[] {
+    const rowOf = new Map(this.paths.map((path, row) => [path, row]));
     return [...this.nodes.values()].map((node): Carried => {
       const { path, title, dependsOn, parent, gated, join, state, startedAt, ended } = node;
+      const edges = dependsOn.map(({ on, whenFailed }): PackedEdge => {
+        const row = rowOf.get(on) ?? 0;
+        return whenFailed === 'fail' ? row : [row, whenFailed];
+      });
+      const flags = (gated ? 1 : 0) + (join === true ? 2 : 0);
       const kept = ended === null ? null : packed(ended, this.isAskedFor(path));
-      return [path, title, dependsOn, parent, gated, join ?? false, state, startedAt, kept];
+      return [path, title, edges, parent, flags, state, startedAt, kept];
     });
   }
 
@@ -452,10 +458,15 @@ export class TaskRegistry {
   static restore(carried: readonly unknown[]): TaskRegistry {
     const registry = new TaskRegistry();
     const rows = carried as readonly Carried[];
-    for (const [path, title, dependsOn, parent, gated, join] of rows)
-      registry.insert({ path, title, dependsOn, parent, gated, join });
-    for (const [path, , dependsOn] of rows) for (const { on } of dependsOn) registry.link(on, path);
-    for (const [path, , , , , , state, startedAt, ended] of rows) {
+    for (const [path, title, edges, parent, flags] of rows) {
+      const dependsOn = edges.map((edge): Dependency => {
+        const [row, whenFailed] = typeof edge === 'number' ? ([edge, 'fail'] as const) : edge;
+        return { on: rows[row]?.[0] ?? '', whenFailed };
+      });
+      registry.insert({ path, title, dependsOn, parent, gated: (flags & 1) === 1, join: (flags & 2) === 2 });
+      for (const { on } of dependsOn) registry.link(on, path);
+    }
+    for (const [path, , , , , state, startedAt, ended] of rows) {
       const node = registry.node(path);
       node.state = state;
       node.startedAt = startedAt;
@@ -485,25 +496,27 @@ export class TaskRegistry {
 type Carried = readonly [
   path: string,
   title: string,
-  dependsOn: readonly Dependency[],
+  dependsOn: readonly PackedEdge[],
   parent: string | null,
-  gated: boolean,
-  join: boolean,
+  flags: number,
   state: TaskState,
   startedAt: number | null,
   ended: Packed | null,
 ];
 
-/** A job of thousands carries this for each: no names, and nothing that is not asked for. */
+/** Number of the prerequisite's row; what is not `fail` is named. */
+type PackedEdge = number | readonly [row: number, whenFailed: Dependency['whenFailed']];
+
+/** A job of thousands carries this for each: no names, nothing that is not asked for, and no empty end. */
 type Packed = readonly [
   attempts: number,
   spending: readonly number[],
-  branch: string | null,
-  commit: string | null,
-  failure: readonly [FailureCode, string] | null,
-  summary: string,
-  diff: ArtifactRef | null,
   endedAt: number,
+  branch?: string | null,
+  commit?: string | null,
+  failure?: readonly [FailureCode, string] | null,
+  summary?: string,
+  diff?: ArtifactRef | null,
 ];
 
 function packed(
@@ -513,19 +526,15 @@ function packed(
   const { callsSent, callsInDoubt, tokens, costUsdMicros, unpriced } = spending;
   const { prompt, cached, completion, reasoning } = tokens;
   const spent = [callsSent, callsInDoubt, prompt, cached, completion, reasoning, costUsdMicros, unpriced ? 1 : 0];
-  const told = isAsked ? ([summary, diff] as const) : (['', null] as const);
-  return [
-    attempts,
-    spent,
-    branch,
-    commit,
-    why === null ? null : [why.code, isAsked ? why.detail : ''],
-    ...told,
-    endedAt,
-  ];
+  const failed = why === null ? null : ([why.code, isAsked ? why.detail : ''] as const);
+  const told = isAsked ? [summary, diff] : [];
+  const all = [branch, commit, failed, ...told];
+  while (all.length > 0 && (all.at(-1) ?? '') === '') all.pop();
+  return [attempts, spent, endedAt, ...all] as unknown as Packed;
 }
 
-function unpacked(state: TaskState, [attempts, spent, branch, commit, why, summary, diff, endedAt]: Packed): Ended {
+function unpacked(state: TaskState, [attempts, spent, endedAt, ...rest]: Packed): Ended {
+  const [branch = null, commit = null, why = null, summary = '', diff = null] = rest;
   const [callsSent = 0, callsInDoubt = 0, prompt = 0, cached = 0, completion = 0, reasoning = 0, cost = 0, flag = 0] =
     spent;
   return {

@@ -131,6 +131,8 @@ it('starts a stacked task from the branch of its prerequisite', async () => {
   expect(git(bare('stacked'), 'merge-base', '--is-ancestor', a?.branch ?? '', b?.branch ?? '')).toBe('');
 });
 
+const edge = (whenFailed: 'fail' | 'skip' | 'ignore') => [{ on: 'bad', whenFailed }];
+
 it('D-12 ends, skips or begins a dependent of a dead task as its edge says', async () => {
   const job = jobOf('edges', [
     task('bad', 'Never right'),
