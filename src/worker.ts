@@ -36,7 +36,7 @@ import { NO_OPERATIONS, startOperations } from './operations.js';
 import { parseSpec } from './schemas.js';
 import { ensureSearchAttributes } from './search-attributes.js';
 import { knownDeciders } from './workflows/deciders.js';
-import type { ArtifactStore, CallRow } from './ports.js';
+import { PortFault, type ArtifactStore, type CallRow } from './ports.js';
 
 /** A step under way gets this long to finish; then it is cancelled, and another worker takes it up. */
 const SHUTDOWN_GRACE = '30 seconds';
@@ -81,7 +81,7 @@ export async function startWorker(
   const ours = settings(config, wired, logger, redactor, metrics);
   const made = { ...ours, ...own, activities: together(ours.activities, options), connection, namespace, identity };
   const worker = await Worker.create(made);
-  const hostId = options.operated === true ? await readHostId(config.home) : null;
+  const hostId = options.operated === true ? await hostIdOf(config, logger) : null;
   const workers = [worker, ...(hostId === null ? [] : [await createHostWorker(config, made, hostId)])];
   const sender = await startSender({
     home: config.home,
@@ -127,6 +127,17 @@ function together(ours: object = {}, { activities = {} }: OwnParts): object {
   const taken = Object.keys(activities).filter((name) => Object.hasOwn(ours, name));
   if (taken.length > 0) throw new TypeError(`weaver has activities named ${taken.join(', ')} already`);
   return { ...activities, ...ours };
+}
+
+/** Null where it cannot be kept now: tasks are carried without a janitor sooner than not at all. */
+async function hostIdOf({ home }: Config, logger: Logger): Promise<string | null> {
+  try {
+    return await readHostId(home);
+  } catch (thrown) {
+    if (!(thrown instanceof PortFault)) throw thrown;
+    logger.warn({ says: thrown.message }, 'no janitor on this host until the worker is started again');
+    return null;
+  }
 }
 
 /** Artifact store, records and call ledger of the home, for commands that show them. */

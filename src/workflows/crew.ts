@@ -43,7 +43,6 @@ type TaskHandle = ChildWorkflowHandle<typeof codingTask>;
 const PREREQUISITES_AT_ONCE = 12;
 
 interface Life {
-  readonly scope: CancellationScope;
   readonly stop: Trigger<CancelRequest>;
   handle: TaskHandle | null;
   /** Settles when its end is booked. */
@@ -84,15 +83,28 @@ export class Crew {
         continue;
       }
       const allowance = run.ledger.isLimited ? run.allowanceFor(path) : null;
-      if (allowance === null && run.ledger.isLimited) {
-        if (run.ledger.limits.whenSpent === 'die') this.giveUpOnBudget('dead');
-        return;
-      }
+      // Nothing left now; who works may leave something over.
+      if (allowance === null && run.ledger.isLimited) break;
       run.ready.shift();
       this.start(path, allowance);
     }
+    if (this.isSpentToDeath) this.endSpent();
     // What has just ended for lack of a prerequisite has consequences of its own.
     if (run.registry.hasConsequences) this.act();
+  }
+
+  /** Nothing is left, nobody works who may leave something over, and the file says that tasks die then. */
+  private get isSpentToDeath(): boolean {
+    const { ledger, registry, askers } = this.run;
+    return ledger.limits.whenSpent === 'die' && ledger.spentKind() !== null && registry.running <= askers.size;
+  }
+
+  /** The budget is spent to the end, and the file says that tasks die of it. */
+  private endSpent(): void {
+    const { run } = this;
+    for (const [path, used] of run.askers) this.answer(path, used, 'never');
+    run.askers.clear();
+    if (run.ready.length > 0) this.giveUpOnBudget('dead');
   }
 
   private mayStart(): boolean {
@@ -103,27 +115,22 @@ export class Crew {
   private start(path: string, allowance: Allowance | null): void {
     const { run } = this;
     run.registry.begin(path, Date.now());
-    const life: Life = { scope: new CancellationScope(), stop: new Trigger(), handle: null, over: Promise.resolve() };
+    const life: Life = { stop: new Trigger(), handle: null, over: Promise.resolve() };
     this.lives.set(path, life);
     const input = this.inputOf(path, allowance);
     life.over = this.carry(path, life, input);
   }
 
-  /**
-   * Starts the task and waits for its end. A cancel reaches it after its reason (they would overtake each other), through the
-   * scope that it was started in.
-   */
+  /** Starts the task and waits for its end. */
   private async carry(path: string, life: Life, input: TaskInput): Promise<void> {
     const { run } = this;
     const taskId = run.taskId(path);
-    await life.scope.run(async () => {
-      this.inFlight += 1;
-      const child = await startTask(input, taskId, this.priority(input));
-      life.handle = child;
-      this.inFlight -= 1;
-      void life.stop.then((request) => tell(child, request)).then(() => life.scope.cancel());
-      run.ended(path, await resultOf(child, taskId));
-    });
+    this.inFlight += 1;
+    const child = await startTask(input, taskId, this.priority(input));
+    life.handle = child;
+    this.inFlight -= 1;
+    void life.stop.then((request) => this.cancelTask(path, request));
+    run.ended(path, await resultOf(child, taskId));
     this.lives.delete(path);
     run.isDirty = true;
   }
@@ -171,14 +178,16 @@ export class Crew {
   }
 
   askBudget({ path, used }: BudgetQuestion): void {
-    this.run.askers.set(path, used);
-    if (!this.serve(path, used)) {
-      const left = this.run.ledger.limits.whenSpent === 'die' ? 'never' : 'later';
-      const allowance = { ...used };
-      this.send(path, (handle) => handle.signal(allowanceSignal, { allowance, left }));
-    }
-    this.run.notice();
-    this.run.isDirty = true;
+    const { run } = this;
+    run.askers.set(path, used);
+    if (!this.serve(path, used)) this.answer(path, used, this.isSpentToDeath ? 'never' : 'later');
+    run.notice();
+    run.isDirty = true;
+  }
+
+  private answer(path: string, used: BudgetQuestion['used'], left: 'later' | 'never'): void {
+    const allowance = { ...used };
+    this.send(path, (handle) => handle.signal(allowanceSignal, { allowance, left }));
   }
 
   private serveAskers(): void {
@@ -250,6 +259,11 @@ export class Crew {
       life.stop.resolve(request);
       return;
     }
+    this.cancelTask(path, request);
+  }
+
+  /** The reason first: they would overtake each other. In flight until both have arrived, also when the job continues as new. */
+  private cancelTask(path: string, request: CancelRequest): void {
     this.send(path, async (handle) => {
       await handle.signal(cancelSignal, request);
       await handle.cancel();
@@ -299,9 +313,10 @@ export class Crew {
     );
   }
 
-  /** A task that has ended by itself meanwhile needs no telling. */
+  /** A task that has ended by itself meanwhile needs no telling. What tells the tasks of a cancel must not end by it. */
   private send(path: string, say: (handle: ReturnType<typeof getExternalWorkflowHandle>) => Promise<void>): void {
-    void this.sent(say(getExternalWorkflowHandle(this.run.taskId(path))));
+    const handle = getExternalWorkflowHandle(this.run.taskId(path));
+    void CancellationScope.nonCancellable(() => this.sent(say(handle)));
   }
 
   private async sent(saying: Promise<void>): Promise<void> {
@@ -354,15 +369,7 @@ function tagged(
 /** As many as a task file may have. */
 const TAGS_MAX = 20;
 
-async function tell(child: TaskHandle, request: CancelRequest): Promise<void> {
-  try {
-    await child.signal(cancelSignal, request);
-  } catch {
-    // It has ended by itself meanwhile.
-  }
-}
-
-/** ABANDON: ending the job by force must not tear the task away from its clean-up; a cancel reaches it through the scope. */
+/** ABANDON: ending the job by force must not tear the task away from its clean-up; a cancel is told to it (`cancelTask`). */
 const startTask = (
   input: TaskInput,
   taskId: string,

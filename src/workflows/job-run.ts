@@ -306,14 +306,14 @@ export class JobRun {
     return this.registry.stateOf(path) !== 'pending' || this.registry.isGated(path);
   }
 
-  /** Why a pending task has not begun, beside its prerequisites. */
-  private waits = (path: string): string | null => {
-    if (!this.ready.includes(path)) return null;
-    if (this.paused !== null) return 'human (the job is paused)';
-    const spent = this.ledger.spentKind();
-    if (spent !== null) return `budget (${spent})`;
-    return `resource (${this.spec.concurrency} tasks run side by side)`;
-  };
+  /** Why pending tasks have not begun, beside their prerequisites: one reason holds for all that are ready. */
+  private waits(): (path: string) => string | null {
+    const ready = new Set(this.ready);
+    const spent = this.paused === null ? this.ledger.spentKind() : null;
+    const full = `resource (${this.spec.concurrency} tasks run side by side)`;
+    const why = this.paused !== null ? 'human (the job is paused)' : spent === null ? full : `budget (${spent})`;
+    return (path) => (ready.has(path) ? why : null);
+  }
 
   get state(): JobStatus['state'] {
     const isDeadline = this.stop?.code === 'deadline';
@@ -331,7 +331,7 @@ export class JobRun {
       counts: this.registry.counts(),
       spending: this.registry.spending(),
       budget: this.ledger.limits,
-      bottlenecks: this.registry.bottlenecks(this.waits),
+      bottlenecks: this.registry.bottlenecks(this.waits()),
       startedAt: this.startedAt,
       endedAt: this.endedAt,
       deadline: this.deadline,
@@ -341,7 +341,7 @@ export class JobRun {
 
   tasks({ from = 0, limit = ROWS_MAX }: Partial<JobTasksRequest> = {}): JobTasksPage {
     const { registry, jobId } = this;
-    return { total: registry.size, rows: registry.rows(jobId, from, Math.min(limit, ROWS_MAX), this.waits) };
+    return { total: registry.size, rows: registry.rows(jobId, from, Math.min(limit, ROWS_MAX), this.waits()) };
   }
 
   close(): JobResult {

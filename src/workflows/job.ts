@@ -21,6 +21,10 @@ import { writeBeginning, writeEnd, writeNews } from './job-records.js';
 
 /** Below the server's warning at 10,240, with room for what comes in meanwhile. */
 const EVENTS_MAX = 4_000;
+/** A job that is being stopped only waits for its tasks; and its next run would not know that Temporal has cancelled this one. */
+const EVENTS_MAX_STOPPING = 4 * EVENTS_MAX;
+/** Changes, by tasks, that what is shown may lag behind: showing looks at every task, and there are several changes for each. */
+const UNSHOWN_SHARE = 0.01;
 
 export async function job(input: JobInput): Promise<JobResult> {
   const faults = input?.job === undefined || input.carried !== undefined ? [] : jobFaults(input.job);
@@ -50,18 +54,24 @@ function refused(faults: readonly string[]): JobResult {
 }
 
 async function untilOver(run: JobRun, crew: Crew): Promise<void> {
-  for (;;) {
+  for (let unshown = Infinity; ; unshown += 1) {
     run.isDirty = false;
     crew.act();
-    show(run);
+    if (unshown >= run.registry.size * UNSHOWN_SHARE || run.hasEntries) {
+      show(run);
+      unshown = 0;
+    }
     // What was told last must have left before the job does.
     if (run.registry.isOver && crew.isQuiet) return;
     await crew.unpublishUnwanted();
     await writeNews(run);
     if (!run.isDirty) await nextNews(run, crew);
-    if (workflowInfo().historyLength > (run.input.eventsMax ?? EVENTS_MAX)) await continueAsNew(run, crew);
+    if (workflowInfo().historyLength > eventsMax(run)) await continueAsNew(run, crew);
   }
 }
+
+const eventsMax = ({ input, stop }: JobRun): number =>
+  stop === null ? (input.eventsMax ?? EVENTS_MAX) : EVENTS_MAX_STOPPING;
 
 /** News, or the time to look: at the deadline, at tasks that have been silent, at a budget that nobody raises. */
 async function nextNews(run: JobRun, crew: Crew): Promise<void> {
@@ -108,7 +118,8 @@ async function continueAsNew(run: JobRun, crew: Crew): Promise<void> {
   await condition(() => crew.isQuiet);
   await crew.handOver();
   await condition(() => allHandlersFinished() && crew.isQuiet);
-  if (run.registry.isOver) return;
+  // What was said meanwhile is written first, by the next round.
+  if (run.registry.isOver || (run.hasEntries && !run.isOne)) return;
   const { memo } = workflowInfo();
   const options = memo === undefined ? {} : { memo };
   const next = makeContinueAsNewFunc<(input: JobInput) => Promise<JobResult>>(options);

@@ -22,6 +22,8 @@ export class Talk {
   go: Go | null = null;
   allowance: Allowance | null = null;
   allowanceLeft: AllowanceAnswer['left'] | null = null;
+  /** What the job was last asked for. */
+  wants: readonly (keyof Used)[] = [];
   private readonly answers = new Map<string, Answered>();
   private arrived: Prerequisite[] = [];
 

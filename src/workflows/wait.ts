@@ -70,7 +70,11 @@ async function forAnswer(run: TaskRun, timeoutMs: number): Promise<void> {
 async function forBudget(run: TaskRun, timeoutMs: number): Promise<void> {
   run.enter('waiting', `waits for budget: ${shortOf(run) ?? ''}`, 'budget');
   await run.writeRecords();
-  await condition(() => shortOf(run) === null, timeoutMs, { summary: 'waits for budget' });
+  const { talk } = run;
+  // What was asked for may be attempts; money and tokens may be short on the task's own account.
+  const isEnough = (): boolean => shortOf(run) === null && talk.covers(talk.wants, usedBy(run));
+  const isOver = (): boolean => isEnough() || talk.allowanceLeft === 'never';
+  await condition(isOver, timeoutMs, { summary: 'waits for budget' });
   run.enter('working', 'goes on');
 }
 
@@ -111,13 +115,15 @@ async function covered(run: TaskRun, kinds: readonly (keyof Used)[], code: Failu
   const { talk, input } = run;
   const { place } = input;
   if (place === undefined || talk.covers(kinds, usedBy(run))) return null;
+  const failed = failure(code, 'The budget of the job is spent.');
+  if (talk.allowanceLeft === 'never') return { kind: 'failed', failure: failed, signature: code };
+  talk.wants = kinds;
   talk.allowanceLeft = null;
   const job = getExternalWorkflowHandle(place.jobId);
   await job.signal(askBudgetSignal, { path: place.path, used: usedBy(run) });
   await condition(() => talk.allowanceLeft !== null);
   if (talk.covers(kinds, usedBy(run))) return null;
-  const failed = failure(code, 'The budget of the job is spent.');
-  if (talk.allowanceLeft === 'never') return { kind: 'failed', failure: failed, signature: code };
+  if (talk.allowanceLeft !== 'later') return { kind: 'failed', failure: failed, signature: code };
   return { kind: 'blocked', waitingOn: 'budget', failure: failed };
 }
 

@@ -127,7 +127,7 @@ describe('submitting a job', () => {
     const tasks = Array.from({ length: 300 }, (_, n) => ({
       id: `t${n}`,
       title: 'T',
-      description: 'x'.repeat(1_000),
+      description: 'x'.repeat(3_000),
     }));
     await expect(client.submit({ repo: { url: '/srv/x.git' }, tasks }, { key: 'large' })).rejects.toMatchObject({
       code: 'invalidTask',

@@ -128,6 +128,8 @@ describe('a budget', () => {
 
 const KINDS = ['costUsdMicros', 'tokens', 'attempts'] as const;
 
+const sum = (all: readonly Used[], kind: keyof Used): number => all.reduce((total, each) => total + each[kind], 0);
+
 /** Tasks that spend by chance, call by call, each until it has what it needs or nothing is left. */
 function play(seed: number, concurrency: number, callMax: Used) {
   const chance = chanceFrom(seed);
@@ -140,7 +142,6 @@ function play(seed: number, concurrency: number, callMax: Used) {
   const live = new Map<string, { used: Used; allowed: Amounts; calls: number }>();
   const waiting = new Set<string>();
   const ended: Used[] = [];
-  const sum = (all: readonly Used[], kind: keyof Used): number => all.reduce((total, each) => total + each[kind], 0);
   const spent = (kind: keyof Used): number => sum([...ended, ...[...live.values()].map((each) => each.used)], kind);
   let begun = 0;
   for (let step = 0; step < 2_000; step += 1) {
@@ -213,10 +214,10 @@ describe('any spending', () => {
             if (more === null) refused += 1;
             else allowed.set(path, more);
           }
-          expect([...allowed.values()].reduce((sum, each) => sum + each, 0)).toBeLessThanOrEqual(limit);
+          expect([...allowed.values()].reduce((total, each) => total + each, 0)).toBeLessThanOrEqual(limit);
         }
       }
-      expect([...live.values()].reduce((sum, each) => sum + each, 0)).toBe(limit);
+      expect([...live.values()].reduce((total, each) => total + each, 0)).toBe(limit);
       expect(ledger.spentKind()).toBe('attempts');
       for (const [path, has] of live) ledger.settle(path, used({ attempts: has }));
       expect(ledger.usedShare('attempts')).toBe(1);

@@ -1,48 +1,14 @@
-import type { Dependency, WhenPrerequisiteFails } from '../../src/domain/job';
 import { NOTHING_SPENT } from '../../src/domain/record';
 import type { TerminalState } from '../../src/domain/task';
-import { TaskRegistry, type Consequence, type Ended, type NewTask } from '../../src/domain/task-registry';
-import { chanceFrom, type Chance } from './apply-edits/chance';
-
-const edges = (...ons: readonly string[]): readonly Dependency[] =>
-  ons.map((each) => {
-    const [on = '', whenFailed = 'fail'] = each.split('/');
-    return { on, whenFailed: whenFailed as WhenPrerequisiteFails };
-  });
-
-/** `b: a c/skip` waits for a and c; a word `gated` or `join` in front of the edges says that it is one. */
-function task(line: string, parent: string | null = null): NewTask {
-  const [path = '', rest = ''] = line.split(':');
-  const words = rest.split(' ').filter((word) => word !== '');
-  const isJoin = words.includes('join');
-  return {
-    path,
-    title: `Title of ${path}`,
-    dependsOn: edges(...words.filter((word) => word !== 'gated' && word !== 'join')),
-    parent,
-    gated: isJoin || words.includes('gated'),
-    ...(isJoin ? { join: true } : {}),
-  };
-}
+import { TaskRegistry } from '../../src/domain/task-registry';
+import { chanceFrom } from './apply-edits/chance';
+import { ending, Play, randomTasks, seen, task } from './job-play';
 
 function jobOf(...lines: readonly string[]): TaskRegistry {
   const registry = new TaskRegistry();
   registry.add(lines.map((line) => task(line)));
   return registry;
 }
-
-const ending = (state: TerminalState, more: Partial<Ended> = {}): Ended => ({
-  state,
-  attempts: 1,
-  spending: { ...NOTHING_SPENT, callsSent: 1 },
-  branch: null,
-  commit: null,
-  failure: state === 'succeeded' || state === 'decomposed' ? null : { code: 'checksFailed', detail: '' },
-  summary: '',
-  diff: null,
-  endedAt: 7,
-  ...more,
-});
 
 /** `start a`, `go a.2`, `refuse b dead`. */
 const said = (registry: TaskRegistry): readonly string[] =>
@@ -69,6 +35,25 @@ function split(registry: TaskRegistry, parent: string, ...lines: readonly string
 
 const statesOf = (registry: TaskRegistry): Readonly<Record<string, string>> =>
   Object.fromEntries(registry.paths.map((path) => [path, registry.stateOf(path)]));
+
+/** Milliseconds for so many tasks that wait for one. */
+const msFor = (count: number): number => {
+  const startedAt = performance.now();
+  const registry = jobOf('a', ...Array.from({ length: count }, (_, n) => `t${n}: a`));
+  ended(registry, 'succeeded', 'a');
+  registry.takeConsequences();
+  return performance.now() - startedAt;
+};
+
+/** A job whose tasks have ended so. */
+const jobAfter = (...states: readonly TerminalState[]): TaskRegistry => {
+  const registry = jobOf(...states.map((_, n) => `t${n}`));
+  states.forEach((state, n) => ended(registry, state, `t${n}`));
+  return registry;
+};
+
+const carriedOver = (of: TaskRegistry) => TaskRegistry.restore(JSON.parse(JSON.stringify(of.carry())) as unknown[]);
+const waits = (path: string): string | null => (path === 'a' ? 'resource (1 task runs side by side)' : null);
 
 describe('a task of a job', () => {
   it('WT-13 is pending when it is added, and may start if it waits for nobody', () => {
@@ -234,16 +219,9 @@ describe('dependencies', () => {
   });
 
   it('on one task take time that grows with their number only', () => {
-    const msOf = (count: number): number => {
-      const startedAt = performance.now();
-      const registry = jobOf('a', ...Array.from({ length: count }, (_, n) => `t${n}: a`));
-      ended(registry, 'succeeded', 'a');
-      expect(said(registry)).toHaveLength(count + 1);
-      return performance.now() - startedAt;
-    };
-    msOf(2_000); // compiled by now
+    msFor(2_000); // compiled by now
     // Ten times as many; a square would be a hundred times.
-    expect(msOf(20_000)).toBeLessThan(msOf(2_000) * 50 + 300);
+    expect(msFor(20_000)).toBeLessThan(msFor(2_000) * 50 + 300);
   });
 });
 
@@ -393,25 +371,19 @@ describe('a task that was split', () => {
 });
 
 describe('the state of a job', () => {
-  const after = (...states: readonly TerminalState[]): TaskRegistry => {
-    const registry = jobOf(...states.map((_, n) => `t${n}`));
-    states.forEach((state, n) => ended(registry, state, `t${n}`));
-    return registry;
-  };
-
   it('WT-58 is running when it is new', () => {
     expect(jobOf('a').jobState(false)).toBe('running');
   });
 
   it('WT-59 takes in tasks that are added', () => {
-    const registry = after('succeeded');
+    const registry = jobAfter('succeeded');
     expect(registry.jobState(false)).toBe('completed');
     registry.add([task('more')]);
     expect([registry.size, registry.jobState(false)]).toEqual([2, 'running']);
   });
 
   it('WT-60 and D-03 is completed when all have succeeded', () => {
-    expect(after('succeeded', 'succeeded', 'succeeded').jobState(false)).toBe('completed');
+    expect(jobAfter('succeeded', 'succeeded', 'succeeded').jobState(false)).toBe('completed');
   });
 
   it.each(['running', 'pending', 'waiting'])('WT-61 is running while one of four is %s', (what) => {
@@ -425,8 +397,8 @@ describe('the state of a job', () => {
   });
 
   it('WT-62 is failed when one is dead', () => {
-    expect(after('succeeded', 'dead').jobState(false)).toBe('failed');
-    expect(after('dead', 'stuck').jobState(false)).toBe('failed');
+    expect(jobAfter('succeeded', 'dead').jobState(false)).toBe('failed');
+    expect(jobAfter('dead', 'stuck').jobState(false)).toBe('failed');
   });
 
   it('WT-63 is never completed without a task', () => {
@@ -447,9 +419,9 @@ describe('the state of a job', () => {
   });
 
   it('is stuck, failed or cancelled where tasks are; who was skipped is neutral', () => {
-    expect(after('succeeded', 'stuck').jobState(false)).toBe('stuck');
-    expect(after('succeeded', 'cancelled').jobState(false)).toBe('failed');
-    expect(after('succeeded', 'cancelled').jobState(true)).toBe('cancelled');
+    expect(jobAfter('succeeded', 'stuck').jobState(false)).toBe('stuck');
+    expect(jobAfter('succeeded', 'cancelled').jobState(false)).toBe('failed');
+    expect(jobAfter('succeeded', 'cancelled').jobState(true)).toBe('cancelled');
     const registry = jobOf('a', 'b');
     ended(registry, 'succeeded', 'a');
     registry.endPending('b', 'cancelled', 'skipped', 'x ended dead', 1);
@@ -480,11 +452,10 @@ describe('what is carried over', () => {
     const waiting = jobOf('a', 'b', 'c: a b');
     waiting.begin('a', 1);
     waiting.end('a', ending('succeeded', told));
-    const again = (of: TaskRegistry) => TaskRegistry.restore(JSON.parse(JSON.stringify(of.carry())) as unknown[]);
-    expect(again(waiting).prerequisitesOf('c')).toEqual(waiting.prerequisitesOf('c'));
-    expect(again(registry).spending()).toEqual(registry.spending());
-    expect(again(registry).attempts()).toBe(registry.attempts());
-    expect(again(registry).failed()).toEqual(registry.failed());
+    expect(carriedOver(waiting).prerequisitesOf('c')).toEqual(waiting.prerequisitesOf('c'));
+    expect(carriedOver(registry).spending()).toEqual(registry.spending());
+    expect(carriedOver(registry).attempts()).toBe(registry.attempts());
+    expect(carriedOver(registry).failed()).toEqual(registry.failed());
   });
 });
 
@@ -498,7 +469,6 @@ describe('what is shown', () => {
 
   it('says what each pending task waits for, and what most of them do', () => {
     const registry = jobOf('a', 'b', 'c', 'd', 'e: a', 'f: a b', 'g: a b c d');
-    const waits = (path: string): string | null => (path === 'a' ? 'resource (1 task runs side by side)' : null);
     expect(registry.rows('job/x', 0, 9, waits).map(({ waitsFor }) => waitsFor)).toEqual([
       'resource (1 task runs side by side)',
       null,
@@ -515,161 +485,6 @@ describe('what is shown', () => {
   });
 });
 
-/**
- * A job that is played: whoever may begin does, whoever runs is split, asks for another task or ends, all by chance. What must
- * hold is written down from what happened, without asking the registry.
- */
-class Play {
-  /** What stands beside it was carried over to a new run after every single thing that was told to it. */
-  carried: TaskRegistry;
-  readonly ready: string[] = [];
-  readonly live = new Set<string>();
-  private readonly asleep = new Set<string>();
-  readonly endedAs = new Map<string, string>();
-  readonly begunOnce = new Set<string>();
-  readonly children = new Map<string, string[]>();
-  private readonly waitsFor = new Map<string, Dependency[]>();
-  private readonly unheard: Consequence[] = [];
-
-  constructor(
-    readonly registry: TaskRegistry,
-    private readonly chance: Chance,
-    tasks: readonly NewTask[],
-  ) {
-    this.carried = new TaskRegistry();
-    this.tell((to) => to.add(tasks), tasks);
-  }
-
-  /** Tells both, takes what follows from both, and compares all that can be seen of them. */
-  tell(what: (to: TaskRegistry) => void, added: readonly NewTask[] = []): void {
-    for (const { path, dependsOn, parent } of added) {
-      this.waitsFor.set(path, [...dependsOn]);
-      if (parent !== null) this.children.set(parent, [...(this.children.get(parent) ?? []), path]);
-    }
-    what(this.registry);
-    what(this.carried);
-    // Where several things follow at once, their order may differ.
-    const followed = this.registry.takeConsequences();
-    const sorted = (all: readonly Consequence[]) => all.map((each) => JSON.stringify(each)).toSorted();
-    expect(sorted(this.carried.takeConsequences())).toEqual(sorted(followed));
-    this.unheard.push(...followed);
-    this.carried = TaskRegistry.restore(JSON.parse(JSON.stringify(this.carried.carry())) as unknown[]);
-  }
-
-  /** All leaves of the subtree, or null while some of it has not ended. */
-  private leaves(path: string): readonly string[] | null {
-    const state = this.endedAs.get(path);
-    const children = this.children.get(path) ?? [];
-    if (state === undefined) return null;
-    if (children.length === 0) return [state];
-    const below = children.map((child) => this.leaves(child));
-    return below.includes(null) ? null : below.flatMap((each) => each ?? []);
-  }
-
-  begin(path: string): void {
-    expect(this.begunOnce.has(path)).toBe(false);
-    for (const { on, whenFailed } of this.waitsFor.get(path) ?? []) {
-      const leaves = this.leaves(on);
-      expect([path, on, leaves === null]).toEqual([path, on, false]);
-      if (whenFailed !== 'ignore') expect([path, on, ...new Set(leaves)]).toEqual([path, on, 'succeeded']);
-    }
-    this.begunOnce.add(path);
-    this.live.add(path);
-  }
-
-  note(path: string, state: string): void {
-    expect([path, this.endedAs.get(path)]).toEqual([path, undefined]);
-    this.endedAs.set(path, state);
-    this.live.delete(path);
-  }
-
-  hear({ kind, path }: Consequence): void {
-    if (kind === 'start' && this.registry.stateOf(path) === 'pending') this.ready.push(path);
-    if (kind !== 'go') return;
-    if (this.begunOnce.has(path)) expect(this.asleep.delete(path)).toBe(true);
-    else this.tellBegin(path);
-  }
-
-  tellBegin(path: string): void {
-    this.begin(path);
-    this.tell((to) => to.begin(path, 1));
-  }
-
-  /** Tasks that have ended because of others: seen here first. */
-  noteRefused(): void {
-    const refused = this.registry.paths.filter(
-      (path) => !this.endedAs.has(path) && this.registry.endedOf(path) !== null,
-    );
-    for (const path of refused) this.note(path, this.registry.stateOf(path));
-    for (const path of refused) {
-      const bad = (this.waitsFor.get(path) ?? []).filter(({ on, whenFailed }) => {
-        const leaves = this.leaves(on);
-        return whenFailed !== 'ignore' && leaves !== null && leaves.some((state) => state !== 'succeeded');
-      });
-      expect([path, this.begunOnce.has(path), bad.length > 0]).toEqual([path, false, true]);
-    }
-  }
-
-  step(): void {
-    const awake = [...this.live].filter((path) => !this.asleep.has(path));
-    const path = awake[this.chance.below(awake.length)];
-    if (this.ready.length > 0 && (path === undefined || this.chance.below(2) === 0)) {
-      const next = this.ready.splice(this.chance.below(this.ready.length), 1)[0] ?? '';
-      if (this.registry.stateOf(next) === 'pending') this.tellBegin(next);
-      return;
-    }
-    if (path === undefined) throw new Error('nobody can go on');
-    const what = this.chance.below(10);
-    if (what === 0 && path.split('.').length < 3) this.split(path);
-    else if (what === 1) this.ask(path);
-    else this.end(path, this.chance.of(['succeeded', 'succeeded', 'succeeded', 'succeeded', 'dead', 'stuck']));
-  }
-
-  private split(parent: string): void {
-    const count = 1 + this.chance.below(4);
-    const children = Array.from({ length: count }, (_, n) => {
-      const before = Array.from({ length: n }, (_none, k) => `${parent}.${k + 1}`);
-      const ons = before.filter(() => this.chance.below(3) === 0);
-      return task(`${parent}.${n + 1}: ${ons.length > 0 ? 'gated' : ''} ${ons.join(' ')}`, parent);
-    });
-    this.tell((to) => to.add(children), children);
-    for (const { path, gated } of children) if (!gated) this.tellBegin(path);
-    this.end(parent, 'decomposed');
-  }
-
-  private ask(path: string): void {
-    const on = this.registry.paths[this.chance.below(this.registry.size)] ?? path;
-    const answers: (string | null)[] = [];
-    this.tell((to) => answers.push(to.addDependency(path, on)));
-    expect(answers[1]).toBe(answers[0]);
-    if (answers[0] === null) this.asleep.add(path);
-  }
-
-  end(path: string, state: TerminalState): void {
-    this.note(path, state);
-    this.tell((to) => to.end(path, ending(state, { branch: `weaver/${path}`, summary: `did ${path}` })));
-  }
-
-  settle(): void {
-    this.noteRefused();
-    for (let next = this.unheard.shift(); next !== undefined; next = this.unheard.shift()) {
-      this.hear(next);
-      this.noteRefused();
-    }
-  }
-}
-
-function randomTasks(chance: Chance, count: number): readonly NewTask[] {
-  const names = Array.from({ length: count }, (_, n) => `t${n}`);
-  const tasks = names.map((path, n) => {
-    const ons = names.slice(Math.max(0, n - 12), n).filter(() => chance.below(6) === 0);
-    const policies = ['', '', '', '/skip', '/ignore'] as const;
-    return task(`${path}: ${ons.map((on) => `${on}${chance.of(policies)}`).join(' ')}`);
-  });
-  // A file may name tasks before those that they wait for.
-  return tasks.toSorted(() => chance.below(3) - 1);
-}
-
 describe('any job', () => {
   it.each(Array.from({ length: 25 }, (_, seed) => seed))(
     'ends each task once and begins none before its time, carried over at any moment or not (seed %i)',
@@ -680,17 +495,6 @@ describe('any job', () => {
       while (!play.registry.isOver) {
         play.step();
         play.settle();
-        const seen = (of: TaskRegistry) => ({
-          rows: of.rows('job/x', 0, 500, () => null),
-          counts: of.counts(),
-          bottlenecks: of.bottlenecks(() => null).toSorted((a, b) => (a.waitsFor < b.waitsFor ? -1 : 1)),
-          running: of.running,
-          isOver: of.isOver,
-          state: of.jobState(false),
-          spending: of.spending(),
-          // Of a task that asks for another one at run time it may be late to be told what that has done.
-          prerequisites: of.paths.map((path) => (of.stateOf(path) === 'pending' ? of.prerequisitesOf(path) : [])),
-        });
         expect(seen(play.carried)).toEqual(seen(play.registry));
       }
       expect(play.endedAs.size).toBe(play.registry.size);

@@ -25,6 +25,13 @@ beforeAll(async () => {
   world = await World.start({
     config: CONFIG,
     script: [
+      {
+        when: { contains: '# Tries it twice' },
+        answers: [
+          { kind: 'json', value: answerValue('wronger'), usage },
+          { kind: 'json', value: answerValue('right'), usage },
+        ],
+      },
       { when: { contains: '# Never right' }, answers: [{ kind: 'json', value: answerValue('wronger'), usage }] },
       {
         when: { contains: '# Second time' },
@@ -103,6 +110,26 @@ it('D-02 and D-09 counts the attempts of all tasks together', async () => {
   const rows = await rowsOf(handle);
   expect(rows.map(({ failure }) => failure)).toEqual(['budgetAttempts', 'budgetAttempts']);
   expect(world.requestsFor('# Never right')).toBe(3);
+});
+
+it('waits for attempts without asking again and again, and goes on when there are more', async () => {
+  const handle = await start('patient', ['Tries it twice'], { whenSpent: 'wait', attempts: 1 }, { attempts: 3 });
+  const task = client.workflow.getHandle('job/patient/t/t0');
+  await until(
+    async () => (await task.query<TaskStatus>('status').catch(() => null))?.waitingOn === 'budget',
+    'it waits',
+  );
+  const { historyLength } = await handle.describe();
+  await new Promise((wake) => setTimeout(wake, 3_000));
+  expect((await handle.describe()).historyLength).toBe(historyLength);
+  await handle.executeUpdate('setBudget', { args: [{ by: 'ana', why: 'once more', attempts: 2 }] });
+  expect(await resultOf(handle)).toMatchObject({ state: 'completed', task: { attempts: 2 } });
+});
+
+it('gives what one task leaves over to the others before it ends them', async () => {
+  const titles = six('Shares');
+  const handle = await start('shares', titles, { whenSpent: 'die', attempts: 6 }, { attempts: 5 });
+  expect(await resultOf(handle)).toMatchObject({ state: 'completed', summary: { counts: { succeeded: 6 } } });
 });
 
 it('lets a single task wait for its own spent limit, and go on with the next attempt', async () => {
