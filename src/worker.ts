@@ -42,6 +42,12 @@ import { PortFault, type ArtifactStore, type CallRow } from './ports.js';
 const SHUTDOWN_GRACE = '30 seconds';
 const SHUTDOWN_FORCE = '45 seconds';
 
+/**
+ * Tasks and jobs that are kept in memory between two steps, two thirds of a megabyte each; a task that waits for longer is read
+ * from its history again, in some milliseconds. Left alone it would be thousands, and a gigabyte and a half.
+ */
+const CACHED_WORKFLOWS_MAX = 500;
+
 /** What happened last is told before the worker leaves, if somebody listens. */
 const LAST_EVENTS_MS = 2_000;
 
@@ -232,6 +238,7 @@ function settings(
     activities: createActivities(ports),
     maxConcurrentWorkflowTaskExecutions: workflows,
     maxConcurrentActivityTaskExecutions: activities,
+    maxCachedWorkflows: Math.max(CACHED_WORKFLOWS_MAX, workflows),
     // A cancel is heard with a heartbeat, so heartbeats must not be held back for long.
     maxHeartbeatThrottleInterval: '2 seconds',
     // A killed worker's tasks go to the next one after this, instead of after the default ten seconds.

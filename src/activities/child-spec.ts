@@ -1,7 +1,7 @@
 /** Specifications of tasks that come from another one: what they take over, and what is their own. */
 import { createHash } from 'node:crypto';
 import { cutToBytes, utf8Bytes } from '../domain/payload-limit.js';
-import type { TaskSpec } from '../domain/task.js';
+import type { LimitsSpec, TaskSpec } from '../domain/task.js';
 
 type OwnFields = Pick<TaskSpec, 'title' | 'description' | 'acceptanceCriteria' | 'relatedFiles' | 'checks'>;
 
@@ -32,6 +32,21 @@ export function joinSpec(parent: TaskSpec): TaskSpec {
     repo,
     commit,
     handler: 'join',
+  };
+}
+
+/** Splitting a task must not multiply what it may spend: its children share evenly what is left of its money and tokens. */
+export function sharedLimits(
+  limits: LimitsSpec,
+  { costUsdMicros: cost, tokens } = { costUsdMicros: 0, tokens: 0 },
+  shares: number,
+): LimitsSpec {
+  const share = (limit: number, spent: number): number =>
+    Math.max(1, Math.floor((limit - spent) / Math.max(1, shares)));
+  return {
+    ...limits,
+    ...(limits.costUsdMicros === undefined ? {} : { costUsdMicros: share(limits.costUsdMicros, cost) }),
+    ...(limits.tokens === undefined ? {} : { tokens: share(limits.tokens, tokens) }),
   };
 }
 

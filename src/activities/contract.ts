@@ -202,6 +202,8 @@ export interface ProposeInput {
   readonly callId: string;
   /** The parent's validated specification. */
   readonly spec: ArtifactRef;
+  /** What the parent has spent: the children share what its own limits leave. */
+  readonly spent?: { readonly costUsdMicros: number; readonly tokens: number };
 }
 
 export interface Proposed {

@@ -9,7 +9,7 @@ import type { TaskSpec } from '../domain/task.js';
 import { parsePlan } from '../schemas.js';
 import { PortFault } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
-import { childSpec, fingerprintOf, foundChecks, joinSpec, shownTitle } from './child-spec.js';
+import { childSpec, fingerprintOf, foundChecks, joinSpec, sharedLimits, shownTitle } from './child-spec.js';
 import type { Proposed, ProposeInput } from './contract.js';
 import { readSpec } from './stored-spec.js';
 
@@ -22,13 +22,15 @@ export const createPropose =
     if (parsed.kind === 'malformed')
       throw new PortFault('infrastructure', 'The ledger lost the answer of this call.', false);
     const { plan } = parsed;
-    const specs = plan.children.map((child) => specOf(ports, parent, child));
+    const shares = plan.children.length + (plan.join ? 1 : 0);
+    const sharing = { ...parent, limits: sharedLimits(parent.limits, input.spent, shares) };
+    const specs = plan.children.map((child) => specOf(ports, sharing, child));
     const refs = await Promise.all(specs.map((spec) => store(ports, spec)));
     const children = plan.children.map((child, index) => proposed(child, index, specs[index], refs[index]));
     return {
       children,
       join: plan.join,
-      joinSpec: plan.join ? await store(ports, joinSpec(parent)) : null,
+      joinSpec: plan.join ? await store(ports, joinSpec(sharing)) : null,
       plan: await artifacts.put('plan', planText(parent.title, plan)),
       parentFingerprint: fingerprintOf(parent),
     };

@@ -168,7 +168,8 @@ export function commandsFor(status: TaskStatus, waitingOn: WaitingOn, job: JobSt
     case 'budget':
       return [raise(status, job)];
     case 'resource':
-      return [`weaver retry-now ${taskId}`];
+      // A permit comes by itself; only a pause can be cut short.
+      return status.wakesAt === null ? [] : [`weaver retry-now ${taskId}`];
     case 'dependency':
       return [];
     default:

@@ -1,5 +1,6 @@
 /** The job's hands: starts tasks, tells them what they wait for, stops them. Every promise is counted until it is done. */
 import {
+  ActivityFailure,
   CancellationScope,
   CancelledFailure,
   ChildWorkflowCancellationType,
@@ -9,10 +10,12 @@ import {
   isCancellation,
   ParentClosePolicy,
   startChild,
+  TemporalFailure,
   TerminatedFailure,
   Trigger,
   uuid4,
 } from '@temporalio/workflow';
+import type { Unpublished } from '../activities/contract.js';
 import { failure } from '../domain/failures.js';
 import { contentOf, type Prerequisite } from '../domain/job.js';
 import { lineageOf } from '../domain/lineage.js';
@@ -39,6 +42,8 @@ import { unpublish } from './proxies.js';
 
 type TaskHandle = ChildWorkflowHandle<typeof codingTask>;
 
+/** What a start input holds of them; a prompt shows fewer. */
+const PREREQUISITES_MAX = 200;
 /** Prerequisites in one signal: with their titles and branches they stay below 8 KB. */
 const PREREQUISITES_AT_ONCE = 12;
 
@@ -52,12 +57,14 @@ interface Life {
 export class Crew {
   private readonly lives = new Map<string, Life>();
   private inFlight = 0;
+  /** What is to be said to children that were announced and are not there yet for sure. */
+  private unsaid: { readonly path: string; readonly say: Say }[] = [];
 
   constructor(private readonly run: JobRun) {}
 
   /** Nothing is on its way to anybody. */
   get isQuiet(): boolean {
-    return this.inFlight === 0;
+    return this.inFlight === 0 && this.unsaid.length === 0;
   }
 
   /** Tasks could begin, but there is nothing left that they could spend, and nobody works who might leave something over. */
@@ -74,6 +81,7 @@ export class Crew {
       if (consequence.kind === 'go') this.go(path);
       else this.sendGo(path, { prerequisites: [], refused: consequence.why, state: consequence.state });
     }
+    this.sayUnsaid();
     this.serveAskers();
     while (this.mayStart()) {
       const path = run.ready[0];
@@ -95,8 +103,10 @@ export class Crew {
 
   /** Nothing is left, nobody works who may leave something over, and the file says that tasks die then. */
   private get isSpentToDeath(): boolean {
-    const { ledger, registry, askers } = this.run;
-    return ledger.limits.whenSpent === 'die' && ledger.spentKind() !== null && registry.running <= askers.size;
+    const { ledger, registry, askers, parked } = this.run;
+    return (
+      ledger.limits.whenSpent === 'die' && ledger.spentKind() !== null && registry.running - parked.size <= askers.size
+    );
   }
 
   /** The budget is spent to the end, and the file says that tasks die of it. */
@@ -109,7 +119,7 @@ export class Crew {
 
   private mayStart(): boolean {
     const { run } = this;
-    return run.paused === null && run.stop === null && run.registry.running < run.spec.concurrency;
+    return run.paused === null && run.stop === null && run.registry.running - run.parked.size < run.spec.concurrency;
   }
 
   private start(path: string, allowance: Allowance | null): void {
@@ -125,14 +135,29 @@ export class Crew {
   private async carry(path: string, life: Life, input: TaskInput): Promise<void> {
     const { run } = this;
     const taskId = run.taskId(path);
-    this.inFlight += 1;
-    const child = await startTask(input, taskId, this.priority(input));
-    life.handle = child;
-    this.inFlight -= 1;
-    void life.stop.then((request) => this.cancelTask(path, request));
-    run.ended(path, await resultOf(child, taskId));
+    const child = await this.started(input, taskId);
+    if (typeof child === 'string') {
+      run.ended(path, unreported(taskId, 'dead', failure('infrastructure', child)));
+    } else {
+      life.handle = child;
+      void life.stop.then((request) => this.cancelTask(path, request));
+      run.ended(path, await resultOf(child, taskId));
+    }
     this.lives.delete(path);
     run.isDirty = true;
+  }
+
+  /** Why it cannot be started, where it cannot: an input that is too large, an id that another job's task has. */
+  private async started(input: TaskInput, taskId: string): Promise<TaskHandle | string> {
+    this.inFlight += 1;
+    try {
+      return await startTask(input, taskId, this.priority(input));
+    } catch (thrown) {
+      if (!(thrown instanceof TemporalFailure)) throw thrown;
+      return `The task could not be started: ${thrown.message}`;
+    } finally {
+      this.inFlight -= 1;
+    }
   }
 
   private priority({ spec }: TaskInput): { readonly priorityKey?: number; readonly fairnessKey?: string } | null {
@@ -150,7 +175,7 @@ export class Crew {
     const { jobId, input, isOne, spec } = run;
     const task = run.fileTask(path);
     const taskId = run.taskId(path);
-    const prerequisites = run.registry.prerequisitesOf(path);
+    const prerequisites = run.registry.prerequisitesOf(path).slice(0, PREREQUISITES_MAX);
     const content = tagged(stacked(contentOf(spec, task), task.stackOn, prerequisites), spec.tags);
     const { resume } = input;
     return {
@@ -174,6 +199,10 @@ export class Crew {
     // Slices grow smaller, and all children are told the same: no more than the last of them was given.
     const allowance = run.ledger.isLimited ? (allowances.at(-1) ?? NOTHING_LEFT) : null;
     this.send(path, (handle) => handle.signal(grantSignal, { sequence, refused, allowance }));
+    const { paused } = run;
+    if (paused !== null && refused === null)
+      for (const { id } of children)
+        this.send(`${path}.${id}`, (handle) => handle.signal(holdSignal, { ...paused, held: true }));
     run.isDirty = true;
   }
 
@@ -205,13 +234,15 @@ export class Crew {
   depend({ path, on }: DependencyRequest): void {
     const { registry } = this.run;
     const refused = registry.has(path) ? registry.addDependency(path, on) : `there is no task ${path} in the job`;
-    if (refused !== null) this.sendGo(path, { prerequisites: [], refused });
+    if (refused === null) this.run.parked.add(path);
+    else this.sendGo(path, { prerequisites: [], refused });
     this.run.isDirty = true;
   }
 
   private go(path: string): void {
     const { registry } = this.run;
     registry.begin(path, Date.now());
+    this.run.parked.delete(path);
     this.sendGo(path, { prerequisites: registry.prerequisitesOf(path), refused: null });
   }
 
@@ -229,25 +260,27 @@ export class Crew {
     const { run } = this;
     run.paused = held ? said : null;
     run.book({ kind: 'said', update: held ? 'pause' : 'resume', detail: '', ...said });
-    for (const path of run.registry.paths.filter((each) => run.registry.isLive(each)))
+    for (const path of run.registry.paths.filter((each) => run.registry.endedOf(each) === null && run.isMade(each)))
       this.send(path, (handle) => handle.signal(holdSignal, { ...said, held }));
     run.isDirty = true;
   }
 
   stopAll(request: CancelRequest, deleteBranches = false): StopAnswer {
     const { run } = this;
+    const isFirst = run.stop === null;
     run.stop ??= request;
-    return this.stop(undefined, request, deleteBranches);
+    return this.stop(undefined, request, deleteBranches, isFirst);
   }
 
-  stop(path: string | undefined, request: CancelRequest, deleteBranches = false): StopAnswer {
+  /** Signal, update and Temporal's own cancel may all say the same: it is booked once. */
+  stop(path: string | undefined, request: CancelRequest, deleteBranches = false, isNew = true): StopAnswer {
     const { run } = this;
     const { registry } = run;
     const paths = path === undefined ? registry.paths : registry.subtree(path);
     if (deleteBranches) for (const each of paths) run.unwanted.add(each);
     const made = paths.filter((each) => registry.endedOf(each) === null && run.isMade(each));
     const answer = run.stopSubtree(path, request);
-    if (!run.isOne)
+    if (!run.isOne && isNew)
       run.book({ kind: 'said', update: 'stop', by: request.requester, why: request.reason, detail: path ?? 'all' });
     for (const each of made) this.stopOne(each, request);
     return answer;
@@ -280,9 +313,21 @@ export class Crew {
       if (ended.branch === null || ended.commit === null) continue;
       const branches = [{ branch: ended.branch, commit: ended.commit }];
       const options = { summary: `delete ${ended.branch}`.slice(0, 120) };
-      const { kept } = await unpublish.executeWithOptions(options, [{ url: run.urlOf(path), branches }]);
-      const detail = kept.length === 0 ? `${ended.branch} deleted` : `${ended.branch} has moved on and stays`;
+      const detail = await this.unpublished(ended.branch, () =>
+        unpublish.executeWithOptions(options, [{ url: run.urlOf(path), branches }]),
+      );
       run.book({ kind: 'said', update: 'stop', by: 'weaver', why: 'asked for with the cancel', detail });
+    }
+  }
+
+  /** In words. A remote that cannot be reached is no reason for the job to fail. */
+  private async unpublished(branch: string, work: () => Promise<Unpublished>): Promise<string> {
+    try {
+      const { kept } = await work();
+      return kept.length === 0 ? `${branch} deleted` : `${branch} has moved on and stays`;
+    } catch (thrown) {
+      if (!(thrown instanceof ActivityFailure)) throw thrown;
+      return `${branch} could not be deleted: ${thrown.cause?.message ?? thrown.message}`.slice(0, 500);
     }
   }
 
@@ -314,9 +359,20 @@ export class Crew {
   }
 
   /** A task that has ended by itself meanwhile needs no telling. What tells the tasks of a cancel must not end by it. */
-  private send(path: string, say: (handle: ReturnType<typeof getExternalWorkflowHandle>) => Promise<void>): void {
+  private send(path: string, say: Say): void {
+    if (!this.run.isParentOver(path)) {
+      this.unsaid.push({ path, say });
+      return;
+    }
     const handle = getExternalWorkflowHandle(this.run.taskId(path));
     void CancellationScope.nonCancellable(() => this.sent(say(handle)));
+  }
+
+  /** Their parents have ended: whoever was announced is there now, or never will be. */
+  private sayUnsaid(): void {
+    const waiting = this.unsaid;
+    this.unsaid = [];
+    for (const { path, say } of waiting) if (this.run.registry.has(path)) this.send(path, say);
   }
 
   private async sent(saying: Promise<void>): Promise<void> {
@@ -330,6 +386,8 @@ export class Crew {
     this.run.isDirty = true;
   }
 }
+
+type Say = (handle: ReturnType<typeof getExternalWorkflowHandle>) => Promise<void>;
 
 const NOTHING_LEFT = { costUsdMicros: 0, tokens: 0, attempts: 0 };
 
@@ -351,8 +409,11 @@ function stacked(
   stackOn: string | undefined,
   prerequisites: readonly Prerequisite[],
 ): Readonly<Record<string, unknown>> {
-  const branch = prerequisites.find(({ id }) => id === stackOn)?.branch ?? null;
-  if (stackOn === undefined || branch === null) return content;
+  if (stackOn === undefined) return content;
+  // Of one that was split its join stands for it.
+  const standIns = prerequisites.filter(({ id }) => id === stackOn || id.startsWith(`${stackOn}.`));
+  const branch = standIns.length === 1 ? (standIns[0]?.branch ?? null) : null;
+  if (branch === null) return content;
   return { ...content, repo: { ...(content['repo'] as object), baseBranch: branch } };
 }
 

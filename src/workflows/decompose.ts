@@ -6,7 +6,6 @@ import {
   CancellationScope,
   ChildWorkflowCancellationType,
   condition,
-  getExternalWorkflowHandle,
   ParentClosePolicy,
   startChild,
   uuid4,
@@ -21,6 +20,7 @@ import { announceSignal } from './definitions.js';
 import { childAttributes } from './attributes.js';
 import type { Allowance, TaskInput } from './messages.js';
 import type { TaskRun } from './task-run.js';
+import { isTold } from './wait.js';
 
 type Decomposition = Extract<Decision, { kind: 'decompose' }>;
 type Proposal = Extract<Outcome, { kind: 'proposed' }>;
@@ -35,14 +35,15 @@ export async function decompose(
   const all = joinSpec === null ? children : [...children, joinOf(children, joinSpec, run)];
   const { sequence } = run.record;
   run.enter('working', `splitting into ${all.length} tasks`);
-  const job = getExternalWorkflowHandle(place.jobId);
   run.talk.grant = null;
-  await job.signal(announceSignal, {
+  const announcement = {
     path: place.path,
     sequence,
     children: all.map(({ id, title, dependsOn }) => ({ id, title, dependsOn })),
     joins: joinSpec !== null,
-  });
+  };
+  if (!(await isTold(place.jobId, (job) => job.signal(announceSignal, announcement))))
+    return { ...proposed, faults: ['the job has ended: nobody grants the children'] };
   await condition(() => run.talk.grant?.sequence === sequence);
   const { refused = null, allowance = null } = run.talk.grant ?? {};
   if (refused !== null) return { ...proposed, faults: [refused] };
@@ -95,7 +96,10 @@ function inputOf(run: TaskRun, child: ProposedChild, handler: Handler, allowance
 
 /** What the server shows of a child before its first step has read the rest. */
 function briefOf(spec: TaskSpec, { title }: ProposedChild, handler: Handler): TaskSpec {
-  const { repo, limits, tags = [] } = spec;
+  const { limits, tags = [] } = spec;
+  const { branch, ...base } = spec.repo;
+  // Only whoever gathers the work up pushes the branch that was asked for.
+  const repo = branch === undefined || handler === 'one-shot' ? base : { ...base, branch };
   return { title, repo, limits, tags, handler } as unknown as TaskSpec;
 }
 

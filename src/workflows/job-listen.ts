@@ -15,7 +15,7 @@ import {
   stopUpdate,
 } from './definitions.js';
 import type { JobRun } from './job-run.js';
-import { limitWords, refusalOfLimits, refusalOfStop, refusalOfWords } from './refusals.js';
+import { limitWords, refusalOfJobLimits, refusalOfStop, refusalOfWords } from './refusals.js';
 
 export function listenToJob(run: JobRun, crew: Crew): void {
   setHandler(cancelSignal, (request) => void crew.stopAll(request));
@@ -60,7 +60,7 @@ function listenToPeople(run: JobRun, crew: Crew): void {
       return run.status();
     },
     {
-      validator: (request) => refuse(over(run) ?? refusalOfLimits(request) ?? refusalOfWords(request)),
+      validator: (request) => refuse(over(run) ?? refusalOfJobLimits(request) ?? refusalOfWords(request)),
       description: 'New limits of the whole job.',
     },
   );

@@ -1,4 +1,6 @@
 /** Tasks that a job does not see the end of report it themselves; one that was terminated from outside never does. */
+import { ActivityFailure } from '@temporalio/workflow';
+import type { Gone } from '../activities/contract.js';
 import { failure } from '../domain/failures.js';
 import type { JobRun } from './job-run.js';
 import { unreported, type TaskResult } from './messages.js';
@@ -8,13 +10,14 @@ import { lookAfter } from './proxies.js';
 const LOOK_AFTER_SECONDS = 180;
 export const lookAfterMs = ({ input }: JobRun): number => (input.lookAfterSeconds ?? LOOK_AFTER_SECONDS) * 1_000;
 /** Ids in one question; their answers stay below 8 KB. */
-const ASKED_AT_ONCE = 50;
+const ASKED_AT_ONCE = 20;
 
 export async function lookAfterSilent(run: JobRun): Promise<void> {
+  run.lookAt = Date.now();
   const paths = [...run.unwatched];
   for (let at = 0; at < paths.length; at += ASKED_AT_ONCE) {
     const asked = paths.slice(at, at + ASKED_AT_ONCE);
-    const gone = await lookAfter({ taskIds: asked.map((path) => run.taskId(path)) });
+    const gone = await askAfter(asked.map((path) => run.taskId(path)));
     for (const { taskId, how, result } of gone) {
       const path = taskId.slice(run.jobId.length + '/t/'.length);
       if (how === 'completed') {
@@ -23,8 +26,20 @@ export async function lookAfterSilent(run: JobRun): Promise<void> {
       }
       const state = how === 'cancelled' ? 'cancelled' : how === 'timedOut' ? 'stuck' : 'dead';
       const code = how === 'cancelled' ? 'cancelled' : 'terminated';
+      // Its parent has announced it, and may be about to start it.
+      if (how === 'missing' && !run.isParentOver(path)) continue;
       // One that has reported since is left as it is.
       if (run.unwatched.has(path)) run.ended(path, unreported(taskId, state, failure(code, how)));
     }
+  }
+}
+
+/** A server that does not answer is asked again the next time. */
+async function askAfter(taskIds: readonly string[]): Promise<readonly Gone[]> {
+  try {
+    return await lookAfter({ taskIds });
+  } catch (thrown) {
+    if (!(thrown instanceof ActivityFailure)) throw thrown;
+    return [];
   }
 }

@@ -24,6 +24,8 @@ import {
 
 /** Rows of one answer: some 150 KB at most. */
 const ROWS_MAX = 500;
+/** A dependent is told no more of it, and thousands are carried along. */
+const SUMMARY_CHARACTERS_MAX = 120;
 /** Paths named in the answer to a stop. */
 const NAMED_MAX = 100;
 
@@ -38,6 +40,8 @@ interface Carried {
   readonly stop: CancelRequest | null;
   readonly noticed: readonly string[];
   readonly unwanted: readonly string[];
+  readonly parked: readonly string[];
+  readonly stopped: readonly string[];
   readonly sequence: number;
   readonly spokesman: TaskResult | null;
 }
@@ -55,6 +59,12 @@ export class JobRun {
   readonly startedAt: number;
   /** Tasks whose end the job does not see by itself. */
   readonly unwatched: Set<string>;
+  /** Tasks that wait for another one that they named on the way: they hold no place among those side by side. */
+  readonly parked: Set<string>;
+  /** Stopped with all that comes of them, also later. */
+  private readonly stopped: Set<string>;
+  /** When silent tasks are looked after next, epoch milliseconds. */
+  lookAt: number;
   /** Tasks whose branches are to be deleted. */
   readonly unwanted: Set<string>;
   paused: Said | null;
@@ -84,6 +94,9 @@ export class JobRun {
     this.paused = carried?.paused ?? null;
     this.stop = carried?.stop ?? null;
     this.unwanted = new Set(carried?.unwanted);
+    this.parked = new Set(carried?.parked);
+    this.stopped = new Set(carried?.stopped);
+    this.lookAt = Date.now();
     this.noticed = new Set(carried?.noticed);
     this.sequence = carried?.sequence ?? 0;
     this.spokesman = carried?.spokesman ?? null;
@@ -115,6 +128,8 @@ export class JobRun {
       stop,
       noticed: [...this.noticed],
       unwanted: [...this.unwanted],
+      parked: [...this.parked],
+      stopped: [...this.stopped],
       sequence,
       spokesman,
     };
@@ -176,11 +191,12 @@ export class JobRun {
       branch: landing === null ? null : landing.branch,
       commit: landing?.commit ?? null,
       failure: failed,
-      summary: result.summary ?? '',
+      summary: (result.summary ?? '').slice(0, SUMMARY_CHARACTERS_MAX),
       diff: result.diff,
       endedAt: Date.now(),
     });
     this.unwatched.delete(path);
+    this.parked.delete(path);
     if (!isNew) {
       // A child that was refused: its slice is free again.
       this.ledger.release(path);
@@ -188,7 +204,8 @@ export class JobRun {
     }
     this.askers.delete(path);
     this.ledger.settle(path, { costUsdMicros: spending.costUsdMicros, tokens: totalTokens(spending), attempts });
-    if (state !== 'decomposed') this.endUnmade(path);
+    // One that was ended from outside may have made some of them: those report, the others are looked after.
+    if (state !== 'decomposed' && failed?.code !== 'terminated') this.endUnmade(path);
     if (this.spokesman === null || isGood(this.spokesman)) this.spokesman = result;
     this.notice();
     this.isDirty = true;
@@ -235,6 +252,7 @@ export class JobRun {
     const depth = path.split('.').length;
     if (this.stop !== null) return `the job is being stopped: ${this.stop.reason}`;
     if (!registry.has(path)) return `there is no task ${path} in the job`;
+    if (ancestry(path).some((each) => this.stopped.has(each))) return `the task is being stopped`;
     if (children < 1) return 'decomposition without children';
     if (children > childrenMax) return `${children} children; at most ${childrenMax} are allowed`;
     if (depth > depthMax) return `the children would be ${depth} levels deep; at most ${depthMax} are allowed`;
@@ -282,6 +300,7 @@ export class JobRun {
   stopSubtree(path: string | undefined, { reason, requester }: CancelRequest): StopAnswer {
     const { registry } = this;
     const paths = path === undefined ? registry.paths : registry.subtree(path);
+    if (path !== undefined) this.stopped.add(path);
     const stopping: string[] = [];
     const ended: string[] = [];
     const neverBegun: string[] = [];
@@ -299,6 +318,12 @@ export class JobRun {
       neverBegun: neverBegun.slice(0, NAMED_MAX),
       counts,
     };
+  }
+
+  /** A child that was announced is there for sure when its parent has ended. */
+  isParentOver(path: string): boolean {
+    const parent = ancestry(path)[1];
+    return parent === undefined || this.registry.endedOf(parent) !== null;
   }
 
   /** Whether there is a workflow of it: a gated child waits inside its own. */
@@ -359,6 +384,12 @@ export class JobRun {
     };
     return { jobId, state: isOver, task, summary };
   }
+}
+
+/** `a.2.1` → itself, `a.2`, `a`. */
+function ancestry(path: string): readonly string[] {
+  const parts = path.split('.');
+  return parts.map((_, index) => parts.slice(0, parts.length - index).join('.'));
 }
 
 const isGood = ({ state }: TaskResult): boolean => state === 'succeeded' || state === 'decomposed';

@@ -61,9 +61,9 @@ async function untilOver(run: JobRun, crew: Crew): Promise<void> {
       show(run);
       unshown = 0;
     }
+    await crew.unpublishUnwanted();
     // What was told last must have left before the job does.
     if (run.registry.isOver && crew.isQuiet) return;
-    await crew.unpublishUnwanted();
     await writeNews(run);
     if (!run.isDirty) await nextNews(run, crew);
     if (workflowInfo().historyLength > eventsMax(run)) await continueAsNew(run, crew);
@@ -102,7 +102,11 @@ function waitMs(run: JobRun, crew: Crew): Wait | null {
       },
     });
   if (run.unwatched.size > 0)
-    waits.push({ ms: lookAfterMs(run), why: 'look after silent tasks', look: () => lookAfterSilent(run) });
+    waits.push({
+      ms: Math.max(1, run.lookAt + lookAfterMs(run) - Date.now()),
+      why: 'look after silent tasks',
+      look: () => lookAfterSilent(run),
+    });
   if (crew.isStarved)
     waits.push({
       ms: TASK_DEFAULTS.waitSeconds * 1_000,

@@ -55,7 +55,7 @@ function listenToPeople(run: TaskRun): void {
     validator: (request) => refuse(refusalOfAnswer(run, request)),
     description: 'Answers the open question.',
   });
-  setHandler(approveUpdate, (request) => answered(run, request, request.approved ? 'approve' : 'reject'), {
+  setHandler(approveUpdate, (request) => answered(run, request, request.approved === true ? 'approve' : 'reject'), {
     validator: (request) =>
       refuse(refusalOfAnswer(run, { ...request, answer: request.approved === true ? 'approve' : 'reject' })),
     description: 'Approves or rejects what the task asks for.',

@@ -36,6 +36,7 @@ export function refusalOfAnswer(
   if (before !== null) return `Question ${questionId} was answered by ${before.by}: ${before.answer}`;
   if (question === null) return 'The task asks nothing.';
   if (questionId !== undefined && questionId !== question.id) return `The open question is ${question.id}.`;
+  if ('approved' in request && typeof request.approved !== 'boolean') return '“approved” must be true or false.';
   if ('approved' in request && question.kind !== 'approval')
     return `Question ${question.id} wants an answer in words, not an approval.`;
   if (typeof answer !== 'string' || answer.trim() === '' || answer.length > ANSWER_CHARACTERS_MAX)
@@ -61,14 +62,28 @@ export function refusalOfBudget(run: TaskRun, request: unknown): string | null {
   return refusalOfLimits(request) ?? refusalOfSaid(run, request);
 }
 
+/** As in a file; of a job in all. */
+const MOST = {
+  costUsdMicros: 1_000_000_000_000,
+  tokens: 1_000_000_000_000,
+  attempts: 1_000_000,
+  wallTimeSeconds: 31 * 86_400,
+  deadlineSeconds: 31 * 86_400,
+} as const;
+
+export const refusalOfJobLimits = (request: unknown): string | null =>
+  fieldOf(request, 'wallTimeSeconds') === undefined
+    ? refusalOfLimits(request)
+    : 'A wall time belongs to a task, not to the job.';
+
 export function refusalOfLimits(request: unknown): string | null {
   const named = LIMITS.filter((limit) => fieldOf(request, limit) !== undefined);
   if (named.length === 0) return `Name a limit: ${LIMITS.join(', ')}.`;
   const wrong = named.find((limit) => {
     const value = fieldOf(request, limit);
-    return typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1;
+    return typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1 || value > MOST[limit];
   });
-  return wrong === undefined ? null : `${wrong} must be a whole number above 0.`;
+  return wrong === undefined ? null : `${wrong} must be a whole number from 1 to ${MOST[wrong]}.`;
 }
 
 export function refusalOfStop({ registry }: JobRun, request: unknown): string | null {

@@ -1,5 +1,11 @@
 /** The task as its workflow holds it: the record, the phase shown to people, the steps of the attempt done so far. */
-import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  isCancellation,
+  setCurrentDetails,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type {
   Called,
   Checked,
@@ -332,7 +338,13 @@ export class TaskRun {
     const entries = this.unwritten;
     this.unwritten = [];
     const account: RecordInput = { taskId: this.taskId, status: this.status(), result: this.result(), entries };
-    await writeRecords(...textParts(account));
+    try {
+      await writeRecords(...textParts(account));
+    } catch (thrown) {
+      // A full disk must not end the task: it is written with the next entries.
+      this.unwritten = [...entries, ...this.unwritten];
+      if (!(thrown instanceof ActivityFailure) || isCancellation(thrown)) throw thrown;
+    }
   }
 
   /** The commit's date, chosen once an attempt: a landing that is tried again makes the same commit. */

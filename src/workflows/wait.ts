@@ -1,5 +1,6 @@
 /** Every way in which a task waits: a pause before an attempt, a person, a budget, another task. */
-import { condition, getExternalWorkflowHandle } from '@temporalio/workflow';
+import { condition, getExternalWorkflowHandle, isCancellation, TemporalFailure } from '@temporalio/workflow';
+import { TASK_DEFAULTS } from '../domain/task.js';
 import type { Decision } from '../domain/decision.js';
 import { isBudget, limitReached } from '../domain/decide.js';
 import { failure, type FailureCode } from '../domain/failures.js';
@@ -119,8 +120,8 @@ async function covered(run: TaskRun, kinds: readonly (keyof Used)[], code: Failu
   if (talk.allowanceLeft === 'never') return { kind: 'failed', failure: failed, signature: code };
   talk.wants = kinds;
   talk.allowanceLeft = null;
-  const job = getExternalWorkflowHandle(place.jobId);
-  await job.signal(askBudgetSignal, { path: place.path, used: usedBy(run) });
+  if (!(await isTold(place.jobId, (job) => job.signal(askBudgetSignal, { path: place.path, used: usedBy(run) }))))
+    return jobGone();
   await condition(() => talk.allowanceLeft !== null);
   if (talk.covers(kinds, usedBy(run))) return null;
   if (talk.allowanceLeft !== 'later') return { kind: 'failed', failure: failed, signature: code };
@@ -148,13 +149,15 @@ export async function forDependency(run: TaskRun, on: string): Promise<Outcome |
   const { place } = input;
   if (place === undefined) return refusedDependency(run, 'the task is the only one of its job');
   talk.go = null;
-  const job = getExternalWorkflowHandle(place.jobId);
-  await job.signal(dependSignal, { path: place.path, sequence: run.record.sequence, on });
+  const request = { path: place.path, sequence: run.record.sequence, on };
+  if (!(await isTold(place.jobId, (job) => job.signal(dependSignal, request)))) return refusedDependency(run, JOB_GONE);
   run.enter('waiting', `waits for ${on}`, 'dependency');
   await run.writeRecords();
-  await condition(() => run.talk.go !== null);
+  const limitMs = run.record.waitMs ?? TASK_DEFAULTS.waitSeconds * 1_000;
+  const hasCome = await condition(() => run.talk.go !== null, limitMs, { summary: `waits for ${on}`.slice(0, 120) });
   const { go } = run.talk;
   run.enter('working', 'goes on');
+  if (!hasCome) return refusedDependency(run, `${on} has not ended in ${Math.round(limitMs / 1_000)} s`);
   return go?.refused == null ? null : refusedDependency(run, go.refused);
 }
 
@@ -167,6 +170,23 @@ function refusedDependency(run: TaskRun, why: string): Outcome {
   } as const;
   run.bookOutcome(outcome);
   return outcome;
+}
+
+const JOB_GONE = 'The job has ended: nobody answers the task any more.';
+const jobGone = (): Outcome => ({ kind: 'failed', failure: failure('terminated', JOB_GONE), signature: 'terminated' });
+
+/** False if the job is gone: somebody has terminated it. */
+export async function isTold(
+  jobId: string,
+  say: (job: ReturnType<typeof getExternalWorkflowHandle>) => Promise<void>,
+): Promise<boolean> {
+  try {
+    await say(getExternalWorkflowHandle(jobId));
+    return true;
+  } catch (thrown) {
+    if (isCancellation(thrown) || !(thrown instanceof TemporalFailure)) throw thrown;
+    return false;
+  }
 }
 
 /** A child whose siblings come first. False if it must not begin. */

@@ -1,3 +1,4 @@
+import { sharedLimits } from '../../src/activities/child-spec.js';
 import { createPropose } from '../../src/activities/propose.js';
 import type { ArtifactRef } from '../../src/domain/outcome.js';
 import { PAYLOAD_BYTES_MAX, utf8Bytes } from '../../src/domain/payload-limit.js';
@@ -23,6 +24,7 @@ const planned = (title: string, more: Partial<PlannedChild> = {}): PlannedChild 
   ...more,
 });
 
+const LIMITS: TaskSpec['limits'] = { attempts: 2, wallTimeSeconds: 60, outageSeconds: 5, tokens: 1_000 };
 const PARENT: Partial<TaskSpec> = {
   title: 'Everything',
   description: 'The whole of it.',
@@ -31,7 +33,7 @@ const PARENT: Partial<TaskSpec> = {
   handler: 'plan',
   checks: [{ name: 'all', run: 'sh all.sh', timeoutSeconds: 900 }],
   protect: [{ glob: 'LICENSE', policy: 'deny' }],
-  limits: { attempts: 2, wallTimeSeconds: 60, outageSeconds: 5, tokens: 1_000 },
+  limits: LIMITS,
   models: [{ provider: 'p', model: 'm' }],
   setup: [{ name: 'npm ci', run: 'npm ci', timeoutSeconds: 60, network: true }],
   commit: { author: 'Ada <ada@example.org>', trailers: ['Signed-off-by: Ada'], message: 'Everything at once' },
@@ -134,6 +136,7 @@ describe('the join of a plan', () => {
       title: 'Join: Everything',
       handler: 'join',
       relatedFiles: [],
+      limits: halved(LIMITS),
       people: { approve: ['push'], waitSeconds: 60, unanswered: 'stuck' },
     });
   });
@@ -143,7 +146,23 @@ describe('the join of a plan', () => {
   });
 });
 
+/** One child and the join share what the parent may spend. */
+function halved(limits: TaskSpec['limits']): TaskSpec['limits'] {
+  const { costUsdMicros, tokens } = limits;
+  return {
+    ...limits,
+    ...(costUsdMicros === undefined ? {} : { costUsdMicros: Math.floor(costUsdMicros / 2) }),
+    ...(tokens === undefined ? {} : { tokens: Math.floor(tokens / 2) }),
+  };
+}
+
 describe('a plan', () => {
+  it('shares what the parent has left among the children and the join', async () => {
+    const spent = { costUsdMicros: 0, tokens: 40 };
+    expect(sharedLimits({ ...LIMITS, tokens: 100 }, spent, 3).tokens).toBe(20);
+    expect(sharedLimits({ ...LIMITS, tokens: 30 }, spent, 3).tokens).toBe(1);
+  });
+
   it('is kept for people, in Markdown', async () => {
     const { plan } = await propose({
       children: [planned('One'), planned('Two', { dependsOn: [1], relatedFiles: ['a.ts'], checks: ['npm test'] })],

@@ -3,6 +3,7 @@ import type { Called, Opened } from '../../activities/contract.js';
 import { limitReached } from '../../domain/decide.js';
 import { failure } from '../../domain/failures.js';
 import type { Outcome } from '../../domain/outcome.js';
+import { totalTokens } from '../../domain/record.js';
 import { proposalFaults } from '../../domain/proposal.js';
 import { propose } from '../proxies.js';
 import { ask } from '../steps.js';
@@ -45,10 +46,13 @@ function unusable({ verdict, answer }: Called): Outcome {
 
 async function proposal(run: TaskRun, opened: Opened, callId: string): Promise<Outcome> {
   const { lineage } = run.input;
+  const { costUsdMicros } = run.record.spending;
+  const spent = { costUsdMicros, tokens: totalTokens(run.record.spending) };
   const options = { summary: `attempt ${run.attempt}: read the plan` };
   const proposed =
-    run.steps.proposed ?? (await propose.executeWithOptions(options, [{ lineage, callId, spec: opened.spec }]));
-  run.bookStep({ proposed });
+    run.steps.proposed ?? (await propose.executeWithOptions(options, [{ lineage, callId, spec: opened.spec, spent }]));
+  // Booked once: a step that is done ends a wait, and the question below must not begin anew each time it is looked at.
+  if (run.steps.proposed === undefined) run.bookStep({ proposed });
   const { children, join, joinSpec, plan: whole, parentFingerprint } = proposed;
   const faults = proposalFaults(children, { depth: run.depth, proposedInJob: 0, parentFingerprint });
   if (faults.length > 0) return { kind: 'proposed', children, join, joinSpec, plan: whole, faults };
