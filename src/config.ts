@@ -145,7 +145,7 @@ export function withScriptedEndpoint(config: Config, baseUrl: string): Config {
     baseUrl: baseUrl.replace(/\/+$/, ''),
     keyVariable: 'WEAVER_SCRIPTED_KEY',
     model: 'scripted-1',
-    level: 'json-schema',
+    level: 'tools',
     // Recorded answers are free, and known to be.
     price: { promptUsdMicros: 0, cachedUsdMicros: 0, completionUsdMicros: 0, date: '2026-11-21' },
     // It answers from memory at once, or not at all.

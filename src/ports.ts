@@ -7,6 +7,7 @@ import type { FailureCode } from './domain/failures.js';
 import type { Swept } from './domain/housekeeping.js';
 import type { ArtifactKind, ArtifactRef } from './domain/outcome.js';
 import type { Spending, Tokens } from './domain/record.js';
+import type { ToolCall, ToolDeclaration } from './domain/tools.js';
 
 /**
  * What an adapter throws: a code of the catalogue, what happened, and whether trying the same again can help.
@@ -41,6 +42,31 @@ export interface FileContent {
   readonly mode: string;
   readonly bytes: Buffer;
 }
+
+export interface SearchRequest {
+  readonly url: string;
+  readonly tree: string;
+  /** Perl syntax, matched line by line. */
+  readonly regex: string;
+  /** Only in files that match; absent = in all. */
+  readonly glob?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface MatchedLine {
+  readonly path: string;
+  /** From 1. */
+  readonly line: number;
+  readonly text: string;
+}
+
+export type SearchResult =
+  /** By path in byte order, then by line; `cut` if there is more than is held in memory. */
+  | { readonly kind: 'found'; readonly matches: readonly MatchedLine[]; readonly cut: boolean }
+  /** No regular expression; in git's words. */
+  | { readonly kind: 'invalid'; readonly says: string }
+  /** The expression takes too long on these files. */
+  | { readonly kind: 'timedOut'; readonly seconds: number };
 
 /** One change of a tree: `null` removes the path. */
 export type TreeChange = readonly [path: string, file: FileContent | null];
@@ -135,6 +161,8 @@ export interface Git {
   list(url: string, tree: string): Promise<readonly TreeEntry[]>;
   /** Contents by path; a path that is no file of the tree is absent from the map. */
   read(url: string, tree: string, paths: readonly string[]): Promise<ReadonlyMap<string, FileContent>>;
+  /** Lines of text files that match a regular expression; bounded in time and in output, whatever the expression is. */
+  search(request: SearchRequest): Promise<SearchResult>;
   /** Writes the changed tree and names it. Pure: the same input gives the same id; one tree is written, or none. */
   write(url: string, tree: string, changes: readonly TreeChange[]): Promise<string>;
   /**
@@ -189,8 +217,10 @@ export interface Git {
 
 // ---------------------------------------------------------------- model
 
-/** How much of the structured-answer protocol an endpoint speaks. */
-export type CapabilityLevel = 'json-schema' | 'json-object' | 'text';
+/** How much of the protocol an endpoint speaks: `tools` is that of `json-schema`, and calls of tools. */
+export type CapabilityLevel = 'tools' | StructureLevel;
+/** How an endpoint is told the form of its answer. */
+export type StructureLevel = 'json-schema' | 'json-object' | 'text';
 
 export interface ProviderSettings {
   readonly name: string;
@@ -216,8 +246,12 @@ export interface ProviderSettings {
 }
 
 export interface ChatMessage {
-  readonly role: 'system' | 'user' | 'assistant';
+  readonly role: 'system' | 'user' | 'assistant' | 'tool';
   readonly content: string;
+  /** Of an assistant's message: every one of them is answered by a message of the role `tool`. */
+  readonly toolCalls?: readonly ToolCall[];
+  /** Of a `tool` message: the call that it answers. */
+  readonly toolCallId?: string;
 }
 
 export interface CallRequest {
@@ -229,6 +263,8 @@ export interface CallRequest {
   readonly messages: readonly ChatMessage[];
   /** JSON schema of the answer, used as the provider's level allows. */
   readonly schema?: { readonly name: string; readonly schema: Readonly<Record<string, unknown>> };
+  /** What the model may call in place of answering; only for a provider of the level `tools`. */
+  readonly tools?: readonly ToolDeclaration[];
 }
 
 export type FinishReason = 'stop' | 'length' | 'content_filter' | 'refusal' | 'other';
@@ -237,6 +273,8 @@ export type CallResult =
   | {
       readonly kind: 'answered';
       readonly text: string;
+      /** Absent if it calls no tool. Incomplete, and never to be carried out, after the finish reason `length`. */
+      readonly toolCalls?: readonly ToolCall[];
       readonly finishReason: FinishReason;
       /** Model that answered, in the endpoint's words. */
       readonly model: string;

@@ -2,6 +2,7 @@
 export { answerSchema, parseAnswer } from './schemas/answer.js';
 export { handlerSchema, parseHandler } from './schemas/handler-answer.js';
 export { parsePlan, planSchema } from './schemas/plan-answer.js';
+export { parseToolCall } from './schemas/tool-calls.js';
 export { showFault, type TaskFault } from './schemas/faults.js';
 export { parseFile, parseJob, parseJobSpec, type ParsedFile, type ParsedJob } from './schemas/job-file.js';
 export { parseSpec, parseTask, taskFromFlags, type ParsedTask } from './schemas/task-file.js';

@@ -18,7 +18,7 @@ import type { EditInput, Edited } from './contract.js';
 import { readSpec } from './stored-spec.js';
 
 /** A diff beyond this is kept cut: nobody reads 4 MB, and the commit has it whole. */
-const DIFF_BYTES_MAX = 4_000_000;
+export const DIFF_BYTES_MAX = 4_000_000;
 const COMPLAINT_BYTES_MAX = 3_000;
 const SIGNATURE_BYTES_MAX = 500;
 /** Ten tell a careless answer from one slip, and with the rest of the result they fit into a payload. */
@@ -76,11 +76,18 @@ function shortened(note: string): string {
 /** Two rounds are usual: without content, and with it. Each link of a chain takes one more, and a chain has at most 40. */
 const READ_ROUNDS_MAX = 50;
 
-async function compute({ git, settings }: ActivityPorts, spec: TaskSpec, baseTree: string, edits: readonly Edit[]) {
+/** @param protect in place of the rules of configuration and task */
+export async function compute(
+  { git, settings }: ActivityPorts,
+  spec: TaskSpec,
+  baseTree: string,
+  edits: readonly Edit[],
+  protect = policyOf([...settings.protect, ...spec.protect]),
+) {
   const { url } = spec.repo;
   const entries = new Map((await git.list(url, baseTree)).map((entry) => [entry.path, entry]));
   const files = new Map<string, SourceFile>();
-  const rules = { protect: policyOf([...settings.protect, ...spec.protect]) };
+  const rules = { protect };
   for (let round = 0; round < READ_ROUNDS_MAX; round += 1) {
     const result = applyEdits(edits, { entries, files }, rules);
     if (result.kind !== 'needsContent') return result;
@@ -90,7 +97,7 @@ async function compute({ git, settings }: ActivityPorts, spec: TaskSpec, baseTre
 }
 
 /** The last rule that names a path counts, so that a task can loosen or tighten the configuration. */
-function policyOf(rules: readonly ProtectSpec[]): (path: string) => ProtectPolicy {
+export function policyOf(rules: readonly ProtectSpec[]): (path: string) => ProtectPolicy {
   const matchers = rules.map(({ glob, policy }) => ({ matches: picomatch(glob, { dot: true }), policy }));
   return (path) => matchers.findLast(({ matches }) => matches(path))?.policy ?? 'allow';
 }
@@ -157,7 +164,7 @@ const rejected = (
 };
 
 /** Lines that the patch adds; what was there before is not this task's doing. A header ends where its first hunk begins. */
-function addedLines(patch: string): readonly string[] {
+export function addedLines(patch: string): readonly string[] {
   const added: string[] = [];
   let inHunk = false;
   for (const line of patch.split('\n')) {
@@ -168,7 +175,7 @@ function addedLines(patch: string): readonly string[] {
   return added;
 }
 
-function secretsIn({ findSecrets }: ActivityPorts, text: string): readonly string[] | null {
+export function secretsIn({ findSecrets }: Pick<ActivityPorts, 'findSecrets'>, text: string): readonly string[] | null {
   const found = findSecrets(text);
   return found.length === 0 ? null : [...new Set(found.map(({ rule }) => rule))].slice(0, 10);
 }

@@ -6,10 +6,20 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import { createHash } from 'node:crypto';
 import type { FailureCode } from '../domain/failures.js';
 import { cutToBytes } from '../domain/payload-limit.js';
-import { answerSchema, handlerSchema, parseAnswer, parseHandler, parsePlan, planSchema } from '../schemas.js';
+import { describeUses, TOOLS } from '../domain/tools.js';
+import {
+  answerSchema,
+  handlerSchema,
+  parseAnswer,
+  parseHandler,
+  parsePlan,
+  parseToolCall,
+  planSchema,
+} from '../schemas.js';
 import type { CallResult, ChatMessage } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
 import type { AnswerVerdict, Called, CallFaultDetails, CallInput } from './contract.js';
+import { answerText, readConversation } from './conversations.js';
 
 /** A repair names every fault, but an answer can hold hundreds. */
 const COMPLAINT_BYTES_MAX = 3_000;
@@ -26,16 +36,10 @@ export const createCallModel =
     const provider = settings.provider({ provider: input.provider, model: input.model });
     const messages = await conversation(ports, input);
     const callId = nameCall(input, messages);
-    const request = {
-      callId,
-      lineage: input.lineage,
-      provider,
-      messages,
-      schema: SCHEMAS[input.expects ?? 'edits'],
-    };
+    const request = { callId, lineage: input.lineage, provider, messages, ...formOf(input.expects) };
     const result = await model.call(request, context.cancellationSignal, (bytes) => context.heartbeat({ bytes }));
     if (result.kind === 'failed') throw toFault(input.name, result);
-    const answer = await artifacts.put('answer', result.text);
+    const answer = await artifacts.put('answer', input.expects === 'tools' ? answerText(result) : result.text);
     const { spending } = result;
     return {
       by: settings.identity,
@@ -48,6 +52,10 @@ export const createCallModel =
       verdict: look(result, input.expects),
     };
   };
+
+/** What the endpoint is told of the form of the answer. */
+const formOf = (expects: CallInput['expects'] = 'edits') =>
+  expects === 'tools' ? { tools: TOOLS } : { schema: SCHEMAS[expects] };
 
 const SCHEMAS = {
   edits: { name: 'answer', schema: answerSchema },
@@ -64,8 +72,9 @@ const nameCall = ({ lineage, name, provider, model }: CallInput, messages: reado
 
 async function conversation(
   { artifacts, model }: ActivityPorts,
-  { prompt, repairs, earlier = [], lineage }: CallInput,
+  { prompt, repairs, earlier = [], lineage, conversation: spoken }: CallInput,
 ): Promise<readonly ChatMessage[]> {
+  if (spoken !== undefined) return await readConversation(artifacts, spoken);
   const messages = [...(JSON.parse((await artifacts.get(prompt)).toString('utf8')) as readonly ChatMessage[])];
   for (const turn of [...earlier, ...(repairs === null ? [] : [repairs])]) {
     messages.push({ role: 'assistant', content: (await model.answer(lineage, turn.callId)) ?? '' });
@@ -84,14 +93,15 @@ const repairRequest = (complaint: string): string =>
 const personAnswered = (words: string): string =>
   `A person has answered your question:\n${words}\nNow do the task with that. Send the whole answer as one JSON object, in the form asked for at the beginning.`;
 
-function look(
-  { text, finishReason }: Extract<CallResult, { kind: 'answered' }>,
-  expects: CallInput['expects'],
-): AnswerVerdict {
+function look(result: Extract<CallResult, { kind: 'answered' }>, expects: CallInput['expects']): AnswerVerdict {
+  const { text, finishReason } = result;
+  // In a conversation there is a next turn to say it in.
+  if (expects === 'tools' && finishReason === 'length') return { kind: 'tools', words: 'cut off', runs: false };
   if (finishReason === 'length')
     return unusable('truncatedAnswer', `The endpoint stopped after ${text.length} characters.`);
   if (finishReason === 'content_filter') return unusable('contentFiltered', '');
   if (finishReason === 'refusal') return unusable('modelRefused', text.slice(0, 300));
+  if (expects === 'tools') return lookAtCalls(result);
   if (expects === 'handler') return lookAtHandler(text);
   return expects === 'plan' ? lookAtPlan(text) : lookAtEdits(text);
 }
@@ -110,6 +120,12 @@ function lookAtPlan(text: string): AnswerVerdict {
   if (parsed.kind === 'malformed') return malformed(parsed.faults);
   const { children, question } = parsed.plan;
   return children.length === 0 && question !== undefined ? asks(question) : { kind: 'plan', children: children.length };
+}
+
+function lookAtCalls({ toolCalls = [] }: Extract<CallResult, { kind: 'answered' }>): AnswerVerdict {
+  const uses = toolCalls.map(parseToolCall).flatMap((parsed) => (parsed.kind === 'ok' ? [parsed.use] : []));
+  const words = uses.length === 0 ? 'no valid call' : describeUses(uses);
+  return { kind: 'tools', words, runs: uses.length === toolCalls.length && uses.some(({ tool }) => tool === 'run') };
 }
 
 function lookAtHandler(text: string): AnswerVerdict {

@@ -1,6 +1,7 @@
 /** What goes into each activity and what comes out: all of it small, texts by reference. */
 import type { Failure, FailureCode } from '../domain/failures.js';
 import type { Prerequisite } from '../domain/job.js';
+import type { TurnTrace } from '../domain/loop-detector.js';
 import type { ArtifactRef, Landing, ProposedChild } from '../domain/outcome.js';
 import type { CheckVerdict, Spending } from '../domain/record.js';
 import type { FreeHandler, Handler, LimitsSpec, ModelChoice, PeopleSpec } from '../domain/task.js';
@@ -85,7 +86,9 @@ export interface CallInput {
   /** Turns before that one which the model must not forget, oldest first: a question and its answer. */
   readonly earlier?: readonly { readonly callId: string; readonly complaint: string; readonly answered?: boolean }[];
   /** What the answer is; edits if absent. */
-  readonly expects?: 'edits' | 'plan' | 'handler';
+  readonly expects?: 'edits' | 'plan' | 'handler' | 'tools';
+  /** In place of `prompt`: the conversation so far. */
+  readonly conversation?: ArtifactRef;
 }
 
 export interface Called extends Done {
@@ -106,7 +109,63 @@ export type AnswerVerdict =
   /** Of a call that expects a plan. */
   | { readonly kind: 'plan'; readonly children: number }
   /** Of a call that expects the choice of a handler. */
-  | { readonly kind: 'handler'; readonly handler: FreeHandler; readonly reason: string };
+  | { readonly kind: 'handler'; readonly handler: FreeHandler; readonly reason: string }
+  /** Of a call that may call tools: in a few words what it asks for, valid or not, and whether a command is among it. */
+  | { readonly kind: 'tools'; readonly words: string; readonly runs: boolean };
+
+/** From a turn's answer to what its calls give. */
+export interface ToolsInput {
+  readonly taskId: string;
+  readonly lineage: string;
+  readonly spec: ArtifactRef;
+  readonly baseCommit: string;
+  readonly baseTree: string;
+  /** What the calls find, and what those that change something change. */
+  readonly tree: string;
+  /** What the model had said before. */
+  readonly conversation: ArtifactRef;
+  readonly answer: ArtifactRef;
+}
+
+export interface ToolsDone extends Done {
+  readonly tree: string;
+  /** With the answer and the results of its calls; the result of an accepted `finish` is still to come. */
+  readonly conversation: ArtifactRef;
+  /** One line for people. */
+  readonly summary: string;
+  readonly trace: TurnTrace;
+  /** Nothing was carried out, because a call was no valid one, or the answer none. */
+  readonly malformed: boolean;
+  readonly finish?: Finish;
+}
+
+/** The model says that it is done, or has to ask. `callId` is that of its call, which waits for a result. */
+export type Finish =
+  | { readonly kind: 'question'; readonly callId: string; readonly question: string }
+  | {
+      readonly kind: 'work';
+      readonly callId: string;
+      readonly diff: ArtifactRef;
+      readonly stat: { readonly filesChanged: number; readonly insertions: number; readonly deletions: number };
+      readonly subject: string;
+      /** The whole commit message. */
+      readonly message: ArtifactRef;
+    };
+
+/** Something is said to the model between two turns. */
+export interface SayInput {
+  readonly conversation: ArtifactRef;
+  /** The call that this is the result of; absent for a message of its own. */
+  readonly toolCallId?: string;
+  /** At most 4,000 bytes. */
+  readonly text: string;
+  /** Shown below the text, cut. */
+  readonly evidence?: ArtifactRef;
+}
+
+export interface Said {
+  readonly conversation: ArtifactRef;
+}
 
 /** Travels with the fault of a call, so that what it has spent is booked all the same. */
 export interface CallFaultDetails {
@@ -180,6 +239,8 @@ export interface LandInput {
   readonly callId: string | null;
   /** First line of the message where no model was asked. */
   readonly subject?: string;
+  /** The whole message; it goes before the other two. */
+  readonly message?: ArtifactRef;
   /** Tips that the commit merges, beside the base. */
   readonly parents?: readonly string[];
   readonly spec: ArtifactRef;

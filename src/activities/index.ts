@@ -11,6 +11,8 @@ import { createPropose } from './propose.js';
 import { createPauseAfterFailures } from './pause-after-failures.js';
 import { createRecord } from './record.js';
 import { createRunChecks } from './run-checks.js';
+import { createRunTools } from './run-tools.js';
+import { createSay } from './say.js';
 import { createSweep } from './sweep.js';
 import { createUnpublish } from './unpublish.js';
 import { tellBeginning } from './tell-beginning.js';
@@ -23,6 +25,8 @@ export function createActivities(ports: ActivityPorts) {
     callModel: createCallModel(ports),
     applyEdits: createApplyEdits(ports),
     runChecks: createRunChecks(ports),
+    runTools: createRunTools(ports),
+    say: createSay(ports),
     land: createLand(ports),
     propose: createPropose(ports),
     mergeBranches: createMergeBranches(ports),

@@ -46,12 +46,13 @@ function refusal(branch: string, pushed: Extract<PushResult, { kind: 'moved' | '
 
 /** What was merged stands in the message too: a history that is rewritten loses its parents, not its words. */
 async function messageOf(
-  { model }: ActivityPorts,
+  { model, artifacts }: ActivityPorts,
   spec: TaskSpec,
-  { lineage, callId, taskId, subject = '', parents = [] }: LandInput,
+  { lineage, callId, taskId, message, subject = '', parents = [] }: LandInput,
 ): Promise<string> {
-  const parsed = callId === null ? null : parseAnswer((await model.answer(lineage, callId)) ?? '');
-  const text = commitText(spec, parsed?.kind === 'ok' ? parsed.answer.commitMessage : subject);
+  const written = message === undefined ? null : (await artifacts.get(message)).toString('utf8');
+  const parsed = callId === null || written !== null ? null : parseAnswer((await model.answer(lineage, callId)) ?? '');
+  const text = commitText(spec, written ?? (parsed?.kind === 'ok' ? parsed.answer.commitMessage : subject));
   const merged = parents.map((commit) => `Weaver-Merged: ${commit}`);
   return `${text}\n\n${[...spec.commit.trailers, ...merged, `Weaver-Task: ${taskId}`].join('\n')}\n`;
 }

@@ -5,6 +5,7 @@
 import { cancellationSignal } from '@temporalio/activity';
 import { createHash } from 'node:crypto';
 import picomatch from 'picomatch';
+import { AGENT_PROMPT_VERSION, buildAgentPrompt } from '../domain/agent-prompt.js';
 import { defaultBranch } from '../domain/branch-name.js';
 import { chooseByRule } from '../domain/choose-handler.js';
 import { filesToShow, instructionPaths, PROMPT_FILES_BYTES_MAX, structureLines } from '../domain/choose-files.js';
@@ -12,7 +13,13 @@ import { excerpt } from '../domain/check-output.js';
 import type { Prerequisite } from '../domain/job.js';
 import { buildHandlerPrompt } from '../domain/handler-prompt.js';
 import { buildPlanPrompt, PLAN_PROMPT_VERSION } from '../domain/plan-prompt.js';
-import { buildPrompt, PROMPT_VERSION, type PromptFile, type PromptParts } from '../domain/prompt.js';
+import {
+  buildPrompt,
+  PROMPT_VERSION,
+  type PromptFile,
+  type PromptMessage,
+  type PromptParts,
+} from '../domain/prompt.js';
 import { depthOf } from '../domain/proposal.js';
 import { fieldOf, FREE_HANDLERS, type Handler, type ModelChoice, type TaskSpec } from '../domain/task.js';
 import { fromTextParts } from '../domain/text-parts.js';
@@ -26,6 +33,8 @@ const FILE_BYTES_MAX = 100_000;
 /** Enough to see what a prerequisite did; who needs more builds on its branch. */
 const PATCHES_MAX = 4;
 const PATCH_CHARACTERS_MAX = 4_000;
+/** Of related files in the first message of a conversation, which every turn sends again. */
+const AGENT_FILES_BYTES_MAX = 40_000;
 /** What is shown of a failed check's output: enough for several stack traces. */
 const EVIDENCE_CHARACTERS_MAX = 12_000;
 
@@ -36,17 +45,19 @@ export const createOpenWorkspace =
     const { git, settings, artifacts } = ports;
     const context = contextOf(fromTextParts(contextParts));
     const given = await specOf(ports, context, input);
-    const handlerChoice = await choiceFor(ports, given, input);
-    const asked = handlerChoice?.kind === 'chosen' ? { ...given, handler: handlerChoice.handler } : given;
-    const { repo, handler } = asked;
+    const wanted = await choiceFor(ports, given, input);
+    const asked = wanted?.kind === 'chosen' ? { ...given, handler: wanted.handler } : given;
+    const { repo } = asked;
     const models = asked.models.length > 0 ? asked.models : settings.defaultModels;
     const provider = settings.provider(rung(models, input.attempt));
+    const handler = handlerFor(asked.handler, provider);
+    const handlerChoice = wanted?.kind !== 'asked' && handler !== asked.handler ? withoutTools(provider) : wanted;
     const branch = repo.branch ?? defaultBranch(asked.title, input.suffix);
     const ground = await groundOf(ports, asked, context, branch);
     const { remote } = ground;
     if (remote.baseBranch === branch) throw new PortFault('protectedBranch', `${branch} is the base branch.`, false);
     const entries = await git.list(repo.url, ground.shownTree);
-    const spec = await withChecks(ports, asked, ground.shownTree, entries);
+    const spec = await withChecks(ports, { ...asked, handler }, ground.shownTree, entries);
     const [specRef, promptRef] = await Promise.all([
       artifacts.put('spec', JSON.stringify(spec)),
       writePrompt(ports, spec, ground.shownTree, entries, input, context),
@@ -65,7 +76,7 @@ export const createOpenWorkspace =
       provider: provider.name,
       model: provider.model,
       prompt: promptRef,
-      promptVersion: handler === 'plan' ? PLAN_PROMPT_VERSION : PROMPT_VERSION,
+      promptVersion: versionOf(handler),
       url: repo.url,
       baseBranch: remote.baseBranch,
       branch,
@@ -74,7 +85,7 @@ export const createOpenWorkspace =
       branchTip: remote.branchTip,
       ...(ground.parents.length === 0 ? {} : { parents: ground.parents }),
       checks: (spec.checks ?? []).map(({ name }) => name),
-      warnings: [...ground.warnings, ...warningsOf(spec, provider)],
+      warnings: [...ground.warnings, ...warningsOf(spec, provider, asked.handler)],
       ...(settings.repositoryPlaces === undefined ? {} : { repositoryPlaces: settings.repositoryPlaces }),
     };
   };
@@ -219,13 +230,30 @@ async function writePrompt(
     added,
     instructions: instructions.map(show),
     structure: structureLines(entries),
-    files: withinBudget(shown.filter((path) => !instructions.includes(path)).map(show)),
+    // Who has tools reads what is wanted; what a person has named is wanted.
+    files: withinBudget(
+      shown
+        .filter(
+          (path) => !instructions.includes(path) && (spec.handler !== 'agent' || spec.relatedFiles.includes(path)),
+        )
+        .map(show),
+      spec.handler === 'agent' ? AGENT_FILES_BYTES_MAX : PROMPT_FILES_BYTES_MAX,
+    ),
     last: await lastOf(ports, input),
     fence: fenceFor(tree, wordOf(input)),
   };
-  const messages =
-    spec.handler === 'plan' ? buildPlanPrompt({ ...parts, depth: depthOf(input.taskId) }) : buildPrompt(parts);
+  const messages = messagesFor(spec.handler, parts, input);
   return await artifacts.put('prompt', JSON.stringify(messages));
+}
+
+function messagesFor(handler: Handler, parts: PromptParts, { taskId }: OpenInput): readonly PromptMessage[] {
+  if (handler === 'plan') return buildPlanPrompt({ ...parts, depth: depthOf(taskId) });
+  return handler === 'agent' ? buildAgentPrompt(parts) : buildPrompt(parts);
+}
+
+function versionOf(handler: Handler): string {
+  if (handler === 'plan') return PLAN_PROMPT_VERSION;
+  return handler === 'agent' ? AGENT_PROMPT_VERSION : PROMPT_VERSION;
 }
 
 /** The patches of the first prerequisites. Another host may have them: the branch is named all the same. */
@@ -260,8 +288,8 @@ function promptFile(path: string, bytes: Buffer | undefined): PromptFile {
   return { path, text: bytes.subarray(0, FILE_BYTES_MAX).toString('utf8'), cut };
 }
 
-function withinBudget(files: readonly PromptFile[]): readonly PromptFile[] {
-  let left = PROMPT_FILES_BYTES_MAX;
+function withinBudget(files: readonly PromptFile[], charactersMax: number): readonly PromptFile[] {
+  let left = charactersMax;
   return files.map((file) => {
     const text = file.text?.slice(0, Math.max(0, left)) ?? null;
     left -= file.text?.length ?? 0;
@@ -269,8 +297,21 @@ function withinBudget(files: readonly PromptFile[]): readonly PromptFile[] {
   });
 }
 
-function warningsOf(spec: TaskSpec, provider: ProviderSettings): readonly string[] {
+/** An endpoint without tools is asked for one answer with all edits. */
+const handlerFor = (handler: Handler, { level }: ProviderSettings): Handler =>
+  handler === 'agent' && level !== 'tools' ? 'one-shot' : handler;
+
+const withoutTools = ({ name, level }: ProviderSettings): Opened['handlerChoice'] => ({
+  kind: 'chosen',
+  handler: 'one-shot',
+  reason: `${name} has no tools (level ${level})`,
+});
+
+function warningsOf(spec: TaskSpec, provider: ProviderSettings, wanted: Handler): readonly string[] {
   return [
+    ...(spec.handler === wanted
+      ? []
+      : [`${provider.name} has the level ${provider.level}, without tools: the task is done in one answer`]),
     ...((spec.checks ?? []).length === 0 ? ['no checks were found: the gate can only see that the edits apply'] : []),
     ...(provider.price === undefined
       ? [`no price is configured for ${provider.name}: cost is counted in tokens only`]

@@ -99,7 +99,7 @@ const providerShape = {
   keyVariable: variableName.default('OPENAI_API_KEY'),
   model: line(200).optional(),
   /** Tried first; an endpoint that refuses it is asked again one level lower. */
-  level: z.enum(['json-schema', 'json-object', 'text']).default('json-schema'),
+  level: z.enum(['tools', 'json-schema', 'json-object', 'text']).default('tools'),
   price: price.optional(),
   concurrency: whole(1, BOUNDS.concurrency).default(DEFAULTS.providerConcurrency),
   callTimeoutSeconds: whole(1, BOUNDS.callSeconds).default(DEFAULTS.callTimeoutSeconds),

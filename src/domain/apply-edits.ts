@@ -5,7 +5,7 @@
 import { firstLostLine } from './additions-only.js';
 import { decode, printable, type DecodedText } from './charset.js';
 import { checkPath, resolvePath, shown, type PathFault } from './edit-paths.js';
-import { rewriteText, replaceText, type EditedText } from './edit-text.js';
+import { replaceAllTexts, replaceText, rewriteText, type EditedText } from './edit-text.js';
 import { editedTree, type BaseTree, type EditedTree, type TreeEdit } from './edited-tree.js';
 import type { Edit } from './edits.js';
 import { ignoringRule } from './ignore-rules.js';
@@ -137,7 +137,7 @@ function carryOut(run: Run, edit: Edit, path: string): Step {
     case 'write':
       return write(run, path, edit.content);
     case 'replace':
-      return replace(run, path, edit.search, edit.replace);
+      return replace(run, path, edit);
     case 'delete':
       return remove(run, path);
     case 'move':
@@ -232,11 +232,15 @@ function write(run: Run, path: string, content: string | null): Step {
 const newMode = ({ base }: Run, path: string): string =>
   base.entries.get(path)?.mode === '100755' ? '100755' : '100644';
 
-function replace(run: Run, path: string, search: string | null, replacement: string | null): Step {
+function replace(run: Run, path: string, { search, replace: replacement, all }: Edit): Step {
   if (search === null || replacement === null) return rejected('search or replace is missing.');
   const mode = run.tree.modeOf(path);
   if (mode === undefined) return missing(run, path);
-  return editText(run, path, mode, (old) => replaceText(old, baseText(run.base, path), search, replacement));
+  return editText(run, path, mode, (old) =>
+    all === true
+      ? replaceAllTexts(old, search, replacement)
+      : replaceText(old, baseText(run.base, path), search, replacement),
+  );
 }
 
 function editText(run: Run, path: string, mode: string, edit: (old: DecodedText) => EditedText): Step {

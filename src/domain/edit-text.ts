@@ -57,6 +57,42 @@ export function replaceText(
   }
 }
 
+/** Replaces every place where `search` stands, literally: what is looked for more loosely must be the only one. */
+export function replaceAllTexts(old: DecodedText, search: string, replacement: string): EditedText {
+  const fault = unfitness('search', search) ?? unfitness('replace', replacement);
+  if (fault !== null) return unfit(fault);
+  if (search === '') return unfit('search is empty; use write for a whole file.');
+  if (old.charset === 'unknown') return unfit(`${UNKNOWN_CHARSET} replace its texts one by one.`);
+  const lines = textLines(old.text);
+  const before = lines.toPlain(search);
+  const after = lines.toPlain(replacement);
+  if (before === after) return unfit(sameTexts(lines, before));
+  const elided = elision(after, `${before}\n${lines.plain}`);
+  if (elided !== null) return unfit(elided);
+  const parts: string[] = [];
+  let rest = 0;
+  for (let at = lines.plain.indexOf(before); at >= 0; at = lines.plain.indexOf(before, at + before.length)) {
+    parts.push(lines.raw.slice(rest, lines.toRaw(at)), withEndings(after, lines, at));
+    rest = lines.toRaw(at + before.length);
+  }
+  if (parts.length === 0) return unfit(notLiterally(lines, before, after));
+  return edited({ ...old, text: parts.join('') + lines.raw.slice(rest) });
+}
+
+function notLiterally(lines: TextLines, search: string, replacement: string): string {
+  const located = locateText(lines, search);
+  return located.kind === 'missing'
+    ? missingText(lines, null, search, replacement, located)
+    : 'the search text stands there only if spaces, indentation or punctuation are overlooked; copy it exactly to replace every place.';
+}
+
+/** New lines end as the line does that they come to stand in, the last one of the file as the one before it. */
+function withEndings(text: string, lines: TextLines, at: number): string {
+  const line = lines.lineAt(at);
+  const ending = lines.ending(line) || (line > 0 ? lines.ending(line - 1) : '') || '\n';
+  return ending === '\n' ? text : text.replaceAll('\n', () => ending);
+}
+
 const UNKNOWN_CHARSET = 'the file is neither UTF-8 nor UTF-16, and its charset is not known:';
 
 const unfit = (says: string): EditedText => ({ kind: 'unfit', says });

@@ -9,6 +9,8 @@ export interface Edit {
   /** `replace`: text that occurs exactly once in the file. */
   readonly search: string | null;
   readonly replace: string | null;
+  /** `replace`: every place where `search` stands, literally, in place of the only one. */
+  readonly all?: boolean;
   /** `move`: the new path. */
   readonly to: string | null;
 }

@@ -260,6 +260,12 @@ const catalogue = {
     says: 'The answer is not in the form asked for, also after the repair turns.',
     next: 'Name a model that follows a JSON schema, or set the capability level of the provider.',
   },
+  loopDetected: {
+    family: 'model',
+    heals: 'attempt',
+    says: 'The model went in circles: the same calls with the same results, also after it was told so.',
+    next: 'Read the conversation of the attempt (weaver decisions ID); sharpen the description, or name another model in models[].',
+  },
   rateLimited: {
     family: 'rateLimit',
     heals: 'outage',

@@ -15,6 +15,7 @@ export const ARTIFACT_KEPT_MS: Readonly<Record<ArtifactKind, number>> = {
   record: 90 * DAY_MS,
   spec: 90 * DAY_MS,
   plan: 90 * DAY_MS,
+  conversation: 90 * DAY_MS,
 };
 
 /** Nothing younger can be past its time, so nothing need be known of it. */

@@ -11,7 +11,7 @@ export interface ArtifactRef {
   readonly sizeBytes: number;
 }
 
-export type ArtifactKind = 'prompt' | 'answer' | 'diff' | 'log' | 'test' | 'record' | 'spec' | 'plan';
+export type ArtifactKind = 'prompt' | 'answer' | 'diff' | 'log' | 'test' | 'record' | 'spec' | 'plan' | 'conversation';
 
 export interface Landing {
   readonly branch: string;

@@ -36,6 +36,8 @@ export interface LimitsSpec {
   readonly costUsdMicros?: number;
   /** Tokens of all calls, prompt and completion; absent = no limit. */
   readonly tokens?: number;
+  /** Turns of one attempt of the handler `agent`; TASK_DEFAULTS.turns if absent. */
+  readonly turns?: number;
   /** Time spent running (not blocked), in seconds. */
   readonly wallTimeSeconds: number;
   /** How long an outage of the remote, the endpoint or the disk is waited for, in seconds. */
@@ -53,14 +55,14 @@ export interface AttemptLimits {
 }
 
 /**
- * How a task is carried out. `join` merges the branches of the tasks it depends on and runs the checks on the whole;
+ * How a task is carried out. `agent` works with tools until it says that it is done, `one-shot` gives one answer with edits. `join` merges the branches of the tasks it depends on and runs the checks on the whole;
  * `resolve` does the same where they conflict, with a model's help: weaver makes it itself, no file names it.
  */
-export const HANDLERS = ['one-shot', 'plan', 'join', 'resolve'] as const;
+export const HANDLERS = ['one-shot', 'agent', 'plan', 'join', 'resolve'] as const;
 export type Handler = (typeof HANDLERS)[number];
 
 /** Handlers that do for any task; the others need what only weaver's own tasks have, or tasks to come after. */
-export const FREE_HANDLERS = ['one-shot', 'plan'] as const satisfies readonly Handler[];
+export const FREE_HANDLERS = ['one-shot', 'agent', 'plan'] as const satisfies readonly Handler[];
 export type FreeHandler = (typeof FREE_HANDLERS)[number];
 
 /** All that is named must hold. */
@@ -157,6 +159,8 @@ export type TaskState = 'pending' | 'running' | 'retry_wait' | 'blocked' | Termi
 /** Design section 10; every number here can be set in the task file. */
 export const TASK_DEFAULTS = {
   attempts: 5,
+  /** A task of a person's day takes some fifty; what has not ended after these goes in circles. */
+  turns: 250,
   wallTimeSeconds: 30 * 60,
   outageSeconds: 12 * 60 * 60,
   checkTimeoutSeconds: 300,

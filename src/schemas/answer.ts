@@ -106,7 +106,14 @@ const USES = {
   move: ['to'],
 } as const satisfies Record<Edit['op'], readonly (keyof Edit)[]>;
 
-const NOTHING: Edit = { op: 'delete', path: '', content: null, search: null, replace: null, to: null };
+const NOTHING: Required<Omit<Edit, 'all'>> = {
+  op: 'delete',
+  path: '',
+  content: null,
+  search: null,
+  replace: null,
+  to: null,
+};
 
 function readEdit(given: unknown, place: string, faults: string[]): Edit {
   if (!isFields(given)) {
@@ -117,7 +124,7 @@ function readEdit(given: unknown, place: string, faults: string[]): Edit {
   if (op === undefined) faults.push(`${place}.op: must be one of ${OPERATIONS.join(', ')}.`);
   const path = needText(given, 'path', place, '', faults);
   if (op === undefined) return NOTHING;
-  const used: Partial<Record<keyof Edit, string>> = Object.fromEntries(
+  const used: Partial<Record<keyof typeof NOTHING, string>> = Object.fromEntries(
     USES[op].map((field) => [field, needText(given, field, place, ` for op "${op}"`, faults)]),
   );
   return { ...NOTHING, ...used, op, path };

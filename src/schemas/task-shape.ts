@@ -39,6 +39,8 @@ export const TASK_BOUNDS = {
   /** What file systems allow for a path, about. */
   pathCharacters: 1_000,
   attempts: 100,
+  /** A history holds as many turns and more; a conversation of more is in nobody's head. */
+  turns: 1_000,
   /** Dollars; beyond it somebody has mistaken the unit. */
   costUsd: 1_000_000,
   tokens: 1_000_000_000_000,
@@ -172,6 +174,7 @@ const attemptShape = { ...spendingShape, wallTimeSeconds: seconds(1, TASK_BOUNDS
 const limitsShape = {
   attempts: z.number().int('must be a whole number').min(1).max(TASK_BOUNDS.attempts).optional(),
   ...spendingShape,
+  turns: z.number().int('must be a whole number').min(1).max(TASK_BOUNDS.turns).optional(),
   wallTimeSeconds: seconds(1, TASK_BOUNDS.limitSeconds).optional(),
   outageSeconds: seconds(0, TASK_BOUNDS.limitSeconds).optional(),
   attempt: z

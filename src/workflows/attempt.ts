@@ -9,6 +9,7 @@ import type { Handler } from '../domain/task.js';
 import { settleHandler } from './choose-handler.js';
 import { knownDeciders, unknownDeciders } from './deciders.js';
 import { outcomeOfFault } from './faults.js';
+import { agent } from './handlers/agent.js';
 import { join } from './handlers/join.js';
 import { oneShot } from './handlers/one-shot.js';
 import { plan } from './handlers/plan.js';
@@ -19,6 +20,7 @@ import { mayBegin } from './wait.js';
 
 const handlers: Readonly<Record<Handler, (run: TaskRun, opened: Opened) => Promise<Outcome>>> = {
   'one-shot': oneShot,
+  agent,
   plan,
   join,
   resolve,

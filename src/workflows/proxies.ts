@@ -55,9 +55,23 @@ export const { land, mergeBranches, unpublish } = proxyActivities<Activities>({
 
 /** Local: milliseconds of work that may be done again, without a round trip to the server (docs/decisions/0004). */
 const local = { startToCloseTimeout: '60s', scheduleToCloseTimeout: '120s', retry: shortRetry } as const;
-export const { applyEdits, propose, record, closeWorkspace } = proxyLocalActivities<Activities>({
+export const { applyEdits, propose, record, closeWorkspace, say } = proxyLocalActivities<Activities>({
   ...local,
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+});
+
+/** Calls of tools that only look and edit: milliseconds, but for a search through a large repository. */
+export const { runTools: runQuickTools } = proxyLocalActivities<Activities>({
+  ...local,
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+});
+
+/** With a command among them: half an hour at most each, and the set-up before the first. */
+export const { runTools } = proxyActivities<Activities>({
+  startToCloseTimeout: '2h',
+  heartbeatTimeout: '15s',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: shortRetry,
 });
 
 /** They ask Temporal itself, without which nothing goes on anyway: tried for the twelve hours that an outage may last. */

@@ -23,11 +23,12 @@ export function resumePointOf(request: ResumeRequest, { of, lineage, last, done 
 }
 
 function keptOf(steps: Steps, { from, turn = 1 }: ResumeRequest): Steps | null {
-  const { opened, baseline, calls, startedAt, edited, merged, checked } = steps;
+  const { opened, baseline, calls, startedAt, edited, merged, checked, conversation } = steps;
   if (opened === undefined) return null;
   const before = { startedAt, opened, ...(baseline?.kind === 'checked' ? { baseline } : {}) };
   if (from === 'turn') return turn > calls.length ? null : { ...before, calls: calls.slice(0, turn) };
-  const work = edited?.kind === 'edited' ? { edited } : merged?.kind === 'merged' ? { merged } : null;
+  const spoken = conversation === undefined ? {} : { conversation };
+  const work = edited?.kind === 'edited' ? { edited, ...spoken } : merged?.kind === 'merged' ? { merged } : null;
   if (work === null) return null;
   if (from === 'checks') return { ...before, calls, ...work };
   const isGreen = checked?.kind === 'checked' && checked.verdicts.every(({ passed }) => passed);

@@ -51,6 +51,7 @@ import {
   type TaskResult,
   type TaskStatus,
 } from './messages.js';
+import type { Conversation } from './conversation.js';
 import { Permits } from './permit.js';
 import { resumePointOf } from './resume-point.js';
 import { Talk } from './talk.js';
@@ -67,9 +68,13 @@ export interface Steps {
   proposed?: Proposed;
   checked?: Checked;
   landed?: Landed;
+  /** How far the conversation of the handler `agent` has come. */
+  conversation?: Conversation;
   landingSeconds?: number;
 }
 
+/** Handlers that go on from a base by themselves. */
+const EDITING: readonly Handler[] = ['one-shot', 'agent'];
 /** Decisions kept for the query; the store has all of them. */
 const DECISIONS_KEPT = 20;
 /** Attempts that a reset can go back to. */
@@ -147,7 +152,7 @@ export class TaskRun {
   /** A proposed child builds on the work of the siblings that it has waited for; those that merge do so themselves. */
   get stacksOn(): readonly string[] {
     const { place, spec } = this.input;
-    if (place?.gated !== true || fieldText(spec, 'handler') !== 'one-shot') return [];
+    if (place?.gated !== true || !EDITING.some((name) => name === fieldText(spec, 'handler'))) return [];
     return this.prerequisites.flatMap(({ branch, state }) =>
       branch === null || state !== 'succeeded' ? [] : [branch],
     );
@@ -165,6 +170,12 @@ export class TaskRun {
       ...(waitingOn === this.shownWaitingOn ? [] : [{ key: SEARCH_ATTRIBUTES.waitingOn, value: waitingOn }]),
     ]);
     this.shownWaitingOn = waitingOn;
+    this.show();
+  }
+
+  /** Says what is being done, without an event: a conversation does so twice a turn. */
+  tell(words: string): void {
+    this.phase = words;
     this.show();
   }
 
@@ -486,12 +497,22 @@ function wakesAt(decision: Decision): number | null {
 
 const workersOf = (done: readonly Done[]): readonly string[] => [...new Set(done.map(({ by }) => by))];
 
-function artifactsOf({ opened, calls, edited, merged, proposed, checked, baseline }: Steps): readonly ArtifactRef[] {
+function artifactsOf({
+  opened,
+  calls,
+  edited,
+  merged,
+  proposed,
+  checked,
+  baseline,
+  conversation,
+}: Steps): readonly ArtifactRef[] {
   const logs = checked?.kind === 'checked' ? checked.verdicts.map(({ log }) => log) : [];
   const setup = [baseline, checked].flatMap((step) => (step?.kind === 'setupFailed' ? [step.log] : []));
   return [
     ...(opened === undefined ? [] : [opened.prompt]),
     ...calls.map(({ answer }) => answer),
+    ...(conversation === undefined ? [] : [conversation.last]),
     ...(edited?.kind === 'edited' ? [edited.diff] : []),
     ...(edited?.kind === 'rejected' ? [edited.evidence] : []),
     ...(merged?.kind === 'merged' ? [merged.diff] : []),

@@ -48,7 +48,7 @@ const warnings = (env?: Env, file?: string): readonly string[] => {
 };
 
 const USUAL = {
-  level: 'json-schema',
+  level: 'tools',
   concurrency: 4,
   callTimeoutSeconds: 120,
   idleTimeoutSeconds: 30,
@@ -98,7 +98,7 @@ describe('without a file and without variables', () => {
         baseUrl: 'http://127.0.0.1:8080/v1',
         keyVariable: 'WEAVER_SCRIPTED_KEY',
         model: 'scripted-1',
-        level: 'json-schema',
+        level: 'tools',
         price: { promptUsdMicros: 0, cachedUsdMicros: 0, completionUsdMicros: 0, date: '2026-11-21' },
         concurrency: 16,
         callTimeoutSeconds: 30,
@@ -307,7 +307,7 @@ describe('a file with faults', () => {
       '    model: m',
       '    apiKey: hunter2',
       '    keyVariable: sk-hunter2',
-      '    level: tools',
+      '    level: magic',
       '    concurrency: 0',
       '    price: { prompt: 1, completionUsdPerMillion: 1, date: yesterday }',
       '  "b c": { baseUrl: https://h, model: m }',
@@ -324,7 +324,7 @@ describe('a file with faults', () => {
       'weaver.config.yaml:4: providers.a.baseUrl must start with https:// or http://',
       'weaver.config.yaml:6: providers.a.apiKey is no field: secrets do not belong into this file; put it into an environment variable and name that (keyVariable, git.tokenEnv)',
       'weaver.config.yaml:7: providers.a.keyVariable must be the name of an environment variable (not the secret itself)',
-      'weaver.config.yaml:8: providers.a.level must be one of json-schema, json-object, text',
+      'weaver.config.yaml:8: providers.a.level must be one of tools, json-schema, json-object, text',
       'weaver.config.yaml:9: providers.a.concurrency must be at least 1',
       'weaver.config.yaml:10: providers.a.price.promptUsdPerMillion is missing',
       'weaver.config.yaml:10: providers.a.price.date must be a date such as 2026-01-31',

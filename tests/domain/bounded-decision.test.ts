@@ -119,7 +119,9 @@ describe('retry', () => {
     expect(bound({ ...retry, handler: 'plan' }, red)).toMatchObject({
       decision: { handler: 'plan', changes: 'handler' },
     });
-    expect(why({ ...retry, handler: 'join' }, red)).toBe('join is no handler for a retry: there are one-shot, plan');
+    expect(why({ ...retry, handler: 'join' }, red)).toBe(
+      'join is no handler for a retry: there are one-shot, agent, plan',
+    );
     expect(why({ ...retry, handler: 'magic' }, red)).toMatch(/^magic is no handler/);
   });
 

@@ -104,7 +104,7 @@ describe('the field of the task file', () => {
   it.each([
     [{ rules: [{ when: {}, handler: 'plan' }] }, /when.*must name a condition/],
     [{ rules: [{ when: { titel: 'x' }, handler: 'plan' }] }, /titel is no field.*title/],
-    [{ rules: [{ when: { title: 'x' }, handler: 'join' }] }, /must be one of one-shot, plan/],
+    [{ rules: [{ when: { title: 'x' }, handler: 'join' }] }, /must be one of one-shot, agent, plan/],
     [{ rules: [{ when: { title: 'x' } }] }, /handler is missing/],
     [{ rules: [{ when: { filesAbove: -1 }, handler: 'plan' }] }, /filesAbove/],
     [{ rules: Array.from({ length: 21 }, () => ({ when: { tag: 'x' }, handler: 'plan' })) }, /rules/],
@@ -113,6 +113,8 @@ describe('the field of the task file', () => {
   });
 
   it('WT-02 names the handlers there are where an unknown one is named', () => {
-    expect(() => parseSpec({ ...content, handler: 'magic' })).toThrow(/handler must be one of one-shot, plan, join/);
+    expect(() => parseSpec({ ...content, handler: 'magic' })).toThrow(
+      /handler must be one of one-shot, agent, plan, join/,
+    );
   });
 });

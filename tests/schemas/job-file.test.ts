@@ -292,7 +292,7 @@ tasks:
   });
 
   it('are bounded', () => {
-    const faults = faultsOf(parseJob(jobWith(Array.from({ length: 300 }, () => ({ handler: 'agent' })))));
+    const faults = faultsOf(parseJob(jobWith(Array.from({ length: 300 }, () => ({ handler: 'magic' })))));
     expect(faults).toHaveLength(201);
     expect(faults.at(-1)).toBe('the job has 100 more faults');
   });

@@ -202,7 +202,7 @@ describe('the faults of a task file', () => {
       '  costUsd: .inf',
       '  tokens: 1.5',
       '  wallTime: 3',
-      'handler: agent',
+      'handler: magic',
       'tags: [1]',
       'protect:',
       '  - { glob: /x, policy: no }',
@@ -226,8 +226,8 @@ describe('the faults of a task file', () => {
       'line 11: limits.attempts must be at most 100',
       'line 12: limits.costUsd must be a finite number',
       'line 13: limits.tokens must be a whole number',
-      'line 14: limits.wallTime is no field; there are attempts, costUsd, costUsdMicros, tokens, wallTimeSeconds, outageSeconds, attempt',
-      'line 15: handler must be one of one-shot, plan, join',
+      'line 14: limits.wallTime is no field; there are attempts, costUsd, costUsdMicros, tokens, turns, wallTimeSeconds, outageSeconds, attempt, whenSpent',
+      'line 15: handler must be one of one-shot, agent, plan, join',
       'line 16: tags[0] must be a text: put it in quotes',
       'line 18: protect[0].glob must be relative to the top of the repository: leave out the first slash',
       'line 18: protect[0].policy must be one of allow, add-only, deny',
@@ -385,7 +385,7 @@ describe('the fields of larger jobs', () => {
     ].join('\n')}`;
     expect(faultsOf(parseTask(text))).toEqual([
       'line 5: handler is for a task of a job that depends on others: join merges their branches',
-      'line 6: alternatives[0] must be one of one-shot, plan',
+      'line 6: alternatives[0] must be one of one-shot, agent, plan',
       'line 7: people.approve[0] must be one of plan, push',
       'line 7: people.waitSeconds must be at least 1',
       'line 7: people.unanswered must be one of approve, reject, stuck',
@@ -402,7 +402,7 @@ describe('the fields of larger jobs', () => {
     expect(parseSpec({ ...MINIMAL_SPEC, handler: 'join' }).handler).toBe('join');
     expect(parseSpec({ ...MINIMAL_SPEC, handler: 'resolve' }).handler).toBe('resolve');
     expect(faultsOf(parseTask(`${MINIMAL}handler: resolve`))).toEqual([
-      'line 5: handler must be one of one-shot, plan, join',
+      'line 5: handler must be one of one-shot, agent, plan, join',
     ]);
   });
 });
@@ -467,7 +467,7 @@ describe('--set', () => {
       'checks[5] cannot be set: the list has 0 entries (--set checks[5])',
       'title.x cannot be set: what it is in is not a map of fields (--set title.x)',
       'limits.attempts must be a number (--set limits.attempts)',
-      'limits.x is no field; there are attempts, costUsd, costUsdMicros, tokens, wallTimeSeconds, outageSeconds, attempt (--set limits.x.y)',
+      'limits.x is no field; there are attempts, costUsd, costUsdMicros, tokens, turns, wallTimeSeconds, outageSeconds, attempt, whenSpent (--set limits.x.y)',
       'setup[0].run is missing (--set setup[0].name)',
     ]);
     expect(Object.hasOwn(Object.prototype, 'b')).toBe(false);

@@ -10,6 +10,7 @@ import { createMirrors } from './mirror.js';
 import type { GitLimits } from './mirror.js';
 import { openRemote } from './open-remote.js';
 import { pushCommit } from './push.js';
+import { searchTree } from './search.js';
 import { unpublishBranch } from './unpublish.js';
 import { createSnapshots } from './snapshots.js';
 import type { Snapshots } from './snapshots.js';
@@ -61,6 +62,8 @@ export function createGit(options: GitOptions): Git {
     list: (url, tree) =>
       faulting(redact, () => onMirror(url, async (mirror) => entriesOf(await snapshots.listing(mirror, tree)))),
     read: (url, tree, paths) => faulting(redact, () => onMirror(url, (mirror) => snapshots.read(mirror, tree, paths))),
+    search: (request) =>
+      faulting(redact, () => onMirror(request.url, (mirror) => searchTree(mirrors, mirror, request))),
     write: (url, tree, changes) =>
       faulting(redact, () => onMirror(url, (mirror) => snapshots.write(mirror, tree, changes))),
     diff: (url, from, to, bytesMax) =>

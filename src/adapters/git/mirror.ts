@@ -61,6 +61,9 @@ export interface LocalOptions {
   readonly bytesMax?: number;
   readonly environment?: Readonly<Record<string, string>>;
   readonly onStart?: (pid: number) => void;
+  /** In place of the usual limit. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal | undefined;
   /** Exit codes beside 0 that are an answer. */
   readonly also?: readonly number[];
 }
@@ -138,7 +141,8 @@ async function runLocal(
     args,
     directory,
     environment: localEnvironment(environment, directory, run.environment),
-    timeoutMs: limits.localMs,
+    timeoutMs: run.timeoutMs ?? limits.localMs,
+    signal: run.signal,
     bytesMax: run.bytesMax ?? OUTPUT_BYTES_MAX,
     input: run.input,
     onStart: run.onStart,

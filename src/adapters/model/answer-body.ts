@@ -2,12 +2,14 @@
 import type OpenAI from 'openai';
 import { Stream } from 'openai/core/streaming';
 import type { Tokens } from '../../domain/record.js';
+import type { ToolCall } from '../../domain/tools.js';
 import type { FinishReason } from '../../ports.js';
 
 /** What has arrived so far; of use also when the rest never comes. */
 export interface Gathered {
   text: string;
   refusal: string;
+  readonly toolCalls: GatheredCall[];
   /** Hidden reasoning is not kept, but it is paid. */
   reasoningCharacters: number;
   finish: string | null;
@@ -20,12 +22,22 @@ export interface Gathered {
 export const nothingGathered = (): Gathered => ({
   text: '',
   refusal: '',
+  toolCalls: [],
   reasoningCharacters: 0,
   finish: null,
   model: null,
   usage: null,
   begun: false,
 });
+
+/** A call of a tool as far as it has come. */
+interface GatheredCall {
+  /** Its place in the answer, in the endpoint's words; null if it names none. */
+  readonly index: number | null;
+  id: string;
+  name: string;
+  arguments: string;
+}
 
 /** The endpoint broke the protocol, in words fit for a report. */
 export class BrokenAnswer extends Error {}
@@ -58,10 +70,23 @@ export async function gather(
 /** The answer's text as it is handed on: without the reasoning that some servers leave in front of it. */
 export const withoutThinking = (text: string): string => text.replace(/^\s*<think>[\s\S]*?(<\/think>\s*|$)/, '');
 
+/** The calls of the answer. Local servers leave ids out or give one twice; the answers to the calls need them apart. */
+export function toolCallsOf({ toolCalls }: Gathered): readonly ToolCall[] {
+  const taken = new Set<string>();
+  return toolCalls.map(({ id, name, arguments: given }, index) => {
+    const own = id === '' || taken.has(id) ? `${id === '' ? 'call' : id}_${index + 1}` : id;
+    taken.add(own);
+    return { id: own, name, arguments: given };
+  });
+}
+
 /** The endpoint's word for the end of an answer, in ours. */
-export function finishReasonOf({ finish, refusal }: Gathered): FinishReason {
+export function finishReasonOf({ finish, refusal, toolCalls }: Gathered): FinishReason {
   if (refusal !== '') return 'refusal';
   switch (finish) {
+    case 'tool_calls':
+    case 'function_call':
+      return toolCalls.length > 0 ? 'stop' : 'other';
     case 'stop':
     case 'content_filter':
       return finish;
@@ -146,12 +171,36 @@ function addMessage(message: Readonly<Record<string, unknown>>, gathered: Gather
   const text = textOf(message['content']);
   const refusal = stringOf(message['refusal']) ?? '';
   const reasoning = stringOf(message['reasoning_content']) ?? stringOf(message['reasoning']) ?? '';
+  const calls = message['tool_calls'];
   gathered.begun = true;
   gathered.text += text;
   gathered.refusal += refusal;
   gathered.reasoningCharacters += reasoning.length;
-  return text !== '' || refusal !== '' || reasoning !== '';
+  if (Array.isArray(calls)) for (const call of calls as readonly unknown[]) addCall(call, gathered.toolCalls);
+  return text !== '' || refusal !== '' || reasoning !== '' || Array.isArray(calls);
 }
+
+/** More calls in one answer are no work of a model that means something. */
+const CALLS_MAX = 200;
+
+/** A part belongs to the call of its index; without one, a part with a name begins a call and any other goes on with the last. */
+function addCall(part: unknown, calls: GatheredCall[]): void {
+  if (!isRecord(part)) return;
+  const given = isRecord(part['function']) ? part['function'] : {};
+  const index = typeof part['index'] === 'number' ? part['index'] : null;
+  const name = stringOf(given['name']) ?? '';
+  const known = index === null ? (name === '' ? calls.at(-1) : undefined) : calls.find((call) => call.index === index);
+  const call = known ?? { index, id: '', name: '', arguments: '' };
+  if (known === undefined && calls.length < CALLS_MAX) calls.push(call);
+  call.id = stringOf(part['id']) ?? call.id;
+  // Some servers repeat the name with every part.
+  call.name = name === '' ? call.name : name;
+  call.arguments += argumentsText(given['arguments']);
+}
+
+/** A text of JSON, or (some local servers) the object itself. */
+const argumentsText = (given: unknown): string =>
+  typeof given === 'string' ? given : isRecord(given) ? JSON.stringify(given) : '';
 
 /** Content is a text, or (some gateways) a list of parts. */
 function textOf(content: unknown): string {

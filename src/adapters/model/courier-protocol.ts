@@ -10,7 +10,7 @@ import { isFailureCode, type FailureCode } from '../../domain/failures.js';
 import { PortFault, type CallRequest, type CallResult } from '../../ports.js';
 
 /** Raised when the messages change: a worker that meets an older process lets it finish and starts its own. */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 export type ToCourier =
   | { readonly kind: 'hello'; readonly protocol: number }

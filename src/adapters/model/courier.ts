@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
-import { PortFault, type CallRequest, type CallResult } from '../../ports.js';
+import { PortFault, type CallRequest, type CallResult, type ChatMessage } from '../../ports.js';
 import { dialectOf, type Dialect } from './dialect.js';
 import { ledgerFault, type Ledger } from './ledger.js';
 import {
@@ -288,8 +288,9 @@ function tellProgress(entry: Entry, bytes: number): void {
 }
 
 function intentOf(request: CallRequest, send: number): IntentRow {
-  const { provider, messages, schema } = request;
-  const asked = JSON.stringify([provider.baseUrl, provider.model, provider.maxOutputTokens, messages, schema ?? null]);
+  const { provider, messages, schema, tools } = request;
+  const form = [schema ?? null, ...(tools === undefined ? [] : [tools])];
+  const asked = JSON.stringify([provider.baseUrl, provider.model, provider.maxOutputTokens, messages, ...form]);
   return {
     kind: 'intent',
     send,
@@ -299,9 +300,12 @@ function intentOf(request: CallRequest, send: number): IntentRow {
     requestSha256: createHash('sha256').update(asked).digest('hex'),
     price: provider.price ?? null,
     priceDate: provider.price?.date ?? null,
-    promptTokensEstimated: estimateTokens(messages.reduce((sum, { content }) => sum + content.length, 0)),
+    promptTokensEstimated: estimateTokens(messages.reduce((sum, message) => sum + lengthOf(message), 0)),
   };
 }
+
+const lengthOf = ({ content, toolCalls = [] }: ChatMessage): number =>
+  toolCalls.reduce((sum, { arguments: given }) => sum + given.length, content.length);
 
 function endOf(intent: IntentRow, result: EndpointResult): EndRow {
   const endedAt = Date.now();

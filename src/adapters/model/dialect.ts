@@ -2,19 +2,22 @@
  * What an endpoint understands of the chat protocol. Endpoints that call themselves compatible differ in a few fields;
  * one that rejects a field by name is asked again without it. Pure.
  */
-import type { CapabilityLevel, CallRequest, ChatMessage, ProviderSettings } from '../../ports.js';
+import type { CallRequest, ChatMessage, ProviderSettings, StructureLevel } from '../../ports.js';
+import type { ToolDeclaration } from '../../domain/tools.js';
 import type { EndpointFailure } from './endpoint-errors.js';
 
 export interface Dialect {
-  readonly level: CapabilityLevel;
+  readonly level: StructureLevel;
   readonly tokensField: 'max_tokens' | 'max_completion_tokens';
   /** `usage`: streams and reports usage at its end; `bare`: streams; `none`: plain JSON only. */
   readonly streaming: 'usage' | 'bare' | 'none';
+  /** True if the endpoint does not know the field that binds calls of tools to their schemas. */
+  readonly looseTools?: boolean;
 }
 
 /** Where a call to the provider starts. OpenAI's newer models know the newer field only, most others the older one. */
 export const dialectOf = ({ baseUrl, level }: ProviderSettings): Dialect => ({
-  level,
+  level: level === 'tools' ? 'json-schema' : level,
   tokensField: /^https:\/\/api\.openai\.com\b/i.test(baseUrl) ? 'max_completion_tokens' : 'max_tokens',
   streaming: 'usage',
 });
@@ -26,6 +29,7 @@ export function adapt(dialect: Dialect, refusal: EndpointFailure): Dialect | nul
   if (/stream_options/i.test(says)) return dialect.streaming === 'usage' ? { ...dialect, streaming: 'bare' } : null;
   if (/response_format|json_schema|json_object|structured output/i.test(says)) return oneLevelDown(dialect);
   if (!UNSUPPORTED.test(says)) return null;
+  if (/\bstrict\b/i.test(says)) return dialect.looseTools === true ? null : { ...dialect, looseTools: true };
   if (/max_(completion_)?tokens/i.test(says)) return otherTokensField(dialect, says);
   if (/\bstream(ing)?\b/i.test(says)) return dialect.streaming === 'none' ? null : { ...dialect, streaming: 'none' };
   return null;
@@ -34,7 +38,7 @@ export function adapt(dialect: Dialect, refusal: EndpointFailure): Dialect | nul
 /** The fields of the request body that depend on the dialect, and the messages with the schema in them where it must be. */
 export function speak(
   dialect: Dialect,
-  { provider, messages, schema }: Pick<CallRequest, 'provider' | 'messages' | 'schema'>,
+  { provider, messages, schema, tools = [] }: Pick<CallRequest, 'provider' | 'messages' | 'schema' | 'tools'>,
 ): { readonly messages: readonly ChatMessage[]; readonly fields: Readonly<Record<string, unknown>> } {
   const format = schema === undefined ? 'text' : dialect.level;
   const withSchema = schema !== undefined && format === 'json-object' ? tellSchema(messages, schema) : messages;
@@ -53,9 +57,15 @@ export function speak(
           }
         : {}),
       ...(format === 'json-object' ? { response_format: { type: 'json_object' } } : {}),
+      ...(tools.length === 0 ? {} : { tools: tools.map((tool) => declared(tool, dialect)) }),
     },
   };
 }
+
+const declared = ({ name, description, parameters }: ToolDeclaration, { looseTools }: Dialect) => ({
+  type: 'function',
+  function: { name, description, parameters, ...(looseTools === true ? {} : { strict: true }) },
+});
 
 const UNSUPPORTED =
   /unsupported|not supported|does not support|unrecognized|unknown|unexpected|extra (input|field)|not permitted|instead|must be verified/i;

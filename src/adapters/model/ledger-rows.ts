@@ -1,6 +1,7 @@
 /** The rows of one call in the ledger, and what can be computed from them. Pure. */
 import { isFailureCode, type FailureCode } from '../../domain/failures.js';
 import { addSpending, NOTHING_SPENT, type Spending, type Tokens } from '../../domain/record.js';
+import type { ToolCall } from '../../domain/tools.js';
 import type { CallResult, CallRow, FinishReason } from '../../ports.js';
 import { costOf, type Price } from './price.js';
 
@@ -22,6 +23,8 @@ export interface AnsweredRow {
   readonly kind: 'answered';
   readonly send: number;
   readonly text: string;
+  /** Absent if it calls no tool. */
+  readonly toolCalls?: readonly ToolCall[];
   readonly finishReason: FinishReason;
   readonly model: string;
   readonly usage: Tokens;
@@ -92,11 +95,26 @@ export function spendingOf(rows: readonly LedgerRow[]): Spending {
 export function resultOf(end: EndRow, rows: readonly LedgerRow[]): CallResult {
   const spending = spendingOf(rows);
   if (end.kind === 'answered') {
-    const { text, finishReason, model, latencyMs } = end;
-    return { kind: 'answered', text, finishReason, model, latencyMs, spending };
+    const { text, toolCalls, finishReason, model, latencyMs } = end;
+    const calls = toolCalls === undefined ? {} : { toolCalls };
+    return { kind: 'answered', text, ...calls, finishReason, model, latencyMs, spending };
   }
   const { code, says, retryable, retryAfterMs } = end;
   return { kind: 'failed', code, says, retryable, ...(retryAfterMs === undefined ? {} : { retryAfterMs }), spending };
+}
+
+/** What the model has said, with known secrets taken out: of calls they stand in a text of JSON, whose form stays. */
+export function withoutSecrets(
+  { text, toolCalls }: Pick<AnsweredRow, 'text' | 'toolCalls'>,
+  redact: (text: string) => string,
+): Pick<AnsweredRow, 'text' | 'toolCalls'> {
+  if (toolCalls === undefined) return { text: redact(text) };
+  const calls = toolCalls.map(({ id, name, arguments: given }) => ({
+    id: redact(id),
+    name: redact(name),
+    arguments: redact(given),
+  }));
+  return { text: redact(text), toolCalls: calls };
 }
 
 /** The call as a line of the ledger that people read; null if it has no request yet. */

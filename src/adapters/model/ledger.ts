@@ -7,7 +7,7 @@ import { constants } from 'node:fs';
 import { mkdir, open, readdir, readFile, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { PortFault } from '../../ports.js';
-import { parseRow, type LedgerRow } from './ledger-rows.js';
+import { parseRow, withoutSecrets, type LedgerRow } from './ledger-rows.js';
 
 /** Only the user that runs weaver reads prompts' answers. */
 const FOLDER_MODE = 0o700;
@@ -78,7 +78,7 @@ function checkedCallId(callId: string): string {
 
 /** Texts lose known secrets before they become JSON, whose escapes could hide them. */
 function clean<T extends LedgerRow>(row: T, redact: (text: string) => string): T {
-  if (row.kind === 'answered') return { ...row, text: redact(row.text), model: redact(row.model) };
+  if (row.kind === 'answered') return { ...row, ...withoutSecrets(row, redact), model: redact(row.model) };
   return row.kind === 'failed' ? { ...row, says: redact(row.says) } : row;
 }
 

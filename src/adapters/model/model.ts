@@ -1,7 +1,7 @@
 /** The model port on the worker's side: asks the request process, starting it when there is none. */
 import { realpath, mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { spendingOf, answerIn, callRowOf } from './ledger-rows.js';
+import { spendingOf, answerIn, callRowOf, withoutSecrets } from './ledger-rows.js';
 import { createLedger, type Ledger } from './ledger.js';
 import { CourierLost, createCourierLink, type CourierLink } from './courier-link.js';
 import { PortFault, type CallRequest, type CallResult, type CallRow, type Model } from '../../ports.js';
@@ -109,7 +109,7 @@ async function carry(options: ModelOptions, link: CourierLink, ledger: Ledger, a
 
 function redacted(result: CallResult, redact: (text: string) => string): CallResult {
   return result.kind === 'answered'
-    ? { ...result, text: redact(result.text) }
+    ? { ...result, ...withoutSecrets(result, redact) }
     : { ...result, says: redact(result.says) };
 }
 

@@ -1,14 +1,16 @@
 /** One request to an OpenAI-compatible endpoint, through the official client, with real limits on time and size. */
 import OpenAI, { APIConnectionError, APIError } from 'openai';
-import type { ChatCompletionCreateParams } from 'openai/resources/chat/completions';
+import type { ChatCompletionCreateParams, ChatCompletionMessageParam } from 'openai/resources/chat/completions';
 import type { Tokens } from '../../domain/record.js';
-import type { CallRequest, FinishReason } from '../../ports.js';
+import type { ToolCall } from '../../domain/tools.js';
+import type { CallRequest, ChatMessage, FinishReason } from '../../ports.js';
 import {
   BrokenAnswer,
   ErrorInAnswer,
   finishReasonOf,
   gather,
   nothingGathered,
+  toolCallsOf,
   withoutThinking,
   type Gathered,
 } from './answer-body.js';
@@ -30,7 +32,7 @@ const TIMEOUT_SECONDS_MAX = 86_400;
 /** Of an error answer, enough to find its sentence. */
 const ERROR_BYTES_MAX = 64 * 1024;
 
-export interface EndpointRequest extends Pick<CallRequest, 'provider' | 'messages' | 'schema'> {
+export interface EndpointRequest extends Pick<CallRequest, 'provider' | 'messages' | 'schema' | 'tools'> {
   /** Undefined or empty: the endpoint is asked without credentials, as local servers allow. */
   readonly apiKey: string | undefined;
   readonly dialect: Dialect;
@@ -43,6 +45,8 @@ export interface EndpointRequest extends Pick<CallRequest, 'provider' | 'message
 export interface EndpointAnswer {
   readonly kind: 'answered';
   readonly text: string;
+  /** Absent if there are none. */
+  readonly toolCalls?: readonly ToolCall[];
   readonly finishReason: FinishReason;
   readonly model: string;
   readonly usage: Tokens;
@@ -71,13 +75,21 @@ export async function askEndpoint(request: EndpointRequest, fetcher: typeof fetc
 }
 
 /** What the prompt will cost at least, before anything is known. */
-export const estimatePromptTokens = ({ messages, schema }: Pick<CallRequest, 'messages' | 'schema'>): number =>
+export const estimatePromptTokens = ({
+  messages,
+  schema,
+  tools,
+}: Pick<CallRequest, 'messages' | 'schema' | 'tools'>): number =>
   estimateTokens(
     messages.reduce(
-      (sum, { content }) => sum + content.length,
-      schema === undefined ? 0 : JSON.stringify(schema).length,
+      (sum, { content, toolCalls = [] }) => sum + content.length + charactersOf(toolCalls),
+      lengthOf(schema) + lengthOf(tools),
     ),
   );
+
+const lengthOf = (value: unknown): number => (value === undefined ? 0 : JSON.stringify(value).length);
+const charactersOf = (calls: readonly ToolCall[]): number =>
+  calls.reduce((sum, { name, arguments: given }) => sum + name.length + given.length, 0);
 
 type Stopped = 'total' | 'idle' | 'tooLarge' | 'cancelled';
 
@@ -198,16 +210,49 @@ function bodyOf(request: EndpointRequest): ChatCompletionCreateParams {
   const { messages, fields } = speak(request.dialect, request);
   return {
     model: request.provider.model,
-    messages: messages.map(({ role, content }) => ({ role, content })),
+    messages: messages.map(wireMessage),
     ...fields,
   };
 }
 
+function wireMessage({ role, content, toolCalls, toolCallId }: ChatMessage): ChatCompletionMessageParam {
+  switch (role) {
+    case 'tool':
+      return { role, content, tool_call_id: toolCallId ?? '' };
+    case 'assistant':
+      if (toolCalls === undefined) return { role, content };
+      return { role, content: content === '' ? null : content, tool_calls: toolCalls.map(wireCall) };
+    case 'system':
+    case 'user':
+      return { role, content };
+    default:
+      throw new TypeError(`unknown role ${JSON.stringify(role satisfies never)}`);
+  }
+}
+
+/** Endpoints read the arguments of earlier calls again, and refuse the whole request over one that is no JSON. */
+const wireCall = ({ id, name, arguments: given }: ToolCall) => ({
+  id,
+  type: 'function' as const,
+  function: { name, arguments: isObjectText(given) ? given : JSON.stringify({ malformed: given }) },
+});
+
+function isObjectText(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
+
 function answered(request: EndpointRequest, gathered: Gathered): EndpointAnswer {
   const finishReason = finishReasonOf(gathered);
+  const toolCalls = toolCallsOf(gathered);
   return {
     kind: 'answered',
     text: finishReason === 'refusal' ? gathered.refusal : withoutThinking(gathered.text),
+    ...(toolCalls.length === 0 ? {} : { toolCalls }),
     finishReason,
     model: gathered.model ?? request.provider.model,
     usage: gathered.usage ?? estimateUsage(request, gathered),
@@ -217,7 +262,8 @@ function answered(request: EndpointRequest, gathered: Gathered): EndpointAnswer 
 
 function estimateUsage(request: EndpointRequest, gathered: Gathered): Tokens {
   const reasoning = estimateTokens(gathered.reasoningCharacters);
-  const completion = estimateTokens(gathered.text.length + gathered.refusal.length) + reasoning;
+  const said = gathered.text.length + gathered.refusal.length + charactersOf(gathered.toolCalls);
+  const completion = estimateTokens(said) + reasoning;
   return { prompt: estimatePromptTokens(request), cached: 0, completion, reasoning };
 }
 

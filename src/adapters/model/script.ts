@@ -19,10 +19,25 @@ interface Manner {
   readonly model?: string;
 }
 
+export interface ScriptedToolCall {
+  readonly name: string;
+  readonly arguments: unknown;
+  /** `call_<number of the request>_<place>` if absent. */
+  readonly id?: string;
+}
+
 export type ScriptedAnswer = Manner &
   (
     | { readonly kind: 'json'; readonly value: unknown }
     | { readonly kind: 'text'; readonly text: string; readonly finishReason?: string }
+    /** Calls of tools; arguments that are a text are sent as they are, anything else as JSON. */
+    | {
+        readonly kind: 'tools';
+        readonly calls: readonly ScriptedToolCall[];
+        readonly text?: string;
+        /** `tool_calls` if absent; `length` cuts the answer off in its calls. */
+        readonly finishReason?: string;
+      }
     | { readonly kind: 'refusal'; readonly text: string }
     /** Stopped by the limit of length. */
     | { readonly kind: 'truncated'; readonly text: string }

@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { estimateTokens } from './price.js';
-import type { ScriptedAnswer, ScriptedUsage } from './script.js';
+import type { ScriptedAnswer, ScriptedToolCall, ScriptedUsage } from './script.js';
 
 /** The only model there is, and it says so in every answer. */
 export const SCRIPTED_MODEL = 'scripted-1';
@@ -106,6 +106,7 @@ type Worded = Exclude<Sent, { readonly kind: 'status' | 'broken' }>;
 interface Words {
   readonly text: string;
   readonly finishReason: string;
+  readonly calls?: readonly ScriptedToolCall[];
 }
 
 function wordsOf(answer: Worded): Words {
@@ -114,6 +115,8 @@ function wordsOf(answer: Worded): Words {
       return { text: JSON.stringify(answer.value), finishReason: 'stop' };
     case 'text':
       return { text: answer.text, finishReason: answer.finishReason ?? 'stop' };
+    case 'tools':
+      return { text: answer.text ?? '', finishReason: answer.finishReason ?? 'tool_calls', calls: answer.calls };
     case 'refusal':
       return { text: answer.text, finishReason: 'stop' };
     case 'truncated':
@@ -126,7 +129,7 @@ function wordsOf(answer: Worded): Words {
 }
 
 function streamed(answer: Worded, question: NumberedQuestion): readonly string[] {
-  const { text, finishReason } = wordsOf(answer);
+  const { text, finishReason, calls = [] } = wordsOf(answer);
   const field = answer.kind === 'refusal' ? 'refusal' : 'content';
   const head = { ...headOf(answer, question), object: 'chat.completion.chunk' };
   const event = (fields: object): string => `data: ${JSON.stringify({ ...head, ...fields })}\n\n`;
@@ -135,24 +138,48 @@ function streamed(answer: Worded, question: NumberedQuestion): readonly string[]
   return [
     chunk({ role: 'assistant', [field]: '' }, null),
     ...cutInPieces(text).map((piece) => chunk({ [field]: piece }, null)),
+    ...calls.flatMap((call, index) =>
+      callParts(call, index, question).map((part) => chunk({ tool_calls: [part] }, null)),
+    ),
     chunk({}, finishReason),
     ...(question.wantsUsage && answer.usage !== null
-      ? [event({ choices: [], usage: usageOf(answer, question, text) })]
+      ? [event({ choices: [], usage: usageOf(answer, question, text + textOf(calls)) })]
       : []),
     'data: [DONE]\n\n',
   ];
 }
 
 function plain(answer: Worded, question: NumberedQuestion): string {
-  const { text, finishReason } = wordsOf(answer);
+  const { text, finishReason, calls = [] } = wordsOf(answer);
   const isRefusal = answer.kind === 'refusal';
-  const message = { role: 'assistant', content: isRefusal ? null : text, refusal: isRefusal ? text : null };
+  const message = {
+    role: 'assistant',
+    content: isRefusal ? null : text,
+    refusal: isRefusal ? text : null,
+    ...(calls.length === 0 ? {} : { tool_calls: calls.map((call, index) => wholeCall(call, index, question)) }),
+  };
   return JSON.stringify({
     ...headOf(answer, question),
     object: 'chat.completion',
     choices: [{ index: 0, message, finish_reason: finishReason }],
-    ...(answer.usage === null ? {} : { usage: usageOf(answer, question, text) }),
+    ...(answer.usage === null ? {} : { usage: usageOf(answer, question, text + textOf(calls)) }),
   });
+}
+
+/** What the calls take of an answer, for counting. */
+const textOf = (calls: readonly ScriptedToolCall[]): string => (calls.length === 0 ? '' : JSON.stringify(calls));
+
+const wholeCall = ({ name, arguments: given, id }: ScriptedToolCall, index: number, { number }: NumberedQuestion) => ({
+  id: id ?? `call_${number}_${index + 1}`,
+  type: 'function',
+  function: { name, arguments: typeof given === 'string' ? given : JSON.stringify(given) },
+});
+
+/** As endpoints stream a call: its name first, then its arguments in pieces. */
+function callParts(call: ScriptedToolCall, index: number, question: NumberedQuestion): readonly object[] {
+  const { id, type, function: whole } = wholeCall(call, index, question);
+  const pieces = cutInPieces(whole.arguments).map((piece) => ({ index, function: { arguments: piece } }));
+  return [{ index, id, type, function: { name: whole.name, arguments: '' } }, ...pieces];
 }
 
 const headOf = ({ model }: Worded, { number, at }: NumberedQuestion) => ({

@@ -6,7 +6,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import { createScript, type Choice, type ScriptRule } from './script.js';
 import { reply, replyError, SCRIPTED_MODEL, type ChatQuestion } from './scripted-reply.js';
 
-export type { ScriptedAnswer, ScriptRule } from './script.js';
+export type { ScriptedAnswer, ScriptedToolCall, ScriptRule } from './script.js';
 
 export interface ScriptedOptions {
   readonly script: readonly ScriptRule[];

@@ -81,6 +81,14 @@ describe('rows', () => {
     expect(readFileSync(fileOf(), 'utf8')).not.toContain(API_KEY);
   });
 
+  it('hold the calls of tools, without known secrets', async () => {
+    const call = { id: 'c1', name: 'run', arguments: `{"what": "curl -H ${API_KEY}"}` };
+    await appendAll(intent(1), { ...answered(1, 'I look.'), toolCalls: [call] });
+    const [, kept] = await ledgerOf().read('task-1', CALL);
+    expect(kept).toMatchObject({ toolCalls: [{ ...call, arguments: '{"what": "curl -H [redacted]"}' }] });
+    expect(readFileSync(fileOf(), 'utf8')).not.toContain(API_KEY);
+  });
+
   it('are for the eyes of their user only', async () => {
     await appendAll(intent(1));
     expect(statSync(fileOf()).mode & 0o777).toBe(0o600);

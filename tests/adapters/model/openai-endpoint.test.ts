@@ -315,6 +315,41 @@ describe('the wire', () => {
   });
 });
 
+describe('calls of tools', () => {
+  const calls = [
+    { name: 'read_file', arguments: { path: 'ä — 😀.txt', from: 1, to: null }, id: 'call_a' },
+    { name: 'run', arguments: { what: 'npm test', timeoutSeconds: null }, id: 'call_b' },
+  ];
+  const asked = calls.map(({ id, name, arguments: given }) => ({ id, name, arguments: JSON.stringify(given) }));
+
+  it.each(['usage', 'none'] as const)('arrive whole, in their order, with streaming %s', async (streaming) => {
+    const answer = await ask({ kind: 'tools', calls, text: 'I look.' }, { dialect: { streaming } });
+    expect(answer).toMatchObject({ kind: 'answered', text: 'I look.', finishReason: 'stop', toolCalls: asked });
+  });
+
+  it('that were cut off say so, and are handed on as far as they came', async () => {
+    const answer = await ask({
+      kind: 'tools',
+      calls: [{ name: 'run', arguments: '{"what": "np' }],
+      finishReason: 'length',
+    });
+    expect(answer).toMatchObject({ finishReason: 'length', toolCalls: [{ name: 'run', arguments: '{"what": "np' }] });
+  });
+
+  it('have ids of their own also where the endpoint gives one twice, or none', async () => {
+    const same = ['x', 'x', ''].map((id) => ({ name: 'run', arguments: {}, id }));
+    const answer = await ask({ kind: 'tools', calls: same });
+    const ids = answer.kind === 'answered' ? (answer.toolCalls ?? []).map(({ id }) => id) : [];
+    expect(ids).toHaveLength(3);
+    expect(new Set(ids).size).toBe(3);
+  });
+
+  it('count for the price when the endpoint counts nothing', async () => {
+    const answer = await ask({ kind: 'tools', calls: [{ name: 'run', arguments: 'x'.repeat(400) }], usage: null });
+    expect(answer.usage?.completion).toBeGreaterThanOrEqual(100);
+  });
+});
+
 describe('the dialect', () => {
   it('binds the answer to the schema where the endpoint can', async () => {
     await ask({ kind: 'text', text: '{}' });
@@ -325,6 +360,42 @@ describe('the dialect', () => {
       max_tokens: 1_000,
       response_format: { type: 'json_schema', json_schema: { name: 'answer', strict: true } },
     });
+  });
+
+  it('declares tools strictly, and answers of the model and of its tools stand in the form of the protocol', async () => {
+    const parameters = { type: 'object', properties: {}, required: [], additionalProperties: false };
+    const request = requestTo(endpoint.baseUrl, 'ac'.repeat(4), { level: 'tools' });
+    endpoint.setScript([{ answers: [{ kind: 'text', text: '' }] }]);
+    await askEndpoint({
+      provider: request.provider,
+      messages: [
+        ...request.messages,
+        { role: 'assistant', content: '', toolCalls: [{ id: 'c1', name: 'run', arguments: '{"what": "np' }] },
+        { role: 'tool', content: 'error', toolCallId: 'c1' },
+      ],
+      tools: [{ name: 'run', description: 'Runs.', parameters }],
+      apiKey: API_KEY,
+      dialect: dialectOf(request.provider),
+      redact: (text) => text,
+      signal: new AbortController().signal,
+      onBytes: () => undefined,
+    });
+    const body = sentBody();
+    expect(body).not.toHaveProperty('response_format');
+    expect(body).toMatchObject({
+      tools: [{ type: 'function', function: { name: 'run', description: 'Runs.', parameters, strict: true } }],
+    });
+    // An endpoint reads the arguments again, and refuses a conversation over a call that is no JSON.
+    expect((body['messages'] as readonly unknown[]).slice(-2)).toEqual([
+      {
+        role: 'assistant',
+        content: null,
+        tool_calls: [
+          { id: 'c1', type: 'function', function: { name: 'run', arguments: '{"malformed":"{\\"what\\": \\"np"}' } },
+        ],
+      },
+      { role: 'tool', content: 'error', tool_call_id: 'c1' },
+    ]);
   });
 
   it('says the schema in words where the endpoint knows JSON only, and nothing of it where it knows text only', async () => {
@@ -343,6 +414,7 @@ describe('the dialect', () => {
       "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
       { tokensField: 'max_completion_tokens' },
     ],
+    ["Unsupported parameter: 'tools[0].function.strict'", { looseTools: true }],
     ['Your organization must be verified to stream this model', { streaming: 'none' }],
   ])('changes in the one field that was refused: %s', async (message, change) => {
     const result = await ask({ kind: 'status', status: 400, body: { error: { message } } });

@@ -1,0 +1,74 @@
+/**
+ * Conversations as nodes in the artifact store: each holds the messages of one turn and names the node before it, the
+ * first one is the prompt. A history carries the name of the last node, whatever has been said.
+ */
+import type { ArtifactRef } from '../domain/outcome.js';
+import type { ToolCall } from '../domain/tools.js';
+import { PortFault, type ArtifactStore, type CallResult, type ChatMessage, type FinishReason } from '../ports.js';
+
+interface Node {
+  readonly parent: ArtifactRef | null;
+  readonly messages: readonly ChatMessage[];
+}
+
+/** Above a turn and what is said between two, 1,000 times over. */
+const NODES_MAX = 5_000;
+/** Characters of nodes that a worker remembers: a node never changes, and each turn reads all of those before it. */
+const REMEMBERED_CHARACTERS_MAX = 32_000_000;
+
+const store = () => ({ nodes: new Map<string, { readonly node: Node; readonly characters: number }>(), characters: 0 });
+/** By store, so that no worker of a test sees another's. */
+const memories = new WeakMap<ArtifactStore, ReturnType<typeof store>>();
+
+/** Every message up to the node, oldest first. */
+export async function readConversation(artifacts: ArtifactStore, last: ArtifactRef): Promise<readonly ChatMessage[]> {
+  const turns: (readonly ChatMessage[])[] = [];
+  let at: ArtifactRef | null = last;
+  while (at !== null) {
+    if (turns.length >= NODES_MAX)
+      throw new PortFault('infrastructure', `A conversation has more than ${NODES_MAX} parts.`, false);
+    const node: Node = await readNode(artifacts, at);
+    turns.push(node.messages);
+    at = node.parent;
+  }
+  return turns.toReversed().flat();
+}
+
+/** The node that goes on with another one. */
+export const addToConversation = (
+  artifacts: ArtifactStore,
+  parent: ArtifactRef,
+  messages: readonly ChatMessage[],
+): Promise<ArtifactRef> => artifacts.put('conversation', JSON.stringify({ parent, messages } satisfies Node));
+
+async function readNode(artifacts: ArtifactStore, ref: ArtifactRef): Promise<Node> {
+  const memory = memories.get(artifacts) ?? store();
+  memories.set(artifacts, memory);
+  const known = memory.nodes.get(ref.sha256);
+  if (known !== undefined) return known.node;
+  const text = (await artifacts.get(ref)).toString('utf8');
+  // Written by `addToConversation` or, as the first one, by openWorkspace; named by their content.
+  const value = JSON.parse(text) as Node | readonly ChatMessage[];
+  const node: Node = 'messages' in value ? value : { parent: null, messages: value };
+  memory.nodes.set(ref.sha256, { node, characters: text.length });
+  memory.characters += text.length;
+  for (const [oldest, { characters }] of memory.nodes) {
+    if (memory.characters <= REMEMBERED_CHARACTERS_MAX) break;
+    memory.nodes.delete(oldest);
+    memory.characters -= characters;
+  }
+  return node;
+}
+
+/** An answer with calls, as it is stored. */
+export interface ToolAnswer {
+  readonly text: string;
+  readonly toolCalls: readonly ToolCall[];
+  readonly finishReason: FinishReason;
+}
+
+export const answerText = ({ text, toolCalls = [], finishReason }: Extract<CallResult, { kind: 'answered' }>): string =>
+  JSON.stringify({ text, toolCalls, finishReason } satisfies ToolAnswer);
+
+export const readToolAnswer = async (artifacts: ArtifactStore, ref: ArtifactRef): Promise<ToolAnswer> =>
+  JSON.parse((await artifacts.get(ref)).toString('utf8')) as ToolAnswer;

@@ -1,0 +1,75 @@
+/**
+ * The tool that runs something: a check of the task or any command, on the snapshot as it is. What it changes in files is gone
+ * with the next checkout. Harmless twice: what came of the same command on the same snapshot is remembered.
+ */
+import { createHash } from 'node:crypto';
+import { excerpt } from '../domain/check-output.js';
+import type { ArtifactRef } from '../domain/outcome.js';
+import { TOOL_LIMITS, type ToolUse } from '../domain/tools.js';
+import type { CheckSpec } from '../domain/task.js';
+import { PortFault } from '../ports.js';
+import { refusal, type Bench, type ToolResult } from './tool-bench.js';
+import { outputPath } from './tool-reading.js';
+import { ensureSetup, prepare, runLogged } from './work-place.js';
+
+interface Ran {
+  readonly exitCode: number | null;
+  readonly timedOut: boolean;
+  readonly durationMs: number;
+  readonly log: ArtifactRef;
+}
+
+export async function runCommand(
+  bench: Bench,
+  { what, timeoutSeconds }: Extract<ToolUse, { tool: 'run' }>,
+): Promise<ToolResult> {
+  const { spec, ports } = bench;
+  const check = (spec.checks ?? []).find(({ name }) => name === what.trim());
+  const usual = check?.timeoutSeconds ?? TOOL_LIMITS.commandSeconds;
+  const command = { name: 'tool', run: check?.run ?? what, timeoutSeconds: timeoutSeconds ?? usual };
+  const name = memoryName(bench, command);
+  const known = await recall(bench, name);
+  if (known !== null) return describe(known.ran, known.output);
+  const snapshot = { lineage: bench.input.lineage, baseCommit: bench.input.baseCommit, tree: bench.tree };
+  const place = await prepare(ports, snapshot, spec);
+  const setup = await ensureSetup(ports, spec, snapshot, place);
+  if (setup.kind === 'setupFailed') return refusal(`The set-up of the task failed: ${setup.failure.detail}`);
+  if (setup.kind === 'ran') await prepare(ports, snapshot, spec);
+  const { result, log } = await runLogged(ports, command, false, place);
+  const { exitCode, timedOut, durationMs } = result;
+  const ran: Ran = { exitCode, timedOut, durationMs, log };
+  await ports.records.remember(name, ran);
+  return describe(ran, await outputOf(bench, log));
+}
+
+/** The number is that of the shape remembered. */
+const memoryName = ({ spec, input, tree, ports }: Bench, { run, timeoutSeconds }: CheckSpec): string => {
+  const parts = [1, spec.repo.url, input.lineage, tree, run, timeoutSeconds, ports.sandbox.name];
+  return `ran/${createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 40)}`;
+};
+
+async function recall(bench: Bench, name: string): Promise<{ readonly ran: Ran; readonly output: string } | null> {
+  // Written below a name of this very shape only.
+  const ran = ((await bench.ports.records.recall(name)) ?? null) as Ran | null;
+  if (ran === null) return null;
+  try {
+    return { ran, output: await outputOf(bench, ran.log) };
+  } catch (thrown) {
+    // A log that is past its time: the command is run again.
+    if (thrown instanceof PortFault && thrown.code === 'infrastructure') return null;
+    throw thrown;
+  }
+}
+
+/** As it was stored, which is without secrets. */
+const outputOf = async ({ ports }: Bench, log: ArtifactRef): Promise<string> =>
+  (await ports.artifacts.get(log)).toString('utf8');
+
+function describe({ exitCode, timedOut, log }: Ran, output: string): ToolResult {
+  const end = timedOut ? 'stopped at its time limit' : `exit code ${exitCode ?? 'none, killed'}`;
+  const shown = excerpt(output, TOOL_LIMITS.outputBytes);
+  const isCut = shown.length < output.length && Buffer.byteLength(output) > TOOL_LIMITS.outputBytes;
+  const more = isCut ? `\n(read the rest with read_file, path "${outputPath(log.sha256)}")` : '';
+  const body = shown.trim() === '' ? '(no output)' : shown.trimEnd();
+  return { text: `${end}\n${body}${more}`, isError: exitCode !== 0 };
+}

@@ -1,0 +1,43 @@
+/** The tool that ends the work: it is looked at before the checks are asked, and refused with the reason. */
+import { commitSubject, commitText } from '../domain/commit-message.js';
+import { TOOL_LIMITS, type ToolUse } from '../domain/tools.js';
+import { addedLines, DIFF_BYTES_MAX, secretsIn } from './apply-edits.js';
+import type { Finish } from './contract.js';
+import { refusal, type Bench, type ToolResult } from './tool-bench.js';
+
+type Finishing = Extract<ToolUse, { tool: 'finish' }>;
+
+/** @param callId names the call that the gate's verdict will be the result of */
+export async function finish(bench: Bench, callId: string, use: Finishing, othersFailed: boolean): Promise<ToolResult> {
+  if (use.question !== null) return accepted({ kind: 'question', callId, question: use.question });
+  if (othersFailed) return refusal('Not finished: another call of the same answer failed. Look at it first.');
+  const unmet = unmetCriteria(bench, use);
+  if (unmet !== null) return refusal(`Not finished: ${unmet}`);
+  const { ports, spec, input, tree } = bench;
+  const { url } = spec.repo;
+  if (tree === input.baseTree) return refusal('Not finished: no file has been changed.');
+  const { stat, patch, cut } = await ports.git.diff(url, input.baseTree, tree, DIFF_BYTES_MAX);
+  // What cannot be looked at whole is not let out.
+  if (cut) return refusal(`Not finished: the change is larger than ${DIFF_BYTES_MAX} bytes as a patch.`);
+  const message = commitText(spec, use.commitMessage);
+  const secrets = secretsIn(ports, [...addedLines(patch.toString('utf8')), message].join('\n'));
+  if (secrets !== null)
+    return refusal(
+      `Not finished: the change or its message has what looks like a secret (${secrets.join(', ')}). Take it out.`,
+    );
+  const diff = await ports.artifacts.put('diff', patch);
+  const subject = commitSubject(spec, use.commitMessage);
+  return accepted({ kind: 'work', callId, diff, stat, subject, message: await ports.artifacts.put('answer', message) });
+}
+
+const accepted = (done: Finish): ToolResult => ({ text: '', isError: false, finish: done });
+
+/** Claims only decide whether the checks are worth asking. */
+function unmetCriteria({ spec }: Bench, { criteria }: Finishing): string | null {
+  const wanted = spec.acceptanceCriteria.map((_criterion, index) => index + 1);
+  const missing = wanted.filter((id) => !criteria.some((claim) => claim.id === id));
+  if (missing.length > 0) return `say of each acceptance criterion whether it is met; missing: ${missing.join(', ')}.`;
+  const unmet = criteria.filter(({ id, met }) => !met && wanted.includes(id)).map(({ id }) => id);
+  if (unmet.length === 0) return null;
+  return `criterion ${unmet.join(', ')} is not met by your own word. Go on, or ask a question of at most ${TOOL_LIMITS.questionCharacters} characters.`;
+}

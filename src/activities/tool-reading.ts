@@ -1,0 +1,96 @@
+/** The tools that look: at the list of files, for a text, into a file. */
+import picomatch from 'picomatch';
+import { decode } from '../domain/charset.js';
+import { checkPath, shown } from '../domain/edit-paths.js';
+import { editedTree } from '../domain/edited-tree.js';
+import { excerpt } from '../domain/check-output.js';
+import { numberedLines, pageOf } from '../domain/tool-pages.js';
+import { TOOL_LIMITS, type ToolUse } from '../domain/tools.js';
+import { PortFault, type TreeEntry } from '../ports.js';
+import { refusal, result, type Bench, type ToolResult } from './tool-bench.js';
+
+type Use<Tool extends ToolUse['tool']> = Extract<ToolUse, { readonly tool: Tool }>;
+
+export async function listFiles({ ports, spec, tree }: Bench, { glob, page }: Use<'list_files'>): Promise<ToolResult> {
+  const matches = matcherOf(glob);
+  const entries = await ports.git.list(spec.repo.url, tree);
+  const lines = entries.filter(({ path }) => matches(path)).map(entryLine);
+  return result(pageOf(lines, page, TOOL_LIMITS.filesAPage, 'files'));
+}
+
+/** A name without a folder is meant in every folder. */
+function matcherOf(glob: string): (path: string) => boolean {
+  const bare = glob.replace(/^(?:\.?\/)+/, '');
+  if (bare === '' || bare === '.' || bare === '*') return () => true;
+  const pattern = bare.endsWith('/') ? `${bare}**` : bare;
+  return picomatch(pattern, { dot: true, ...(pattern.includes('/') ? {} : { basename: true }) });
+}
+
+const KINDS: Readonly<Record<string, string>> = { '120000': ' (symbolic link)', '160000': ' (submodule)' };
+
+const entryLine = ({ path, mode, sizeBytes }: TreeEntry): string =>
+  `${shown(path)}${KINDS[mode] ?? (sizeBytes === null ? '' : ` ${sizeBytes}`)}`;
+
+export async function search(
+  { ports, spec, tree }: Bench,
+  { regex, glob, page }: Use<'search'>,
+  signal: AbortSignal,
+): Promise<ToolResult> {
+  const where = glob === null ? {} : { glob };
+  const found = await ports.git.search({ url: spec.repo.url, tree, regex, ...where, signal });
+  switch (found.kind) {
+    case 'invalid':
+      return refusal(`This is no regular expression: ${found.says}`);
+    case 'timedOut':
+      return refusal(`The search was stopped after ${found.seconds} s: use a simpler expression, or a glob.`);
+    case 'found': {
+      const lines = found.matches.map(({ path, line, text }) => `${shown(path)}:${line}: ${shortLine(text)}`);
+      const more = found.cut ? '\n(there are more matches: search for less)' : '';
+      return result(`${pageOf(lines, page, TOOL_LIMITS.matchesAPage, 'matches')}${more}`);
+    }
+    default:
+      throw new TypeError(`unknown search result ${JSON.stringify(found satisfies never)}`);
+  }
+}
+
+const shortLine = (text: string): string =>
+  text.length > TOOL_LIMITS.matchCharacters ? `${text.slice(0, TOOL_LIMITS.matchCharacters).toWellFormed()}…` : text;
+
+export async function readFile(bench: Bench, { path, from, to }: Use<'read_file'>): Promise<ToolResult> {
+  const output = OUTPUT_PATH.exec(path)?.[1];
+  if (output !== undefined) return await readOutput(bench, output, from, to);
+  const { ports, spec, tree } = bench;
+  const checked = checkPath(path);
+  if (checked.kind === 'fault') return refusal(`The path cannot be used: ${checked.says}.`);
+  const file = (await ports.git.read(spec.repo.url, tree, [checked.path])).get(checked.path);
+  if (file === undefined) return await missing(bench, checked.path);
+  if (file.mode === '120000') return result(`(symbolic link to ${shown(file.bytes.toString('utf8'))})`);
+  const decoded = decode(file.bytes);
+  if (decoded.kind === 'refused') return refusal(`${shown(checked.path)} cannot be read as text: ${decoded.says}.`);
+  return result(numberedLines(decoded.text.text, from, to));
+}
+
+async function missing({ ports, spec, tree }: Bench, path: string): Promise<ToolResult> {
+  const entries = new Map((await ports.git.list(spec.repo.url, tree)).map((entry) => [entry.path, entry]));
+  const files = editedTree({ entries, files: new Map() });
+  if (entries.get(path)?.mode === '160000') return refusal(`${shown(path)} is a submodule, another repository.`);
+  if (files.isFolder(path)) return refusal(`${shown(path)} is a folder: list its files with the glob "${path}/**".`);
+  const similar = files.similarTo(path);
+  const hint = similar.length === 0 ? '' : ` Similar paths: ${similar.map(shown).join(', ')}.`;
+  return refusal(`${shown(path)} does not exist.${hint}`);
+}
+
+/** How the whole output of a command is named, when only its ends were shown. */
+export const outputPath = (sha256: string): string => `output:${sha256}`;
+const OUTPUT_PATH = /^output:([0-9a-f]{64})$/;
+
+async function readOutput({ ports }: Bench, sha256: string, from: number, to: number | null): Promise<ToolResult> {
+  try {
+    const text = (await ports.artifacts.get({ sha256 })).toString('utf8');
+    return result(numberedLines(excerpt(text, Number.MAX_SAFE_INTEGER), from, to));
+  } catch (thrown) {
+    if (thrown instanceof PortFault && thrown.code === 'infrastructure')
+      return refusal('There is no such output any more.');
+    throw thrown;
+  }
+}

@@ -1,0 +1,259 @@
+/** Handler `agent`: a conversation with tools until the model says that it is done; then the checks, the landing. */
+import type { Called, Checked, Finish, Opened, ToolsDone } from '../../activities/contract.js';
+import { limitReached } from '../../domain/decide.js';
+import { failure, type FailureCode } from '../../domain/failures.js';
+import { loopIn, TRACES_KEPT } from '../../domain/loop-detector.js';
+import type { ArtifactRef, Outcome } from '../../domain/outcome.js';
+import { TASK_DEFAULTS } from '../../domain/task.js';
+import { beginConversation, type Conversation } from '../conversation.js';
+import { spendingOfFault } from '../faults.js';
+import { callModel, runQuickTools, runTools, say } from '../proxies.js';
+import { checkBaseline, checkTree, gateOutcome, landWork, setupOutcome } from '../steps.js';
+import type { TaskRun } from '../task-run.js';
+import { isFree, mayAsk, mayBeRefused, unheld } from '../wait.js';
+import { approval } from './approval.js';
+
+/** A precise complaint helps at once or not at all. */
+const MALFORMED_MAX = 3;
+/** How often red checks go back into the conversation; after that a new one from a clean tree has better chances. */
+const GATES_MAX = 3;
+/** A model that keeps asking does not work. */
+const QUESTIONS_MAX = 3;
+/** Answers that the attempt's record names; the conversation holds all of them. */
+const CALLS_KEPT = 20;
+
+export async function agent(run: TaskRun, opened: Opened): Promise<Outcome> {
+  const baseline = checkBaseline(run, opened);
+  // Its fault is met where its verdict is needed.
+  baseline.catch(() => undefined);
+  try {
+    return await converse(run, opened, baseline);
+  } finally {
+    // A check must not run on behind an attempt that has ended.
+    await baseline.catch(() => undefined);
+  }
+}
+
+async function converse(run: TaskRun, opened: Opened, baseline: Promise<Checked>): Promise<Outcome> {
+  run.enter('working', `attempt ${run.attempt}: ${opened.model} begins`);
+  for (;;) {
+    const turn = await takeTurn(run, opened, baseline);
+    if (turn.kind === 'ended') return turn.outcome;
+    if (turn.finish === null) continue;
+    const outcome =
+      turn.finish.kind === 'question'
+        ? await askPerson(run, turn.finish)
+        : await judgeWork(run, opened, await baseline, turn.finish);
+    if (outcome !== null) return outcome;
+  }
+}
+
+type Turn =
+  { readonly kind: 'ended'; readonly outcome: Outcome } | { readonly kind: 'taken'; readonly finish: Finish | null };
+
+const ended = (outcome: Outcome): Turn => ({ kind: 'ended', outcome });
+
+/** One call of the model and what it asks for. What was done before an outage is not done again. */
+async function takeTurn(run: TaskRun, opened: Opened, baseline: Promise<Checked>): Promise<Turn> {
+  const { waiting } = stateOf(run, opened);
+  if (waiting !== null) return { kind: 'taken', finish: waiting };
+  if (!isFree(run)) await unheld(run);
+  const call = stateOf(run, opened).pending ?? (await nextCall(run, opened));
+  if ('outcome' in call) return ended(call.outcome);
+  const { verdict } = call;
+  if (verdict.kind !== 'tools') {
+    const unusable = verdict.kind === 'unusable' ? verdict : { code: 'malformedAnswer' as const, detail: verdict.kind };
+    return ended(failed(unusable.code, unusable.detail, call.answer));
+  }
+  if (verdict.runs) {
+    // Both work in the one work tree of the task.
+    const base = await baseline;
+    if (base.kind === 'setupFailed') return ended(setupOutcome(base));
+  }
+  const done = await carryOut(run, opened, call, verdict);
+  const stop = await afterTurn(run, done, call);
+  return stop === null ? { kind: 'taken', finish: done.finish ?? null } : ended(stop);
+}
+
+function stateOf(run: TaskRun, opened: Opened): Conversation {
+  const { steps, talk } = run;
+  if (steps.conversation === undefined) {
+    // What is left of a conversation that is had again is of another tree.
+    delete steps.checked;
+    delete steps.edited;
+    steps.conversation = beginConversation(opened.prompt, opened.baseTree, talk.instructions.length);
+  }
+  return steps.conversation;
+}
+
+/** Every change of the state goes through here. */
+function update(run: TaskRun, changes: Partial<Conversation>): Conversation {
+  const { conversation } = run.steps;
+  if (conversation === undefined) throw new TypeError('the conversation has not begun');
+  const updated = { ...conversation, ...changes };
+  run.bookStep({ conversation: updated });
+  return updated;
+}
+
+async function nextCall(run: TaskRun, opened: Opened): Promise<Called | { readonly outcome: Outcome }> {
+  const refused = mayBeRefused(run) ? await mayAsk(run) : null;
+  if (refused !== null) return { outcome: refused };
+  const stop = limitOutcome(run);
+  if (stop !== null) return { outcome: stop };
+  await tellInstructions(run);
+  const call = await askModel(run, opened);
+  run.steps.calls = [...run.steps.calls, call].slice(-CALLS_KEPT);
+  update(run, { pending: call });
+  return call;
+}
+
+/** The limits of the task and the number of turns; those of time stop the attempt by themselves. */
+function limitOutcome(run: TaskRun): Outcome | null {
+  const reached = run.record.waitsOnBudget === true ? null : limitReached(run.record, Date.now());
+  if (reached !== null) return failed(reached, '', null);
+  const turnsMax = run.record.limits.turns ?? TASK_DEFAULTS.turns;
+  const { turns = 0 } = run.steps.conversation ?? {};
+  return turns < turnsMax ? null : failed('attemptLimit', `${turnsMax} turns (limits.turns).`, null, 'turns');
+}
+
+/** What people have added since the attempt began. */
+async function tellInstructions(run: TaskRun): Promise<void> {
+  const told = run.steps.conversation?.instructions ?? 0;
+  for (const [index, text] of run.talk.instructions.entries()) {
+    if (index < told) continue;
+    await speak(run, { text: `A person adds: ${text}` });
+    update(run, { instructions: index + 1 });
+  }
+}
+
+async function askModel(run: TaskRun, opened: Opened): Promise<Called> {
+  const { attempt, input } = run;
+  const { turns, last } = stateOf(run, opened);
+  const { provider, model, prompt } = opened;
+  const name = `a${attempt}.t${turns + 1}`;
+  run.tell(`attempt ${attempt}, turn ${turns + 1}: asking ${model}`);
+  try {
+    const options = { activityId: name, summary: `turn ${turns + 1} (${model})` };
+    const request = { lineage: input.lineage, name, prompt, provider, model, repairs: null };
+    const call = await callModel.executeWithOptions(options, [{ ...request, expects: 'tools', conversation: last }]);
+    run.bookCall(name, call.spending);
+    return call;
+  } catch (thrown) {
+    const spent = spendingOfFault(thrown);
+    if (spent !== null) run.bookCall(spent.name, spent.spending);
+    throw thrown;
+  }
+}
+
+async function carryOut(
+  run: TaskRun,
+  opened: Opened,
+  { answer }: Called,
+  { words, runs }: { readonly words: string; readonly runs: boolean },
+): Promise<ToolsDone> {
+  const { attempt, taskId, input } = run;
+  const { turns, last, tree } = stateOf(run, opened);
+  const { spec, baseCommit, baseTree } = opened;
+  run.tell(`attempt ${attempt}, turn ${turns + 1}: ${words}`);
+  const summary = `turn ${turns + 1}: ${words}`.slice(0, 120).toWellFormed();
+  const request = { taskId, lineage: input.lineage, spec, baseCommit, baseTree, tree, conversation: last, answer };
+  if (!runs) return await runQuickTools.executeWithOptions({ summary }, [request]);
+  const options = { activityId: `a${attempt}.t${turns + 1}.tools`, summary };
+  return await runTools.executeWithOptions(options, [request]);
+}
+
+/** Books the turn. Null if the conversation may go on. */
+async function afterTurn(run: TaskRun, done: ToolsDone, { answer }: Called): Promise<Outcome | null> {
+  const before = run.steps.conversation;
+  const state = update(run, {
+    turns: (before?.turns ?? 0) + 1,
+    last: done.conversation,
+    tree: done.tree,
+    pending: null,
+    waiting: done.finish ?? null,
+    malformedInARow: done.malformed ? (before?.malformedInARow ?? 0) + 1 : 0,
+    traces: [...(before?.traces ?? []), done.trace].slice(-TRACES_KEPT),
+  });
+  if (state.malformedInARow >= MALFORMED_MAX)
+    return failed('malformedAnswer', `${MALFORMED_MAX} answers in a row: ${done.summary}.`, answer);
+  if (done.finish !== undefined || done.malformed) return null;
+  const loop = loopIn(state.traces);
+  if (loop === null) return null;
+  if (state.wasNudged) return failed('loopDetected', `Turn ${state.turns}: ${loop}.`, answer);
+  await speak(run, { text: nudge(loop) });
+  update(run, { wasNudged: true, traces: [] });
+  return null;
+}
+
+const nudge = (loop: string): string =>
+  `You are going in circles: ${loop}. Repeating it will not change anything. Think about what you have learned, then do something different: read another file, test another assumption, or finish with a question if you cannot go on.`;
+
+/** Says something to the model, as the result of a call or as a message of its own. */
+async function speak(
+  run: TaskRun,
+  said: { readonly text: string; readonly toolCallId?: string; readonly evidence?: ArtifactRef },
+): Promise<void> {
+  const { last } = run.steps.conversation ?? {};
+  if (last === undefined) throw new TypeError('the conversation has not begun');
+  const { conversation } = await say({ conversation: last, ...said });
+  update(run, { last: conversation });
+}
+
+/** Null when a person has answered, and the model has been told. */
+async function askPerson(
+  run: TaskRun,
+  { callId, question }: Extract<Finish, { kind: 'question' }>,
+): Promise<Outcome | null> {
+  const { turns = 0, questions = 0 } = run.steps.conversation ?? {};
+  if (questions >= QUESTIONS_MAX) return failed('malformedAnswer', `It only asks: ${question}`, null, 'onlyAsks');
+  const id = `a${run.attempt}.t${turns}`;
+  const known = run.talk.answerTo(id);
+  if (known === null) {
+    const about = run.steps.calls.at(-1)?.answer ?? null;
+    return run.talk.ask({ id, kind: 'text', text: question, options: [], default: null, about });
+  }
+  await speak(run, { toolCallId: callId, text: `A person has answered: ${known.answer}\nGo on with the task.` });
+  update(run, { waiting: null, questions: questions + 1, traces: [] });
+  return null;
+}
+
+/** The checks on what the model calls done. Null when they are red and the model has been told what they print. */
+async function judgeWork(
+  run: TaskRun,
+  opened: Opened,
+  baseline: Checked,
+  { callId, diff, stat, subject, message }: Extract<Finish, { kind: 'work' }>,
+): Promise<Outcome | null> {
+  if (baseline.kind === 'setupFailed') return setupOutcome(baseline);
+  const { tree, gates } = stateOf(run, opened);
+  run.bookStep({ edited: { kind: 'edited', tree, diff, stat, subject } });
+  const red = gateOutcome(baseline, await checkTree(run, opened, tree));
+  if (red === null) {
+    const held = approval(run, opened, 'push', diff);
+    return held ?? (await landWork(run, opened, { tree, callId: null, subject, message }));
+  }
+  if (red.kind !== 'failed' || gates + 1 >= GATES_MAX || limitOutcome(run) !== null) return red;
+  const text = `Not done: ${red.failure.detail} What they print is below. Mend it, then call finish again.`;
+  await speak(run, {
+    toolCallId: callId,
+    text,
+    ...(red.evidence === undefined ? {} : { evidence: red.evidence }),
+  });
+  update(run, { waiting: null, gates: gates + 1, traces: [] });
+  // The next tree is checked anew.
+  delete run.steps.checked;
+  run.enter('working', `attempt ${run.attempt}: mends what the checks found`);
+  return null;
+}
+
+const failed = (
+  code: FailureCode,
+  detail: string,
+  evidence: ArtifactRef | null,
+  signature: string = code,
+): Outcome => ({
+  kind: 'failed',
+  failure: failure(code, detail),
+  signature,
+  ...(evidence === null ? {} : { evidence }),
+});

@@ -1,0 +1,298 @@
+import { join } from 'node:path';
+import { readConversation } from '../../src/activities/conversations';
+import type { ToolsDone } from '../../src/activities/contract';
+import { createRunTools } from '../../src/activities/run-tools';
+import { createSay } from '../../src/activities/say';
+import type { TaskSpec } from '../../src/domain/task';
+import type { ArtifactRef } from '../../src/domain/outcome';
+import { git, makeRepository } from '../e2e/world';
+import { openActivityWorld, type ActivityWorld } from './activity-world';
+
+const LINEAGE = 'job~one~t~0';
+
+let world: ActivityWorld;
+let url: string;
+let baseTree: string;
+let prompt: ArtifactRef;
+beforeEach(() => {
+  world = openActivityWorld();
+});
+afterEach(() => world.clear());
+
+type Files = Readonly<Record<string, string>>;
+
+async function open(files: Files): Promise<void> {
+  url = makeRepository(join(world.folder, 'value.git'), files);
+  await world.ports.git.open({ url, branch: 'weaver/x' });
+  baseTree = git(url, 'rev-parse', 'main^{tree}');
+  prompt = await world.ports.artifacts.put('prompt', JSON.stringify([{ role: 'user', content: 'Do it.' }]));
+}
+
+interface Asked {
+  readonly tree?: string;
+  readonly conversation?: ArtifactRef;
+  readonly finishReason?: string;
+  readonly spec?: Partial<TaskSpec>;
+}
+
+type Call = readonly [name: string, given: unknown];
+
+async function turn(
+  calls: readonly Call[],
+  { tree = baseTree, conversation = prompt, finishReason = 'stop', spec = {} }: Asked = {},
+): Promise<ToolsDone & { readonly said: readonly string[] }> {
+  const toolCalls = calls.map(([name, given], index) => ({
+    id: `c${index}`,
+    name,
+    arguments: typeof given === 'string' ? given : JSON.stringify(given),
+  }));
+  const answer = await world.ports.artifacts.put('answer', JSON.stringify({ text: '', toolCalls, finishReason }));
+  const input = {
+    taskId: 'job/one/t/0',
+    lineage: LINEAGE,
+    spec: await world.spec({ repo: { url }, ...spec }),
+    baseCommit: git(url, 'rev-parse', 'main'),
+    baseTree,
+    tree,
+    conversation,
+    answer,
+  };
+  const done = await world.run(() => createRunTools(world.ports)(input));
+  const messages = await readConversation(world.ports.artifacts, done.conversation);
+  return { ...done, said: messages.filter(({ role }) => role === 'tool').map(({ content }) => content) };
+}
+
+const read = (path: string): Call => ['read_file', { path }];
+const write = (path: string, content: string): Call => ['write_file', { path, content }];
+const edit = (path: string, search: string, replace: string, all = false): Call => [
+  'edit_file',
+  { path, edits: [{ search, replace, all }] },
+];
+const finish = (more: Readonly<Record<string, unknown>> = {}): Call => [
+  'finish',
+  { summary: 's', commitMessage: 'Do it', criteria: [], question: null, ...more },
+];
+const contentOf = async (tree: string, path: string): Promise<string | undefined> =>
+  (await world.ports.git.read(url, tree, [path])).get(path)?.bytes.toString('utf8');
+
+it('gives the same snapshot and conversation when it runs twice', async () => {
+  await open({ 'a.txt': 'a\n' });
+  const calls = [read('a.txt'), edit('a.txt', 'a', 'b'), ['run', { what: 'date +%N' }]] as const;
+  const [first, second] = [await turn(calls), await turn(calls)];
+  expect(second.tree).toBe(first.tree);
+  expect(second.conversation).toEqual(first.conversation);
+  expect(second.trace).toEqual(first.trace);
+});
+
+describe('reading', () => {
+  it('lists by glob, with sizes, in every folder where none is named', async () => {
+    await open({ 'a.ts': 'a', 'src/b.ts': 'bb', 'src/.c': '', 'd.md': 'd' });
+    const { said } = await turn([
+      ['list_files', { glob: '**' }],
+      ['list_files', { glob: '*.ts' }],
+      ['list_files', { glob: 'src/' }],
+      ['list_files', { glob: 'none/**' }],
+    ]);
+    expect(said).toEqual([
+      'a.ts 1\nd.md 1\nsrc/.c 0\nsrc/b.ts 2',
+      'a.ts 1\nsrc/b.ts 2',
+      'src/.c 0\nsrc/b.ts 2',
+      'no files',
+    ]);
+  });
+
+  it('searches in the files as they are now, by regular expression and glob', async () => {
+    await open({ 'a.ts': 'let x1;\r\n', 'src/b.js': 'x2\n', bin: 'x3\0' });
+    const { said } = await turn([
+      write('new.ts', 'x4\n'),
+      ['search', { regex: '\\bx\\d' }],
+      ['search', { regex: 'x\\d', glob: '*.{ts,mjs}' }],
+      ['search', { regex: 'x(' }],
+      ['search', { regex: 'nowhere' }],
+    ]);
+    expect(said.slice(1)).toEqual([
+      'a.ts:1: let x1;\nnew.ts:1: x4\nsrc/b.js:1: x2',
+      'a.ts:1: let x1;\nnew.ts:1: x4',
+      expect.stringMatching(/^error: This is no regular expression: /),
+      'no matches',
+    ]);
+  });
+
+  it('ends a search that would never end', async () => {
+    await open({ 'a.txt': `${'a'.repeat(40_000)}!\n` });
+    const { said } = await turn([['search', { regex: '(a+)+(a+)+$' }]]);
+    expect(said[0]).toMatch(/no matches|The search was stopped/);
+  }, 40_000);
+
+  it.each([
+    ['../etc/passwd', /cannot be used: it contains `\.\.`/],
+    ['/etc/passwd', /it is absolute/],
+    ['.git/config', /it leads into \.git/],
+    ['src', /src is a folder/],
+    ['src/valeu.txt', /does not exist\. Similar paths: src\/value\.txt/],
+    ['bin', /cannot be read as text/],
+    [`output:${'0'.repeat(64)}`, /no such output/],
+  ])('says why it cannot read %s', async (path, says) => {
+    await open({ 'src/value.txt': 'v\n', bin: '\0' });
+    expect((await turn([read(path)])).said[0]).toMatch(says);
+  });
+});
+
+describe('editing', () => {
+  it('sees what the calls before it have done, each all or nothing', async () => {
+    await open({ 'a.txt': 'one\r\ntwo\r\n' });
+    const { tree, said } = await turn([
+      edit('a.txt', 'one', 'ONE'),
+      [
+        'edit_file',
+        {
+          path: 'a.txt',
+          edits: [
+            { search: 'ONE', replace: '1' },
+            { search: 'three', replace: '3' },
+          ],
+        },
+      ],
+      edit('a.txt', 'ONE', 'eins\nuno'),
+      ['move_or_delete', { path: 'a.txt', to: 'b.txt' }],
+    ]);
+    expect(said.map((text) => text.split('\n')[0])).toEqual(['done', 'error: Nothing was changed.', 'done', 'done']);
+    expect(await contentOf(tree, 'b.txt')).toBe('eins\r\nuno\r\ntwo\r\n');
+    expect(await contentOf(tree, 'a.txt')).toBeUndefined();
+  });
+
+  it('replaces every place with all, and one place only without', async () => {
+    await open({ 'a.txt': 'x $& x\r\nx\r\n' });
+    const { tree, said } = await turn([edit('a.txt', 'x', 'y'), edit('a.txt', 'x', '$&\n', true)]);
+    expect(said[0]).toContain('occurs 3 times');
+    expect(await contentOf(tree, 'a.txt')).toBe('$&\r\n $& $&\r\n\r\n$&\r\n\r\n');
+  });
+
+  it('lets it change its own additions to a file that may only grow, and no line of the base', async () => {
+    await open({ 'a.test.ts': 'old\n' });
+    const spec = { protect: [{ glob: '*.test.ts', policy: 'add-only' }] } as const;
+    const first = await turn([edit('a.test.ts', 'old', 'old\nnew')], { spec });
+    const second = await turn(
+      [
+        edit('a.test.ts', 'new', 'newer'),
+        edit('a.test.ts', 'old', 'bold'),
+        ['move_or_delete', { path: 'a.test.ts', to: null }],
+      ],
+      { spec, tree: first.tree },
+    );
+    expect(await contentOf(second.tree, 'a.test.ts')).toBe('old\nnewer\n');
+    expect(second.said.slice(-2)).toEqual([
+      expect.stringContaining('line 1 of its base would be gone'),
+      expect.stringContaining('neither moved nor deleted'),
+    ]);
+  });
+
+  it('refuses what leads out of the repository, and goes on', async () => {
+    await open({ 'a.txt': 'a\n' });
+    const { tree, said } = await turn([write('../x', 'x'), write('.git/hooks/pre-commit', 'x'), write('b.txt', 'b\n')]);
+    expect(said[0]).toMatch(/^error: /);
+    expect(said[1]).toMatch(/it leads into \.git/);
+    expect(await contentOf(tree, 'b.txt')).toBe('b\n');
+  });
+});
+
+describe('running', () => {
+  it('runs a check by its name, and throws away what a command changes', async () => {
+    await open({ 'a.txt': 'a\n' });
+    const spec = { checks: [{ name: 'test', run: 'cat a.txt; exit 3', timeoutSeconds: 20 }] };
+    const { tree, said } = await turn(
+      [
+        ['run', { what: 'echo b > a.txt; touch c' }],
+        ['run', { what: 'test' }],
+        ['run', { what: 'ls' }],
+      ],
+      { spec },
+    );
+    expect(said).toEqual(['exit code 0\n(no output)', 'exit code 3\na', 'exit code 0\na.txt']);
+    expect(tree).toBe(baseTree);
+  });
+
+  it('shows both ends of a long output, and the whole by its name', async () => {
+    await open({ 'a.txt': 'a\n' });
+    const { said } = await turn([['run', { what: 'seq 1 100000' }]]);
+    expect(Buffer.byteLength(said[0] ?? '')).toBeLessThan(17_000);
+    const [, path = ''] = /path "(output:[0-9a-f]{64})"/.exec(said[0] ?? '') ?? [];
+    const { said: more } = await turn([['read_file', { path, from: 50_000, to: 50_001 }]]);
+    expect(more[0]).toMatch(/^50000\| 50000\n50001\| 50001/);
+  });
+
+  it('is stopped at its time', async () => {
+    await open({ 'a.txt': 'a\n' });
+    const { said } = await turn([['run', { what: 'echo begun; sleep 60', timeoutSeconds: 1 }]]);
+    expect(said[0]).toBe('stopped at its time limit\nbegun');
+  });
+});
+
+describe('finishing', () => {
+  it('is the last of its answer, whatever its place, and leaves its own result open', async () => {
+    await open({ 'a.txt': 'a\n' });
+    const { finish: done, said } = await turn([finish(), edit('a.txt', 'a', 'b')]);
+    expect(done).toMatchObject({ kind: 'work', callId: 'c0', subject: 'Do it', stat: { filesChanged: 1 } });
+    expect(said).toEqual(['done']);
+  });
+
+  it.each<[string, readonly Call[], Partial<TaskSpec>, RegExp]>([
+    ['nothing was changed', [finish()], {}, /no file has been changed/],
+    ['another call failed', [write('b', 'b'), read('none'), finish()], {}, /another call of the same answer failed/],
+    ['a criterion is passed over', [write('b', 'b'), finish()], { acceptanceCriteria: ['x'] }, /missing: 1/],
+    [
+      'a criterion is not met',
+      [write('b', 'b'), finish({ criteria: [{ id: 1, met: false, evidence: '' }] })],
+      { acceptanceCriteria: ['x'] },
+      /criterion 1 is not met by your own word/,
+    ],
+    [
+      'there is a secret in the change',
+      [write('b', `k = "ghp_${'a1B2c3D4e5F6'.repeat(3)}"\n`), finish()],
+      {},
+      /looks like a secret/,
+    ],
+  ])('is refused where %s', async (_what, calls, spec, says) => {
+    await open({ 'a.txt': 'a\n' });
+    const { finish: done, said } = await turn(calls, { spec });
+    expect(done).toBeUndefined();
+    expect(said.at(-1)).toMatch(says);
+  });
+
+  it('with a question needs no change', async () => {
+    await open({ 'a.txt': 'a\n' });
+    const { finish: done } = await turn([finish({ question: 'Which?' })]);
+    expect(done).toEqual({ kind: 'question', callId: 'c0', question: 'Which?' });
+  });
+});
+
+describe('an answer that is none', () => {
+  it.each<[string, readonly Call[], Asked]>([
+    ['cut off', [write('b', 'b')], { finishReason: 'length' }],
+    ['without a call', [], {}],
+    ['with one malformed call of two', [write('b', 'b'), ['write_file', '{']], {}],
+    ['that finishes twice', [finish(), finish()], {}],
+  ])('%s changes nothing', async (_what, calls, asked) => {
+    await open({ 'a.txt': 'a\n' });
+    const done = await turn(calls, asked);
+    expect(done).toMatchObject({ malformed: true, tree: baseTree });
+    const messages = await readConversation(world.ports.artifacts, done.conversation);
+    const asking = messages.flatMap(({ toolCalls = [] }) => toolCalls.map(({ id }) => id));
+    const answered = messages.flatMap(({ toolCallId }) => toolCallId ?? []);
+    expect(answered).toEqual(asking);
+  });
+});
+
+it('says something to the model as the result of a call, with evidence, once', async () => {
+  await open({ 'a.txt': 'a\n' });
+  const { conversation } = await turn([finish(), edit('a.txt', 'a', 'b')]);
+  const evidence = await world.ports.artifacts.put('log', 'it is red');
+  const say = createSay(world.ports);
+  const said = await say({ conversation, toolCallId: 'c0', text: 'Not done.', evidence });
+  expect(await say({ conversation, toolCallId: 'c0', text: 'Not done.', evidence })).toEqual(said);
+  expect((await readConversation(world.ports.artifacts, said.conversation)).at(-1)).toEqual({
+    role: 'tool',
+    toolCallId: 'c0',
+    content: 'Not done.\n\nit is red',
+  });
+});

@@ -1,0 +1,317 @@
+/** A task carried by a conversation with tools: from the first look to one commit, and every way in which that goes wrong. */
+import { Client, Connection } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils';
+import type { ScriptedAnswer, ScriptedToolCall } from '../../src/adapters/model/scripted';
+import { branchesOf, CHECK, commitsOn, git, until, valueFiles, World } from './world';
+
+const call = (name: string, given: unknown): ScriptedToolCall => ({ name, arguments: given });
+const tools = (...calls: readonly ScriptedToolCall[]): ScriptedAnswer => ({ kind: 'tools', calls });
+const rule = (title: string, ...answers: readonly ScriptedAnswer[]) => ({ when: { contains: title }, answers });
+
+const list = call('list_files', { glob: '**', page: 1 });
+const read = (path: string) => call('read_file', { path, from: 1, to: null });
+const edit = (path: string, search: string, replace: string) =>
+  call('edit_file', { path, edits: [{ search, replace, all: false }] });
+const run = (what: string) => call('run', { what, timeoutSeconds: null });
+const finish = (more: Readonly<Record<string, unknown>> = {}) =>
+  call('finish', {
+    summary: 'The value is right now.',
+    commitMessage: 'Make the value right\n\nIt was wrong.',
+    criteria: [],
+    question: null,
+    ...more,
+  });
+const mend = tools(edit('value.txt', 'wrong', 'right'));
+
+const CONVERSATION = [
+  tools(list, read('value.txt')),
+  tools(edit('value.txt', 'wrong', 'nearly')),
+  tools(run('value')),
+  tools(edit('value.txt', 'nearly', 'right')),
+  tools(run('value')),
+  tools(finish()),
+];
+
+let world: World;
+let connection: Connection;
+let client: Client;
+
+beforeAll(async () => {
+  world = await World.start({
+    script: [
+      rule('Six turns', ...CONVERSATION),
+      rule(
+        'Malformed then mended',
+        tools(call('edit_file', '{"path": "value.txt", "edits": ['), read('value.txt')),
+        tools(call('reed_file', { path: 'value.txt' })),
+        mend,
+        tools(finish()),
+      ),
+      rule('Malformed for ever', tools(call('edit_file', { path: 'value.txt' }))),
+      rule('Only words', { kind: 'text', text: 'I am done.' }),
+      rule('Lost in folders', tools(read('src/value.txt')), mend, tools(finish())),
+      rule(
+        'Cut off',
+        {
+          ...tools(call('write_file', { path: 'value.txt', content: 'torn answer\n' })),
+          finishReason: 'length',
+        } as ScriptedAnswer,
+        mend,
+        tools(finish()),
+      ),
+      rule('In circles', tools(read('value.txt'))),
+      rule('Out of the circle', ...Array.from({ length: 4 }, () => tools(list)), mend, tools(finish())),
+      rule(
+        'Red gate',
+        tools(edit('value.txt', 'wrong', 'nearly')),
+        tools(finish()),
+        tools(edit('value.txt', 'nearly', 'right')),
+        tools(finish()),
+      ),
+      rule('Never green', tools(edit('value.txt', 'wrong', 'nearly'), finish()), tools(finish())),
+      rule('Few turns', tools(list), tools(read('value.txt')), tools(read('check.sh')), mend, tools(finish())),
+      rule('Leaves traces', tools(run('echo right > value.txt; touch stray.txt')), mend, tools(finish())),
+      rule('Edits the check', tools(edit('check.sh', 'grep', 'true; grep')), mend, tools(finish())),
+      rule('Asks first', tools(finish({ question: 'Which value is right?' })), mend, tools(finish())),
+      rule('Killed between turns', ...CONVERSATION.map((answer) => ({ ...answer, delayMs: 400 }))),
+      rule('Calm conversation', ...CONVERSATION),
+      rule('Many turns', ...manyTurns()),
+    ],
+  });
+  connection = await Connection.connect({ address: world.server.address });
+  client = new Client({ connection });
+}, 120_000);
+
+afterAll(async () => {
+  await connection.close();
+  await world.stop();
+}, 60_000);
+
+function manyTurns(): readonly ScriptedAnswer[] {
+  const looks = Array.from({ length: 30 }, (_, n) =>
+    n % 3 === 2 ? tools(run(`echo look ${n}`)) : tools(call('search', { regex: `v.l${n}`, glob: null, page: 1 })),
+  );
+  return [...looks, mend, tools(finish())];
+}
+
+const task = (title: string, url: string, more: Readonly<Record<string, unknown>> = {}) => ({
+  title,
+  description: 'Make the value right.',
+  repo: { url },
+  handler: 'agent',
+  checks: [CHECK],
+  ...more,
+});
+
+const once = { limits: { attempts: 1 } };
+const messagesTo = (title: string): readonly string[] =>
+  world.endpoint
+    .requests()
+    .map(({ body }) => JSON.stringify(body))
+    .filter((body) => body.includes(title));
+
+describe('a conversation that goes well', () => {
+  it('lands what it has edited, as one commit with its message', async () => {
+    const url = world.repository('six', valueFiles());
+    const result = await world.run(task('Six turns', url));
+    expect(result).toMatchObject({ state: 'succeeded', attempts: 1, calls: { sent: 6, inDoubt: 0 } });
+    const branch = result.branch ?? '';
+    expect(commitsOn(url, branch)).toBe(1);
+    expect(git(url, 'log', '-1', '--format=%B', branch)).toBe(
+      `Make the value right\n\nIt was wrong.\n\nWeaver-Task: ${result.taskId}`,
+    );
+    expect(git(url, 'show', `${branch}:value.txt`)).toBe('right');
+    const history = await client.workflow.getHandle(result.taskId).fetchHistory();
+    expect(Math.max(...payloadSizes(JSON.parse(historyToJSON(history))))).toBeLessThanOrEqual(8_192);
+  }, 60_000);
+
+  it('tells the model what its calls gave, each in its place', () => {
+    const last = JSON.parse(messagesTo('Six turns').at(-1) ?? '') as {
+      readonly messages: readonly Message[];
+      readonly tools: unknown[];
+    };
+    expect(last.tools).toHaveLength(8);
+    expect(last.messages.map(({ role }) => role).join(' ')).toBe(
+      'system user assistant tool tool assistant tool assistant tool assistant tool assistant tool',
+    );
+    const results = last.messages.filter(({ role }) => role === 'tool');
+    expect(results.map(({ content }) => content)).toEqual([
+      expect.stringContaining('value.txt 6'),
+      '1| wrong',
+      'done',
+      'exit code 1\nvalue is nearly',
+      'done',
+      'exit code 0\n(no output)',
+    ]);
+    const asked = last.messages.flatMap(({ tool_calls: calls = [] }) => calls.map(({ id }) => id));
+    expect(results.map(({ tool_call_id: id }) => id)).toEqual(asked);
+  });
+
+  it('costs at most twelve events and 4,000 bytes a turn', async () => {
+    const url = world.repository('many', valueFiles());
+    const result = await world.run(task('Many turns', url));
+    expect(result).toMatchObject({ state: 'succeeded', calls: { sent: 32 } });
+    const history = await client.workflow.getHandle(result.taskId).fetchHistory();
+    expect(history.events?.length ?? Infinity).toBeLessThanOrEqual(12 * 32);
+    const { raw } = await client.workflow.getHandle(result.taskId).describe();
+    // 250 turns within a megabyte.
+    expect(Number(raw.workflowExecutionInfo?.historySizeBytes)).toBeLessThanOrEqual(4_000 * 32);
+  }, 120_000);
+
+  it('keeps what commands do to files out of the commit', async () => {
+    const url = world.repository('traces', valueFiles());
+    const { branch, state } = await world.run(task('Leaves traces', url));
+    expect(state).toBe('succeeded');
+    expect(git(url, 'diff', '--name-only', 'main', branch ?? '')).toBe('value.txt');
+  }, 60_000);
+});
+
+describe('a conversation that stumbles', () => {
+  it('mends malformed calls, none of whose neighbours was carried out', async () => {
+    const url = world.repository('malformed', valueFiles());
+    const result = await world.run(task('Malformed then mended', url, once));
+    expect(result).toMatchObject({ state: 'succeeded', calls: { sent: 4 } });
+    const said = messagesTo('Malformed then mended').at(-1) ?? '';
+    expect(said).toContain('edit_file: the arguments are no JSON');
+    expect(said).toContain('Not carried out: another call of this answer is malformed');
+    expect(said).toContain('There is no tool');
+  }, 60_000);
+
+  it.each(['Malformed for ever', 'Only words'])(
+    'ends after three answers without a valid call: %s',
+    async (title) => {
+      const url = world.repository(title.replaceAll(' ', '-'), valueFiles());
+      const result = await world.run(task(title, url, once));
+      expect(result).toMatchObject({ state: 'dead', failure: { code: 'malformedAnswer' }, calls: { sent: 3 } });
+    },
+    60_000,
+  );
+
+  it('is told which paths are similar to one that is not there', async () => {
+    const url = world.repository('lost', valueFiles());
+    expect((await world.run(task('Lost in folders', url, once))).state).toBe('succeeded');
+    expect(messagesTo('Lost in folders').at(-1)).toContain('src/value.txt does not exist. Similar paths: value.txt');
+  }, 60_000);
+
+  it('carries out nothing of an answer that was cut off', async () => {
+    const url = world.repository('cut', valueFiles());
+    const result = await world.run(task('Cut off', url, once));
+    expect(result).toMatchObject({ state: 'succeeded', calls: { sent: 3 } });
+    const [, second = ''] = messagesTo('Cut off');
+    expect(second).toContain('nothing of it was carried out');
+    expect(second).not.toContain('torn answer');
+  }, 60_000);
+
+  it('is told once that it goes in circles, and ended the second time', async () => {
+    const url = world.repository('circles', valueFiles());
+    const result = await world.run(task('In circles', url, once));
+    expect(result).toMatchObject({ state: 'dead', failure: { code: 'loopDetected' }, calls: { sent: 8 } });
+    expect(messagesTo('In circles').at(4)).toContain('You are going in circles');
+    const saved = await world.run(task('Out of the circle', url, once));
+    expect(saved.state).toBe('succeeded');
+  }, 60_000);
+
+  it('goes on with what the checks print, and ends after three red gates', async () => {
+    const url = world.repository('gate', valueFiles());
+    const result = await world.run(task('Red gate', url, once));
+    expect(result).toMatchObject({ state: 'succeeded', calls: { sent: 4 } });
+    expect(messagesTo('Red gate').at(-1)).toContain('value is nearly');
+    const never = await world.run(task('Never green', url, once));
+    expect(never).toMatchObject({ state: 'dead', failure: { code: 'checksFailed' }, calls: { sent: 3 } });
+  }, 60_000);
+
+  it('ends at its number of turns', async () => {
+    const url = world.repository('few', valueFiles());
+    const result = await world.run(task('Few turns', url, { limits: { attempts: 1, turns: 3 } }));
+    expect(result).toMatchObject({ state: 'dead', failure: { code: 'attemptLimit' }, calls: { sent: 3 } });
+    expect(branchesOf(url)).toEqual(['main']);
+  }, 60_000);
+
+  it('cannot touch what the task protects', async () => {
+    const url = world.repository('protected', valueFiles());
+    const protect = [{ glob: 'check.sh', policy: 'deny' }];
+    const { branch, state } = await world.run(task('Edits the check', url, { ...once, protect }));
+    expect(state).toBe('succeeded');
+    expect(git(url, 'diff', '--name-only', 'main', branch ?? '')).toBe('value.txt');
+    expect(messagesTo('Edits the check').at(-1)).toContain('does not allow changes to this file');
+  }, 60_000);
+});
+
+it('waits for the answer to a question, and goes on in the same conversation', async () => {
+  const url = world.repository('asks', valueFiles());
+  const running = world.run(task('Asks first', url, { ...once, key: 'asks-first' }));
+  const id = 'job/asks-first/t/0';
+  await until(async () => {
+    const { stdout } = await world.cli(['status', id, '--json']);
+    return stdout.includes('Which value is right?') && stdout.includes('blocked');
+  }, 'the question is open');
+  const answered = await world.cli(['answer', id, 'the word right', '--json']);
+  expect(answered.exitCode).toBe(0);
+  expect(await running).toMatchObject({ state: 'succeeded', attempts: 1, calls: { sent: 3 } });
+  expect(messagesTo('Asks first').at(-1)).toContain('A person has answered: the word right');
+}, 60_000);
+
+it('makes the same commit with the same calls when its worker is killed between turns', async () => {
+  const url = world.repository('killed', valueFiles());
+  const running = world.run(task('Killed between turns', url));
+  for (const turns of [2, 4, 5]) {
+    await until(() => world.requestsFor('Killed between turns') >= turns, `turn ${turns} is asked for`);
+    const worker = world.processes.find(
+      (child) => child.spawnargs.includes('worker') && child.exitCode === null && child.signalCode === null,
+    );
+    worker?.kill('SIGKILL');
+    await world.startWorker();
+  }
+  const killed = await running;
+  expect(killed).toMatchObject({ state: 'succeeded', attempts: 1, calls: { sent: 6, inDoubt: 0 } });
+  const calm = await world.run(task('Calm conversation', url, { key: 'calm' }));
+  const treeOf = (branch: string | null): string => git(url, 'rev-parse', `${branch}^{tree}`);
+  expect(treeOf(killed.branch)).toBe(treeOf(calm.branch));
+  expect(calm.calls.sent).toBe(killed.calls.sent);
+}, 120_000);
+
+it('is done in one answer where the provider has no tools, and says so', async () => {
+  const other = await World.start({
+    script: [
+      {
+        when: { contains: 'Without tools' },
+        answers: [
+          {
+            kind: 'json',
+            value: {
+              edits: [{ op: 'write', path: 'value.txt', content: 'right\n', search: null, replace: null, to: null }],
+              commitMessage: 'Right',
+              notes: '',
+            },
+          },
+        ],
+      },
+    ],
+    config:
+      'providers:\n  plain: { baseUrl: "{endpoint}", model: scripted-1, level: json-schema }\ndefaultProvider: plain\n',
+  });
+  try {
+    const url = other.repository('plain', valueFiles());
+    const result = await other.run(task('Without tools', url));
+    expect(result).toMatchObject({ state: 'succeeded', calls: { sent: 1 } });
+    const { stdout } = await other.cli(['decisions', result.taskId]);
+    expect(stdout).toContain('plain has no tools (level json-schema)');
+  } finally {
+    await other.stop();
+  }
+}, 120_000);
+
+interface Message {
+  readonly role: string;
+  readonly content: string | null;
+  readonly tool_calls?: readonly { readonly id: string }[];
+  readonly tool_call_id?: string;
+}
+
+/** Bytes of every payload of a history as JSON. */
+function payloadSizes(value: unknown): readonly number[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const data = 'data' in value && 'metadata' in value ? value.data : undefined;
+  const own = typeof data === 'string' ? [Buffer.from(data, 'base64').length] : [];
+  return [...own, ...Object.values(value).flatMap(payloadSizes)];
+}
