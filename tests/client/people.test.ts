@@ -77,7 +77,9 @@ describe('the command that lets a task go on', () => {
     expect(commandsFor(aStatus({ paused: { by: 'ana', why: '' } }), 'human', null)).toEqual([
       'weaver resume job/k/t/0',
     ]);
-    expect(commandsFor(aStatus(), 'resource', null)).toEqual(['weaver retry-now job/k/t/0']);
+    expect(commandsFor(aStatus({ wakesAt: 1 }), 'resource', null)).toEqual(['weaver retry-now job/k/t/0']);
+    // A permit comes by itself.
+    expect(commandsFor(aStatus({ wakesAt: null }), 'resource', null)).toEqual([]);
     expect(commandsFor(aStatus(), 'dependency', null)).toEqual([]);
   });
 

@@ -193,7 +193,7 @@ function describeOutput(used: Used): void {
   it('keeps both ends of a flood and says what is missing', async () => {
     const before = process.memoryUsage().arrayBuffers;
     const result = await used.run(
-      `echo the beginning; yes 0123456789012345678901234567890123456789 | head -n 1500000; echo the end`,
+      `echo the beginning; yes 0123456789012345678901234567890123456789 | head -n 3000000; echo the end`,
       {
         logBytesMax: 10_000,
       },
@@ -203,7 +203,7 @@ function describeOutput(used: Used): void {
     expect(result.output.endsWith('789\nthe end\n')).toBe(true);
     expect(result.output).toMatch(/\n\[\.\.\. \d+ bytes left out \.\.\.\]\n/);
     expect(Buffer.byteLength(result.output)).toBeLessThanOrEqual(10_000);
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(30_000_000);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(70_000_000);
   });
 
   it('stops a flood without end at the time limit', async () => {
