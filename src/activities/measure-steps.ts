@@ -2,7 +2,7 @@
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
-import { isTerminalState } from '../domain/task-registry.js';
+import { isTerminalState } from '../domain/task.js';
 import { fromTextParts } from '../domain/text-parts.js';
 import { NOTHING_SPENT, type Spending } from '../domain/record.js';
 import type { Meter } from '../ports.js';

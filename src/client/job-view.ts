@@ -5,6 +5,7 @@ import { NOTHING_SPENT } from '../domain/record.js';
 import type { TaskState } from '../domain/task.js';
 import type { JobResult, JobStatus, JobSummary } from '../workflows/messages.js';
 import type { Unanswered } from './silence.js';
+import { isObject } from '../domain/plain-object.js';
 
 export interface JobView extends Omit<JobStatus, 'total' | 'budget' | 'concurrency'> {
   /** Null where only the worker would know; so are the budget and the concurrency. */
@@ -126,6 +127,3 @@ const ENDED = ['succeeded', 'decomposed', 'dead', 'stuck', 'cancelled'] as const
 export const endedOf = (counts: Counts): number => ENDED.reduce((all, state) => all + (counts[state] ?? 0), 0);
 
 const sum = (counts: Counts): number => Object.values(counts).reduce((all, count) => all + count, 0);
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null;

@@ -1,6 +1,7 @@
 /** Events for a person, one line each; pure. */
 import type { CloudEvent } from '../domain/events.js';
 import { oneLine } from './render-task.js';
+import { isObject } from '../domain/plain-object.js';
 
 /** `42  2026-11-21 13:00:00  task.succeeded  job/x/t/0  …`: number, time, what, of whom, and the words that matter. */
 export const eventLine = (event: CloudEvent): string =>
@@ -28,6 +29,3 @@ function wordsOf({ data }: CloudEvent): string {
   const words = [...attempt, ...budget, ...(failure.length > 0 ? failure : told.slice(0, 2))].map(String);
   return oneLine(words.join(' · ')).slice(0, WORDS_MAX);
 }
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null;

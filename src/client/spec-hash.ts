@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { JobSpec } from '../domain/job.js';
 import type { TaskSpec } from '../domain/task.js';
+import { isMap } from '../domain/plain-object.js';
 
 /**
  * SHA-256 of the specification in canonical form. Without the key, which names the task but is no part of it, and without the
@@ -23,9 +24,6 @@ export function jobHash({ key: _key, defaults, ...job }: JobSpec): string {
     .update(canonical({ ...job, defaults: shared }))
     .digest('hex');
 }
-
-const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;

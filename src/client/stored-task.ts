@@ -4,6 +4,7 @@ import type { ArtifactRef } from '../domain/outcome.js';
 import type { AttemptRecord } from '../domain/record.js';
 import type { Records } from '../ports.js';
 import type { TaskResult, TaskStatus } from '../workflows/messages.js';
+import { isObject } from '../domain/plain-object.js';
 
 export type StoredEntry = Entry;
 
@@ -32,9 +33,6 @@ export function lastDiff(entries: readonly StoredEntry[]): ArtifactRef | null {
   const diffs = attemptsOf(entries).flatMap(({ artifacts }) => artifacts.filter(({ kind }) => kind === 'diff'));
   return diffs.at(-1) ?? null;
 }
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null;
 
 const isStoredTask = (value: unknown): value is StoredTask =>
   isObject(value) &&

@@ -1,7 +1,7 @@
 /** A task as it is seen from outside: what its worker, the server or the store knows of it. */
 import type { WorkflowExecutionDescription } from '@temporalio/client';
 import { NOTHING_SPENT } from '../domain/record.js';
-import type { TaskState } from '../domain/task.js';
+import { isTerminalState, type TaskState } from '../domain/task.js';
 import { JOB_WORKFLOW, SEARCH_ATTRIBUTES, type TaskStatus } from '../workflows/messages.js';
 import { workflowTaskTries, type Silence, type Unanswered } from './silence.js';
 import { idsOf } from './task-id.js';
@@ -19,15 +19,7 @@ export interface TaskView extends Omit<TaskStatus, 'attemptsMax'> {
   readonly webUrl: string | null;
 }
 
-const TERMINAL = new Set<string>([
-  'succeeded',
-  'dead',
-  'decomposed',
-  'cancelled',
-  'stuck',
-] satisfies readonly TaskState[]);
-
-export const isTerminal = ({ state }: Pick<TaskView, 'state'>): boolean => TERMINAL.has(state);
+export const isTerminal = ({ state }: Pick<TaskView, 'state'>): boolean => isTerminalState(state);
 
 export const viewOfStatus = (status: TaskStatus, source: TaskView['source'], webUrl: string | null): TaskView => ({
   ...status,
@@ -79,7 +71,7 @@ export async function viewOfDescription(
 
 /** A run that was ended from outside has no outcome of its own. */
 export function stateOf(status: string, outcome: string | null, phase: string): TaskState {
-  if (outcome !== null && TERMINAL.has(outcome)) return outcome as TaskState;
+  if (outcome !== null && isTerminalState(outcome)) return outcome;
   switch (status) {
     case 'RUNNING':
     case 'PAUSED':

@@ -8,6 +8,7 @@ import { childrenOf, isEntry, timeOf, type CreatedEntry, type Entry, type JobEnt
 import { showFailure, type Failure, type ShownFailure } from './failures.js';
 import type { AttemptRecord, DecisionRecord, Spending } from './record.js';
 import type { TerminalState } from './task.js';
+import { isObject } from './plain-object.js';
 
 /** The vocabulary, closed: what each event carries beside its envelope. */
 export interface EventData {
@@ -482,9 +483,6 @@ function placeOf(taskId: string): { readonly jobId: string; readonly path: strin
   const at = taskId.lastIndexOf('/t/');
   return at < 0 ? { jobId: taskId, path: '' } : { jobId: taskId.slice(0, at), path: taskId.slice(at + 3) };
 }
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null;
 
 /** Whether it is the result of a task that has ended. */
 export const hasEnded = (value: unknown): value is Ended =>

@@ -2,6 +2,7 @@
 import { graphOf, sayGraphFault } from './dependency-graph.js';
 import { JOB_TASKS_MAX, type JobSpec } from './job.js';
 import { fieldOf } from './task.js';
+import { isMap } from './plain-object.js';
 
 /** Whoever mends ten has understood. */
 const FAULTS_MAX = 10;
@@ -45,7 +46,5 @@ function taskFaults(task: unknown): readonly string[] {
       : ['dependsOn: must be a list of {on, whenFailed}']),
   ];
 }
-
-const isMap = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const isWhole = (value: unknown): boolean => typeof value === 'number' && Number.isInteger(value) && value > 0;

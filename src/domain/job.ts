@@ -1,6 +1,7 @@
 /** What a job is: tasks with dependencies, one budget, shared defaults. */
 import type { ArtifactRef } from './outcome.js';
 import type { TaskState } from './task.js';
+import { isMap } from './plain-object.js';
 
 /** What becomes of a task when one that it depends on ends badly. */
 export type WhenPrerequisiteFails = 'fail' | 'skip' | 'ignore';
@@ -71,9 +72,6 @@ function merged(under: TaskContent, over: TaskContent): TaskContent {
   const deep = both.map((key) => [key, merged(under[key] as TaskContent, over[key] as TaskContent)] as const);
   return { ...under, ...over, ...Object.fromEntries(deep) };
 }
-
-const isMap = (value: unknown): value is TaskContent =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Where a task of a job stands; what `weaver tree`, `graph` and `status` show. */
 export interface JobTaskRow {

@@ -6,7 +6,7 @@ import { failure, type FailureCode } from './failures.js';
 import type { ArtifactRef } from './outcome.js';
 import type { Dependency, JobState, JobTaskRow, Prerequisite } from './job.js';
 import { NOTHING_SPENT, sumSpending, type Spending } from './record.js';
-import type { TaskState, TerminalState } from './task.js';
+import { isTerminalState, type TaskState, type TerminalState } from './task.js';
 
 /** What is kept of an ended task: small, since it is carried along when the job continues as new. */
 export interface Ended {
@@ -52,9 +52,6 @@ interface Node extends NewTask {
   startedAt: number | null;
   ended: Ended | null;
 }
-
-const TERMINAL: ReadonlySet<string> = new Set<TerminalState>(['succeeded', 'dead', 'decomposed', 'cancelled', 'stuck']);
-export const isTerminalState = (state: string): state is TerminalState => TERMINAL.has(state);
 
 /** What fits into one signal: twenty of these are below 8 KB. */
 const TITLE_CHARACTERS_MAX = 80;

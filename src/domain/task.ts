@@ -1,4 +1,5 @@
 /** What a task is: the specification as validated, and the states of its life. */
+import { isObject } from './plain-object.js';
 
 /** What a task may change in files that a glob names. */
 export type ProtectPolicy = 'allow' | 'add-only' | 'deny';
@@ -156,6 +157,9 @@ export interface TaskSpec {
 export type TerminalState = 'succeeded' | 'dead' | 'decomposed' | 'cancelled' | 'stuck';
 export type TaskState = 'pending' | 'running' | 'retry_wait' | 'blocked' | TerminalState;
 
+const TERMINAL: ReadonlySet<string> = new Set<TerminalState>(['succeeded', 'dead', 'decomposed', 'cancelled', 'stuck']);
+export const isTerminalState = (state: string): state is TerminalState => TERMINAL.has(state);
+
 /** Design section 10; every number here can be set in the task file. */
 export const TASK_DEFAULTS = {
   attempts: 5,
@@ -198,6 +202,3 @@ export function claimedLimits(spec: unknown): LimitsSpec {
     outageSeconds: positive('outageSeconds'),
   };
 }
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null;

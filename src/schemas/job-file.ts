@@ -28,6 +28,7 @@ import {
 } from './task-file.js';
 import { microDollars, TASK_BOUNDS } from './task-shape.js';
 import { readYaml } from './yaml-text.js';
+import { isMap } from '../domain/plain-object.js';
 
 export type ParsedJob =
   { readonly kind: 'ok'; readonly job: JobSpec } | { readonly kind: 'faults'; readonly faults: readonly TaskFault[] };
@@ -336,6 +337,3 @@ function graphFault(
   const near = nearest(on, [...indexOf.keys()]);
   return { path, says: `${sayGraphFault(fault)}${near === null ? '' : `; did you mean ${near}?`}` };
 }
-
-const isMap = (value: unknown): value is TaskContent =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

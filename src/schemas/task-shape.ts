@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { branchFaults } from '../domain/branch-name.js';
 import { isKey, KEY_RULE } from '../domain/key.js';
 import { START_INPUT_BYTES_MAX, utf8Bytes } from '../domain/payload-limit.js';
+import { defined } from '../domain/plain-object.js';
 import {
   FREE_HANDLERS,
   HANDLERS,
@@ -382,13 +383,6 @@ export function toSpec(file: TaskFile, limits: Partial<LimitsSpec>): TaskSpec {
       baseCommit: file.baseCommit,
       priority: file.priority,
     }),
-  };
-}
-
-/** Without the fields that are undefined. */
-function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
   };
 }
 

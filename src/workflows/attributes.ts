@@ -6,7 +6,8 @@ import { SEARCH_ATTRIBUTES, UNKNOWN_NAME, type TaskInput } from './messages.js';
 
 /** Limits of what the server keeps of a keyword, and of what is worth reading. */
 const KEYWORD_CHARACTERS_MAX = 250;
-const TAGS_MAX = 20;
+/** As many as a task file may have. */
+export const TAGS_MAX = 20;
 const TAG_CHARACTERS_MAX = 100;
 
 /** Nobody has validated the specification yet: anything may stand in it. */

@@ -4,9 +4,7 @@ import type { CallInput, Opened } from '../activities/contract.js';
 import type { HandlerChoice } from '../domain/choose-handler.js';
 import type { Outcome } from '../domain/outcome.js';
 import { FREE_HANDLERS } from '../domain/task.js';
-import { spendingOfFault } from './faults.js';
-import { callModel } from './proxies.js';
-import { open } from './steps.js';
+import { open, paidCall } from './steps.js';
 import type { TaskRun } from './task-run.js';
 import { mayAsk, mayBeRefused } from './wait.js';
 
@@ -47,15 +45,11 @@ async function askModel(run: TaskRun, opened: Opened, { provider, model, prompt 
     expects: 'handler',
   };
   try {
-    const options = { activityId: name, summary: `which handler? (${model})` };
-    const { verdict, spending } = await callModel.executeWithOptions(options, [request]);
-    run.bookCall(name, spending);
+    const { verdict } = await paidCall(run, `which handler? (${model})`, request);
     if (verdict.kind === 'handler') return { handler: verdict.handler, reason: `${model}: ${verdict.reason}` };
     return otherwise(verdict.kind === 'unusable' ? verdict.code : 'its answer is none');
   } catch (thrown) {
     if (isCancellation(thrown) || !(thrown instanceof ActivityFailure)) throw thrown;
-    const spent = spendingOfFault(thrown);
-    if (spent !== null) run.bookCall(spent.name, spent.spending);
     return otherwise(thrown.cause?.message ?? thrown.message);
   }
 }

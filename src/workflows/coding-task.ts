@@ -1,13 +1,7 @@
 /**
  * The life of a task: attempts until the decider ends it. This is the main flow; everything it names is one step away.
  */
-import {
-  allHandlersFinished,
-  CancellationScope,
-  condition,
-  getExternalWorkflowHandle,
-  isCancellation,
-} from '@temporalio/workflow';
+import { allHandlersFinished, CancellationScope, condition, isCancellation } from '@temporalio/workflow';
 import type { Decision } from '../domain/decision.js';
 import type { Outcome } from '../domain/outcome.js';
 import { branchWishes } from '../domain/permits.js';
@@ -20,7 +14,7 @@ import { listen } from './listen.js';
 import { CANCELLED_WITHOUT_REASON, type TaskInput, type TaskResult } from './messages.js';
 import { closeWorkspace } from './proxies.js';
 import { TaskRun } from './task-run.js';
-import { admitted, forDependency, pause, unheld, waitFor } from './wait.js';
+import { admitted, forDependency, isTold, pause, unheld, waitFor } from './wait.js';
 
 export async function codingTask(input: TaskInput): Promise<TaskResult> {
   const run = new TaskRun(input);
@@ -89,9 +83,6 @@ async function finish(run: TaskRun): Promise<void> {
 async function report(run: TaskRun): Promise<void> {
   const { place } = run.input;
   if (run.reportsTo === null || place === undefined) return;
-  try {
-    await getExternalWorkflowHandle(run.reportsTo).signal(reportSignal, { path: place.path, result: run.result() });
-  } catch (thrown) {
-    if (isCancellation(thrown)) throw thrown;
-  }
+  const told = { path: place.path, result: run.result() };
+  await isTold(run.reportsTo, (job) => job.signal(reportSignal, told));
 }

@@ -3,13 +3,9 @@ import {
   ActivityFailure,
   CancellationScope,
   CancelledFailure,
-  ChildWorkflowCancellationType,
   ChildWorkflowFailure,
-  type ChildWorkflowHandle,
   getExternalWorkflowHandle,
   isCancellation,
-  ParentClosePolicy,
-  startChild,
   TemporalFailure,
   TerminatedFailure,
   Trigger,
@@ -20,9 +16,8 @@ import { failure } from '../domain/failures.js';
 import { contentOf, type Prerequisite } from '../domain/job.js';
 import { lineageOf } from '../domain/lineage.js';
 import { fairnessKeyOf } from '../domain/permits.js';
-import { fieldOf, fieldText, titleOf, type TaskSpec } from '../domain/task.js';
-import { childAttributes } from './attributes.js';
-import type { codingTask } from './coding-task.js';
+import { fieldOf, fieldText, type TaskSpec } from '../domain/task.js';
+import { TAGS_MAX } from './attributes.js';
 import { allowanceSignal, cancelSignal, goSignal, grantSignal, holdSignal, reportToSignal } from './definitions.js';
 import type { JobRun } from './job-run.js';
 import {
@@ -39,8 +34,7 @@ import {
   type TaskResult,
 } from './messages.js';
 import { unpublish } from './proxies.js';
-
-type TaskHandle = ChildWorkflowHandle<typeof codingTask>;
+import { startTask, type TaskHandle } from './start-task.js';
 
 /** What a start input holds of them; a prompt shows fewer. */
 const PREREQUISITES_MAX = 200;
@@ -275,14 +269,11 @@ export class Crew {
   /** Signal, update and Temporal's own cancel may all say the same: it is booked once. */
   stop(path: string | undefined, request: CancelRequest, deleteBranches = false, isNew = true): StopAnswer {
     const { run } = this;
-    const { registry } = run;
-    const paths = path === undefined ? registry.paths : registry.subtree(path);
+    const { answer, paths, stopping } = run.stopSubtree(path, request);
     if (deleteBranches) for (const each of paths) run.unwanted.add(each);
-    const made = paths.filter((each) => registry.endedOf(each) === null && run.isMade(each));
-    const answer = run.stopSubtree(path, request);
     if (!run.isOne && isNew)
       run.book({ kind: 'said', update: 'stop', by: request.requester, why: request.reason, detail: path ?? 'all' });
-    for (const each of made) this.stopOne(each, request);
+    for (const each of stopping) this.stopOne(each, request);
     return answer;
   }
 
@@ -426,26 +417,6 @@ function tagged(
   const own = Array.isArray(content['tags']) ? (content['tags'] as readonly unknown[]) : [];
   return { ...content, tags: [...new Set([...own, ...tags])].slice(0, TAGS_MAX) };
 }
-
-/** As many as a task file may have. */
-const TAGS_MAX = 20;
-
-/** ABANDON: ending the job by force must not tear the task away from its clean-up; a cancel is told to it (`cancelTask`). */
-const startTask = (
-  input: TaskInput,
-  taskId: string,
-  priority: { readonly priorityKey?: number; readonly fairnessKey?: string } | null,
-): Promise<TaskHandle> =>
-  startChild<typeof codingTask>('codingTask', {
-    workflowId: taskId,
-    args: [input],
-    parentClosePolicy: ParentClosePolicy.ABANDON,
-    cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-    workflowIdReusePolicy: 'REJECT_DUPLICATE',
-    staticSummary: titleOf(input.spec),
-    typedSearchAttributes: childAttributes(input),
-    ...(priority === null ? {} : { priority }),
-  });
 
 async function resultOf(child: TaskHandle, taskId: string): Promise<TaskResult> {
   try {

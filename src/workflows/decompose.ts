@@ -2,24 +2,16 @@
  * A task is split: announced to the job, granted, every child started. Children outlive it (ABANDON) under ids that follow
  * from its own, so whatever dies in between, none is made twice and none is lost.
  */
-import {
-  CancellationScope,
-  ChildWorkflowCancellationType,
-  condition,
-  ParentClosePolicy,
-  startChild,
-  uuid4,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { CancellationScope, condition, uuid4, workflowInfo } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { Decision } from '../domain/decision.js';
 import { lineageOf } from '../domain/lineage.js';
 import type { Outcome, ProposedChild } from '../domain/outcome.js';
 import type { Handler, TaskSpec } from '../domain/task.js';
 import { announceSignal } from './definitions.js';
-import { childAttributes } from './attributes.js';
 import type { Allowance, TaskInput } from './messages.js';
 import type { TaskRun } from './task-run.js';
+import { startTask } from './start-task.js';
 import { isTold } from './wait.js';
 
 type Decomposition = Extract<Decision, { kind: 'decompose' }>;
@@ -51,7 +43,7 @@ export async function decompose(
   const handlerOf = (child: ProposedChild): Handler =>
     run.status().handler === 'join' ? 'resolve' : child.spec === joinSpec ? 'join' : 'one-shot';
   await CancellationScope.nonCancellable(() =>
-    Promise.all(all.map((child) => startOnce(inputOf(run, child, handlerOf(child), allowance), child))),
+    Promise.all(all.map((child) => startOnce(inputOf(run, child, handlerOf(child), allowance)))),
   );
   run.children = all.map(({ id }) => `${place.path}.${id}`);
   return null;
@@ -104,20 +96,11 @@ function briefOf(spec: TaskSpec, { title }: ProposedChild, handler: Handler): Ta
 }
 
 /** An id that is taken is our own child, started before the worker died. */
-async function startOnce(input: TaskInput, { title }: ProposedChild): Promise<void> {
+async function startOnce(input: TaskInput): Promise<void> {
   const { place } = input;
   if (place === undefined) return;
   try {
-    await startChild('codingTask', {
-      workflowId: `${place.jobId}/t/${place.path}`,
-      args: [input],
-      parentClosePolicy: ParentClosePolicy.ABANDON,
-      cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-      workflowIdReusePolicy: 'REJECT_DUPLICATE',
-      staticSummary: title,
-      typedSearchAttributes: childAttributes(input),
-      priority: workflowInfo().priority ?? {},
-    });
+    await startTask(input, `${place.jobId}/t/${place.path}`, workflowInfo().priority ?? {});
   } catch (thrown) {
     if (!(thrown instanceof WorkflowExecutionAlreadyStartedError)) throw thrown;
   }

@@ -15,7 +15,7 @@ import {
   stopUpdate,
 } from './definitions.js';
 import type { JobRun } from './job-run.js';
-import { limitWords, refusalOfJobLimits, refusalOfStop, refusalOfWords } from './refusals.js';
+import { limitWords, refusalOfJobLimits, refusalOfStop, refusalOfWords, refuse } from './refusals.js';
 
 export function listenToJob(run: JobRun, crew: Crew): void {
   setHandler(cancelSignal, (request) => void crew.stopAll(request));
@@ -78,8 +78,3 @@ function listenToPeople(run: JobRun, crew: Crew): void {
 }
 
 const over = ({ registry }: JobRun): string | null => (registry.isOver ? 'The job has ended.' : null);
-
-/** A validator refuses by throwing. */
-function refuse(why: string | null): void {
-  if (why !== null) throw new Error(why);
-}

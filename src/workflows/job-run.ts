@@ -4,9 +4,10 @@ import type { NewEntry } from '../domain/entries.js';
 import { failure } from '../domain/failures.js';
 import { JobLedger, NOTICE_SHARE, type Used } from '../domain/job-budget.js';
 import { contentOf, DECOMPOSITION, JOB_DEFAULTS, type JobSpec, type JobTask } from '../domain/job.js';
+import { defined } from '../domain/plain-object.js';
 import { totalTokens } from '../domain/record.js';
-import { fieldOf, fieldText, titleOf, type TerminalState } from '../domain/task.js';
-import { isTerminalState, TaskRegistry, type Consequence } from '../domain/task-registry.js';
+import { fieldOf, fieldText, isTerminalState, titleOf, type TerminalState } from '../domain/task.js';
+import { TaskRegistry, type Consequence } from '../domain/task-registry.js';
 import {
   unreported,
   type Announcement,
@@ -263,9 +264,7 @@ export class JobRun {
   }
 
   changeBudget({ costUsdMicros, tokens, attempts, deadlineSeconds }: BudgetRequest): void {
-    const changes = { costUsdMicros, tokens, attempts, deadlineSeconds };
-    const named = Object.entries(changes).filter(([, value]) => value !== undefined);
-    this.ledger.change(Object.fromEntries(named));
+    this.ledger.change(defined({ costUsdMicros, tokens, attempts, deadlineSeconds }));
     this.noticed.clear();
     this.notice();
     this.isDirty = true;
@@ -297,7 +296,7 @@ export class JobRun {
   }
 
   /** What is to be stopped of a task and all that came of it; what had not begun is ended with this. */
-  stopSubtree(path: string | undefined, { reason, requester }: CancelRequest): StopAnswer {
+  stopSubtree(path: string | undefined, { reason, requester }: CancelRequest): Stopping {
     const { registry } = this;
     const paths = path === undefined ? registry.paths : registry.subtree(path);
     if (path !== undefined) this.stopped.add(path);
@@ -312,12 +311,13 @@ export class JobRun {
     registry.endAllPending(neverBegun, 'cancelled', 'cancelled', `${requester}: ${reason}`, Date.now());
     this.isDirty = true;
     const counts = { stopping: stopping.length, ended: ended.length, neverBegun: neverBegun.length };
-    return {
+    const answer = {
       stopping: stopping.slice(0, NAMED_MAX),
       ended: ended.slice(0, NAMED_MAX),
       neverBegun: neverBegun.slice(0, NAMED_MAX),
       counts,
     };
+    return { answer, paths, stopping };
   }
 
   /** A child that was announced is there for sure when its parent has ended. */
@@ -384,6 +384,13 @@ export class JobRun {
     };
     return { jobId, state: isOver, task, summary };
   }
+}
+
+/** What a stop amounts to: the answer names some paths, these are all. */
+interface Stopping {
+  readonly answer: StopAnswer;
+  readonly paths: readonly string[];
+  readonly stopping: readonly string[];
 }
 
 /** `a.2.1` → itself, `a.2`, `a`. */

@@ -1,5 +1,6 @@
 /** What a task can be asked and told. A refused update leaves no event; an accepted one is recorded with who and why. */
 import { setHandler } from '@temporalio/workflow';
+import { defined } from '../domain/plain-object.js';
 import {
   addInstructionUpdate,
   allowanceSignal,
@@ -19,7 +20,14 @@ import {
   statusQuery,
 } from './definitions.js';
 import type { AnswerRequest, ApproveRequest, BudgetRequest, Said, TaskStatus } from './messages.js';
-import { limitWords, refusalOfAnswer, refusalOfBudget, refusalOfInstruction, refusalOfSaid } from './refusals.js';
+import {
+  limitWords,
+  refusalOfAnswer,
+  refusalOfBudget,
+  refusalOfInstruction,
+  refusalOfSaid,
+  refuse,
+} from './refusals.js';
 import type { TaskRun } from './task-run.js';
 
 export function listen(run: TaskRun): void {
@@ -122,18 +130,7 @@ function answered(run: TaskRun, request: AnswerRequest | ApproveRequest, answer:
 
 /** The new limits in words. */
 function changed(run: TaskRun, { costUsdMicros, tokens, attempts, wallTimeSeconds }: BudgetRequest): string {
-  const limits = named({ costUsdMicros, tokens, attempts, wallTimeSeconds });
+  const limits = defined({ costUsdMicros, tokens, attempts, wallTimeSeconds });
   run.changeLimits(limits);
   return limitWords(limits);
-}
-
-/** Without those that are not named. */
-const named = <T extends object>(limits: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
-  Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
-
-/** A validator refuses by throwing. */
-function refuse(why: string | null): void {
-  if (why !== null) throw new Error(why);
 }

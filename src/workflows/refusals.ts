@@ -5,6 +5,11 @@ import { INSTRUCTION_CHARACTERS_MAX, INSTRUCTIONS_MAX } from './talk.js';
 import type { JobRun } from './job-run.js';
 import type { TaskRun } from './task-run.js';
 
+/** A validator refuses by throwing. */
+export function refuse(why: string | null): void {
+  if (why !== null) throw new Error(why);
+}
+
 /** Recorded in history: enough for a paragraph. */
 const WHY_CHARACTERS_MAX = 1_000;
 const BY_CHARACTERS_MAX = 100;

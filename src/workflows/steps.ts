@@ -59,24 +59,27 @@ export async function ask(
   const what = `attempt ${attempt}${whatFor(repairs)}`;
   run.enter('working', `${what}: asking ${opened.model}`);
   const { provider, model, prompt } = opened;
+  const call = await paidCall(run, `${what} (${model})`, {
+    lineage: input.lineage,
+    name,
+    prompt,
+    provider,
+    model,
+    repairs,
+    ...(earlier === undefined ? {} : { earlier }),
+    ...(expects === 'edits' ? {} : { expects }),
+  });
+  run.steps.calls.push(call);
+  run.bookStep({});
+  return { kind: 'asked', call };
+}
+
+/** Every call of a model goes through here: what it has spent is booked, also where it failed. */
+export async function paidCall(run: TaskRun, summary: string, request: CallInput): Promise<Called> {
   try {
-    const options = { activityId: name, summary: `${what} (${model})` };
-    const call = await callModel.executeWithOptions(options, [
-      {
-        lineage: input.lineage,
-        name,
-        prompt,
-        provider,
-        model,
-        repairs,
-        ...(earlier === undefined ? {} : { earlier }),
-        ...(expects === 'edits' ? {} : { expects }),
-      },
-    ]);
-    run.bookCall(name, call.spending);
-    run.steps.calls.push(call);
-    run.bookStep({});
-    return { kind: 'asked', call };
+    const call = await callModel.executeWithOptions({ activityId: request.name, summary }, [request]);
+    run.bookCall(request.name, call.spending);
+    return call;
   } catch (thrown) {
     const spent = spendingOfFault(thrown);
     if (spent !== null) run.bookCall(spent.name, spent.spending);

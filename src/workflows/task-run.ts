@@ -37,8 +37,15 @@ import {
 } from '../domain/record.js';
 import type { AttemptRecord, DecisionRecord, Spending, TaskRecord } from '../domain/record.js';
 import { describeTask } from '../domain/report.js';
-import { claimedLimits, fieldOf, fieldText, titleOf, type Handler, type LimitsSpec } from '../domain/task.js';
-import { isTerminalState } from '../domain/task-registry.js';
+import {
+  claimedLimits,
+  fieldOf,
+  fieldText,
+  isTerminalState,
+  titleOf,
+  type Handler,
+  type LimitsSpec,
+} from '../domain/task.js';
 import { textParts } from '../domain/text-parts.js';
 import { decideAs, type Advice, type Decided, type Pending } from './deciders.js';
 import {

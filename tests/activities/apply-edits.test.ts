@@ -4,9 +4,7 @@ import type { Edited } from '../../src/activities/contract.js';
 import type { Edit } from '../../src/domain/edits.js';
 import { git, makeRepository } from '../e2e/world.js';
 import { openActivityWorld, type ActivityWorld } from './activity-world.js';
-
-const CALL = 'ab'.repeat(20);
-const LINEAGE = 'job~one~t~0';
+import { CALL, LINEAGE, paidAnswer } from './paid-answer.js';
 
 let world: ActivityWorld;
 beforeEach(() => {
@@ -14,23 +12,10 @@ beforeEach(() => {
 });
 afterEach(() => world.clear());
 
-/** The answer stands in the ledger as the request process leaves it there. */
 async function apply(files: Readonly<Record<string, string>>, edits: readonly Edit[]): Promise<Edited> {
   const url = makeRepository(join(world.folder, 'value.git'), files);
   await world.ports.git.open({ url, branch: 'weaver/x' });
-  await world.ledger.append(LINEAGE, CALL, {
-    kind: 'answered',
-    send: 1,
-    text: JSON.stringify({ edits, commitMessage: 'Change it', notes: '' }),
-    finishReason: 'stop',
-    model: 'm',
-    usage: { prompt: 1, cached: 0, completion: 1, reasoning: 0 },
-    usageEstimated: false,
-    latencyMs: 1,
-    costUsdMicros: 0,
-    unpriced: false,
-    endedAt: 1,
-  });
+  await paidAnswer(world, { edits, commitMessage: 'Change it', notes: '' });
   const spec = await world.spec({ repo: { url } });
   const baseTree = git(url, 'rev-parse', 'main^{tree}');
   return await world.run(() => createApplyEdits(world.ports)({ lineage: LINEAGE, callId: CALL, spec, baseTree }));

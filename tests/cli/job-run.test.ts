@@ -1,51 +1,35 @@
 /** `weaver run`, `status` and `watch` on a job file: embedded server, own worker, real git, a scripted endpoint. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { startScriptedEndpoint, type ScriptedEndpoint } from '../../src/adapters/model/scripted.js';
-import { stopRunningServer } from '../../src/adapters/server/temporal-server.js';
+import type { ScriptedEndpoint } from '../../src/adapters/model/scripted.js';
 import type { JobView } from '../../src/client/job-view.js';
 import type { JobReport } from '../../src/client/run-report.js';
-import {
-  answerValue,
-  API_KEY,
-  branchesOf,
-  CHECK,
-  git,
-  makeRepository,
-  saysIn,
-  until,
-  valueFiles,
-} from '../e2e/world.js';
-import { lastJson, openDesk, type Desk } from './weaver.js';
+import { answerValue, API_KEY, branchesOf, CHECK, git, makeRepository, saysIn, until } from '../e2e/world.js';
+import { lastJson, openScriptedDesk, type ScriptedDesk } from './weaver.js';
 
 const EXAMPLE = resolve(__dirname, '../../examples/job.yaml');
 
 let endpoint: ScriptedEndpoint;
-let desk: Desk;
+let desk: ScriptedDesk;
 let repo = '';
 
 beforeAll(async () => {
-  endpoint = await startScriptedEndpoint({
-    script: [
-      // Titles of prerequisites are shown to what depends on them, descriptions are not.
-      { when: { contains: 'It is never right.' }, answers: [{ kind: 'json', value: answerValue('no') }] },
-      {
-        when: { contains: 'It takes long.' },
-        answers: [{ kind: 'json', value: answerValue('right'), delayMs: 60_000 }],
-      },
-      { when: { contains: 'Add greetInGerman' }, answers: [{ kind: 'json', value: answerValue('in German') }] },
-      { when: { contains: 'Describe every function' }, answers: [{ kind: 'json', value: answerValue('described') }] },
-      { answers: [{ kind: 'json', value: answerValue('right') }] },
-    ],
-  });
-  desk = openDesk({ OPENAI_BASE_URL: endpoint.baseUrl, OPENAI_API_KEY: API_KEY, WEAVER_MODEL: 'scripted-1' });
-  repo = makeRepository(join(desk.folder, 'value.git'), valueFiles());
+  desk = await openScriptedDesk([
+    // Titles of prerequisites are shown to what depends on them, descriptions are not.
+    { when: { contains: 'It is never right.' }, answers: [{ kind: 'json', value: answerValue('no') }] },
+    {
+      when: { contains: 'It takes long.' },
+      answers: [{ kind: 'json', value: answerValue('right'), delayMs: 60_000 }],
+    },
+    { when: { contains: 'Add greetInGerman' }, answers: [{ kind: 'json', value: answerValue('in German') }] },
+    { when: { contains: 'Describe every function' }, answers: [{ kind: 'json', value: answerValue('described') }] },
+    { answers: [{ kind: 'json', value: answerValue('right') }] },
+  ]);
+  ({ endpoint, repo } = desk);
 });
 
 afterAll(async () => {
-  await stopRunningServer(join(desk.folder, 'home', 'temporal'));
   await desk.clear();
-  await endpoint.stop();
 });
 
 interface FileTask {

@@ -1,37 +1,30 @@
 /** Having a say on a machine of one: embedded server, the worker of `weaver up`, a scripted endpoint. */
-import { join } from 'node:path';
-import { startScriptedEndpoint, type ScriptedEndpoint } from '../../src/adapters/model/scripted.js';
-import { stopRunningServer } from '../../src/adapters/server/temporal-server.js';
+import type { ScriptedEndpoint } from '../../src/adapters/model/scripted.js';
 import type { TaskRow, Waiting } from '../../src/client/index.js';
-import { answerValue, API_KEY, CHECK, endProcess, makeRepository, saysIn, until, valueFiles } from '../e2e/world.js';
-import { lastJson, openDesk, type Desk } from './weaver.js';
+import { answerValue, CHECK, endProcess, saysIn, until } from '../e2e/world.js';
+import { lastJson, openScriptedDesk, type ScriptedDesk } from './weaver.js';
 
 let endpoint: ScriptedEndpoint;
-let desk: Desk;
+let desk: ScriptedDesk;
 let repo = '';
 
 beforeAll(async () => {
   const asks = { edits: [], commitMessage: '', notes: '', question: 'Left or right?' };
-  endpoint = await startScriptedEndpoint({
-    script: [
-      {
-        when: { contains: 'Asks once' },
-        answers: [
-          { kind: 'json', value: asks },
-          { kind: 'json', value: answerValue('right') },
-        ],
-      },
-      { answers: [{ kind: 'json', value: answerValue('right') }] },
-    ],
-  });
-  desk = openDesk({ OPENAI_BASE_URL: endpoint.baseUrl, OPENAI_API_KEY: API_KEY, WEAVER_MODEL: 'scripted-1' });
-  repo = makeRepository(join(desk.folder, 'value.git'), valueFiles());
+  desk = await openScriptedDesk([
+    {
+      when: { contains: 'Asks once' },
+      answers: [
+        { kind: 'json', value: asks },
+        { kind: 'json', value: answerValue('right') },
+      ],
+    },
+    { answers: [{ kind: 'json', value: answerValue('right') }] },
+  ]);
+  ({ endpoint, repo } = desk);
 });
 
 afterAll(async () => {
-  await stopRunningServer(join(desk.folder, 'home', 'temporal'));
   await desk.clear();
-  await endpoint.stop();
 });
 
 const task = (title: string) =>

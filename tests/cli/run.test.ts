@@ -1,57 +1,41 @@
 /** `weaver run` and its company on a machine of one: embedded server, own worker, real git, a scripted endpoint. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { startScriptedEndpoint, type ScriptedEndpoint } from '../../src/adapters/model/scripted.js';
-import { findRunningServer, stopRunningServer } from '../../src/adapters/server/temporal-server.js';
+import type { ScriptedEndpoint } from '../../src/adapters/model/scripted.js';
+import { findRunningServer } from '../../src/adapters/server/temporal-server.js';
 import type { RunReport } from '../../src/client/run-report.js';
-import {
-  answerValue,
-  API_KEY,
-  branchesOf,
-  CHECK,
-  endProcess,
-  git,
-  makeRepository,
-  saysIn,
-  until,
-  valueFiles,
-} from '../e2e/world.js';
-import { lastJson, openDesk, type Desk } from './weaver.js';
+import { answerValue, API_KEY, branchesOf, CHECK, endProcess, git, saysIn, until } from '../e2e/world.js';
+import { lastJson, openScriptedDesk, type ScriptedDesk } from './weaver.js';
 
 let endpoint: ScriptedEndpoint;
-let desk: Desk;
+let desk: ScriptedDesk;
 let repo = '';
 
 beforeAll(async () => {
-  endpoint = await startScriptedEndpoint({
-    script: [
-      {
-        when: { contains: 'Twice as hard' },
-        answers: [
-          { kind: 'json', value: answerValue('still wrong') },
-          { kind: 'json', value: answerValue('right') },
-        ],
-      },
-      {
-        when: { contains: 'Never right' },
-        answers: [
-          { kind: 'json', value: answerValue('no') },
-          { kind: 'json', value: answerValue('no, again') },
-        ],
-      },
-      { when: { contains: 'Slow and unwanted' }, answers: [{ kind: 'hang' }] },
-      { when: { contains: 'Slow' }, answers: [{ kind: 'json', value: answerValue('right'), delayMs: 4_000 }] },
-      { answers: [{ kind: 'json', value: answerValue('right') }] },
-    ],
-  });
-  desk = openDesk({ OPENAI_BASE_URL: endpoint.baseUrl, OPENAI_API_KEY: API_KEY, WEAVER_MODEL: 'scripted-1' });
-  repo = makeRepository(join(desk.folder, 'value.git'), valueFiles());
+  desk = await openScriptedDesk([
+    {
+      when: { contains: 'Twice as hard' },
+      answers: [
+        { kind: 'json', value: answerValue('still wrong') },
+        { kind: 'json', value: answerValue('right') },
+      ],
+    },
+    {
+      when: { contains: 'Never right' },
+      answers: [
+        { kind: 'json', value: answerValue('no') },
+        { kind: 'json', value: answerValue('no, again') },
+      ],
+    },
+    { when: { contains: 'Slow and unwanted' }, answers: [{ kind: 'hang' }] },
+    { when: { contains: 'Slow' }, answers: [{ kind: 'json', value: answerValue('right'), delayMs: 4_000 }] },
+    { answers: [{ kind: 'json', value: answerValue('right') }] },
+  ]);
+  ({ endpoint, repo } = desk);
 });
 
 afterAll(async () => {
-  await stopRunningServer(join(desk.folder, 'home', 'temporal'));
   await desk.clear();
-  await endpoint.stop();
 });
 
 const task = (title: string, more: object = {}): string =>

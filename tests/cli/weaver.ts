@@ -3,7 +3,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { CLI, endProcess, runProcess, type CliResult } from '../e2e/world.js';
+import { startScriptedEndpoint, type ScriptedEndpoint, type ScriptRule } from '../../src/adapters/model/scripted.js';
+import { stopRunningServer } from '../../src/adapters/server/temporal-server.js';
+import { API_KEY, CLI, endProcess, makeRepository, runProcess, valueFiles, type CliResult } from '../e2e/world.js';
 
 export interface Desk {
   readonly folder: string;
@@ -51,6 +53,29 @@ export function openDesk(more: Readonly<Record<string, string>> = {}): Desk {
     async clear() {
       await Promise.all(started.map(endProcess));
       rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    },
+  };
+}
+
+export interface ScriptedDesk extends Desk {
+  readonly endpoint: ScriptedEndpoint;
+  /** A repository whose check fails until `value.txt` says `right`. */
+  readonly repo: string;
+}
+
+/** A desk whose model is played, with its own server; `clear` ends both. */
+export async function openScriptedDesk(script: readonly ScriptRule[]): Promise<ScriptedDesk> {
+  const endpoint = await startScriptedEndpoint({ script });
+  const desk = openDesk({ OPENAI_BASE_URL: endpoint.baseUrl, OPENAI_API_KEY: API_KEY, WEAVER_MODEL: 'scripted-1' });
+  const repo = makeRepository(join(desk.folder, 'value.git'), valueFiles());
+  return {
+    ...desk,
+    endpoint,
+    repo,
+    async clear() {
+      await stopRunningServer(join(desk.folder, 'home', 'temporal'));
+      await desk.clear();
+      await endpoint.stop();
     },
   };
 }

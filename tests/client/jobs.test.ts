@@ -1,12 +1,9 @@
 /** Jobs of many tasks in the library, against a real server. No worker does any work: what needs one is tested end to end. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { startTemporalServer, type TemporalServer } from '../../src/adapters/server/temporal-server.js';
+import type { TemporalServer } from '../../src/adapters/server/temporal-server.js';
 import { parseJob, WeaverClient, type JobView } from '../../src/client/index.js';
 import { fairnessKeyOf } from '../../src/domain/permits.js';
-import { searchAttributeTypes } from '../../src/workflows/messages.js';
 import { aSpec } from './specs.js';
+import { startLoneServer, type LoneServer } from './lone-server.js';
 import { until } from './until.js';
 
 const FILE = `title: Two values
@@ -17,20 +14,13 @@ tasks:
   - { id: second, title: Second, description: d, dependsOn: [first] }
 `;
 
-let folder = '';
+let lone: LoneServer;
 let server: TemporalServer;
 let client: WeaverClient;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'weaver-jobs-'));
-  server = await startTemporalServer({
-    binary: process.env['WEAVER_TEMPORAL_BINARY'] ?? 'temporal',
-    databaseFile: join(folder, 'temporal.db'),
-    logFile: join(folder, 'server.log'),
-    namespace: 'default',
-    searchAttributes: searchAttributeTypes(),
-    environment: { PATH: process.env['PATH'] ?? '', HOME: folder },
-  });
+  lone = await startLoneServer();
+  ({ server } = lone);
   client = await WeaverClient.connect({
     connection: { address: server.address },
     namespace: 'default',
@@ -41,8 +31,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await client?.close();
-  await server?.stop();
-  rmSync(folder, { recursive: true, force: true });
+  await lone?.stop();
 });
 
 /** Input and priority with which the server keeps the job, as it will hand them to a worker. */

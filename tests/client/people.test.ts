@@ -1,8 +1,5 @@
 /** What people say and how it is shown, against a real server without a worker; with one it is tested end to end. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { startTemporalServer, type TemporalServer } from '../../src/adapters/server/temporal-server.js';
+import type { TemporalServer } from '../../src/adapters/server/temporal-server.js';
 import { baseKeyOf, turnOf } from '../../src/client/again.js';
 import { answersTo, shellWord } from '../../src/client/answer-commands.js';
 import { WeaverClient } from '../../src/client/index.js';
@@ -15,8 +12,9 @@ import type { Question } from '../../src/domain/outcome.js';
 import type { JobTaskRow } from '../../src/domain/job.js';
 import { NOTHING_SPENT } from '../../src/domain/record.js';
 import { failure } from '../../src/domain/failures.js';
-import { searchAttributeTypes, type JobStatus, type TaskStatus } from '../../src/workflows/messages.js';
-import { aSpec } from './specs.js';
+import type { JobStatus, TaskStatus } from '../../src/workflows/messages.js';
+import { aRow, aSpec } from './specs.js';
+import { startLoneServer, type LoneServer } from './lone-server.js';
 import { until } from './until.js';
 
 const aStatus = (changes: Partial<TaskStatus> = {}): TaskStatus => ({
@@ -105,24 +103,7 @@ describe('the command that lets a task go on', () => {
   ])('shows %j as one word', (text, shown) => expect(shellWord(text)).toBe(shown));
 });
 
-const row = (path: string, changes: Partial<JobTaskRow> = {}): JobTaskRow => ({
-  path,
-  taskId: `job/k/t/${path}`,
-  title: '',
-  state: 'running',
-  parent: null,
-  children: [],
-  dependsOn: [],
-  waitsFor: null,
-  attempts: 0,
-  tokens: 0,
-  costUsdMicros: 0,
-  branch: null,
-  failure: null,
-  startedAt: null,
-  endedAt: null,
-  ...changes,
-});
+const row = (path: string, changes: Partial<JobTaskRow> = {}): JobTaskRow => aRow('job/k', path, changes);
 
 describe('what a person reads', () => {
   it('of a question: its text, its default and the command', () => {
@@ -219,26 +200,18 @@ const startTask = (workflowId: string, attributes: readonly { readonly name: str
   });
 
 describe('without a worker', () => {
-  let folder = '';
+  let lone: LoneServer;
   let server: TemporalServer;
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'weaver-people-'));
-    server = await startTemporalServer({
-      binary: process.env['WEAVER_TEMPORAL_BINARY'] ?? 'temporal',
-      databaseFile: join(folder, 'temporal.db'),
-      logFile: join(folder, 'server.log'),
-      namespace: 'default',
-      searchAttributes: searchAttributeTypes(),
-      environment: { PATH: process.env['PATH'] ?? '', HOME: folder },
-    });
+    lone = await startLoneServer();
+    ({ server } = lone);
     client = await WeaverClient.connect({ connection: { address: server.address }, requester: 'ana@desk' });
   }, 60_000);
 
   afterAll(async () => {
     await client?.close();
-    await server?.stop();
-    rmSync(folder, { recursive: true, force: true });
+    await lone?.stop();
   });
 
   it('an unknown task, one that has not begun and one that was ended by force are told apart', async () => {

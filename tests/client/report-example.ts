@@ -6,6 +6,7 @@ import type { Dependency, JobTaskRow } from '../../src/domain/job';
 import type { ArtifactKind, ArtifactRef, Outcome, ProposedChild } from '../../src/domain/outcome';
 import type { AttemptRecord, Spending } from '../../src/domain/record';
 import type { ReportData, ReportTask, ReportText } from '../../src/client/report/report-data';
+import { aRow } from './specs.js';
 
 export const BEGIN = Date.UTC(2026, 10, 21, 9, 30, 12);
 const SECOND = 1_000;
@@ -130,24 +131,7 @@ export function row(
 ): JobTaskRow {
   const { needs = [], ...rest } = more;
   const dependsOn: readonly Dependency[] = needs.map((on) => ({ on, whenFailed: 'fail' }));
-  return {
-    path,
-    taskId: `job/sessions/t/${path}`,
-    title,
-    state: 'pending',
-    parent: null,
-    children: [],
-    dependsOn,
-    waitsFor: null,
-    attempts: 0,
-    tokens: 0,
-    costUsdMicros: 0,
-    branch: null,
-    failure: null,
-    startedAt: null,
-    endedAt: null,
-    ...rest,
-  };
+  return aRow('job/sessions', path, { title, state: 'pending', dependsOn, ...rest });
 }
 
 const ran = (from: number, to: number | null, attempts: number, tokens: number): Partial<JobTaskRow> => ({

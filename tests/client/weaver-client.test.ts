@@ -1,38 +1,28 @@
 /** The library against a real server. No worker does any work: what needs one is tested end to end. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startTemporalServer, type TemporalServer } from '../../src/adapters/server/temporal-server.js';
+import type { TemporalServer } from '../../src/adapters/server/temporal-server.js';
 import { WeaverClient, type TaskView } from '../../src/client/index.js';
-import { searchAttributeTypes } from '../../src/workflows/messages.js';
 import { statusLines } from '../../src/client/render-task.js';
 import { taskTable } from '../../src/client/render-list.js';
+import { startLoneServer, type LoneServer } from './lone-server.js';
 import { until } from './until.js';
 import { aSpec } from './specs.js';
 
-let folder = '';
+let lone: LoneServer;
 let server: TemporalServer;
 let client: WeaverClient;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'weaver-client-'));
-  server = await startTemporalServer({
-    binary: process.env['WEAVER_TEMPORAL_BINARY'] ?? 'temporal',
-    databaseFile: join(folder, 'temporal.db'),
-    logFile: join(folder, 'server.log'),
-    namespace: 'default',
-    searchAttributes: searchAttributeTypes(),
-    environment: { PATH: process.env['PATH'] ?? '', HOME: folder },
-  });
+  lone = await startLoneServer();
+  ({ server } = lone);
   client = await connect();
 });
 
 afterAll(async () => {
   await client?.close();
-  await server?.stop();
-  rmSync(folder, { recursive: true, force: true });
+  await lone?.stop();
 });
 
 const connect = (namespace = 'default'): Promise<WeaverClient> =>
@@ -188,7 +178,7 @@ describe('a worker that cannot carry a job on', () => {
   let said = '';
   beforeAll(async () => {
     worker = spawn(process.execPath, [join(__dirname, 'failing-worker.cjs'), server.address, 'sick'], {
-      env: { PATH: process.env['PATH'] ?? '', HOME: folder },
+      env: { PATH: process.env['PATH'] ?? '', HOME: lone.folder },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [worker.stdout, worker.stderr]) stream?.on('data', (chunk) => (said += String(chunk)));

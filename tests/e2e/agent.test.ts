@@ -1,5 +1,5 @@
 /** A task carried by a conversation with tools: from the first look to one commit, and every way in which that goes wrong. */
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils';
 import type { ScriptedAnswer, ScriptedToolCall } from '../../src/adapters/model/scripted';
 import { branchesOf, CHECK, commitsOn, git, until, valueFiles, World } from './world';
@@ -33,7 +33,6 @@ const CONVERSATION = [
 ];
 
 let world: World;
-let connection: Connection;
 let client: Client;
 
 beforeAll(async () => {
@@ -78,12 +77,10 @@ beforeAll(async () => {
       rule('Many turns', ...manyTurns()),
     ],
   });
-  connection = await Connection.connect({ address: world.server.address });
-  client = new Client({ connection });
+  client = await world.connect();
 }, 120_000);
 
 afterAll(async () => {
-  await connection.close();
   await world.stop();
 }, 60_000);
 

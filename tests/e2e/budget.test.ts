@@ -1,12 +1,11 @@
 /** Budgets of jobs and tasks on a real server: slices, the stop at the limit, going on after more is given. */
-import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { JobInput, JobResult } from '../../src/client/index';
 import type { JobBudget, JobSpec } from '../../src/domain/job';
 import type { JobStatus, JobTasksPage, TaskStatus } from '../../src/workflows/messages';
 import { answerValue, CHECK, until, valueFiles, World } from './world';
 
 let world: World;
-let connection: Connection;
 let client: Client;
 
 /** One cent a call: a thousand prompt tokens at ten dollars a million. */
@@ -43,12 +42,10 @@ beforeAll(async () => {
       { answers: [{ kind: 'json', value: answerValue('right'), usage }] },
     ],
   });
-  connection = await Connection.connect({ address: world.server.address });
-  client = new Client({ connection });
+  client = await world.connect();
 }, 120_000);
 
 afterAll(async () => {
-  await connection.close();
   await world.stop();
 }, 60_000);
 

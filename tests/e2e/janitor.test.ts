@@ -1,7 +1,7 @@
 /** The janitor over a real server: what terminated tasks leave behind goes, what an open task needs stays. */
 import { existsSync, lstatSync, readdirSync, readFileSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { Swept } from '../../src/domain/housekeeping';
 import { lineageOf } from '../../src/domain/lineage';
 import type { JanitorResult } from '../../src/workflows/janitor';
@@ -11,7 +11,6 @@ const HOUR_MS = 60 * 60_000;
 const DAY_MS = 24 * HOUR_MS;
 
 let world: World;
-let connection: Connection;
 let client: Client;
 
 beforeAll(async () => {
@@ -25,12 +24,10 @@ beforeAll(async () => {
       { answers: [{ kind: 'json', value: answerValue('right') }] },
     ],
   });
-  connection = await Connection.connect({ address: world.server.address });
-  client = new Client({ connection });
+  client = await world.connect();
 }, 120_000);
 
 afterAll(async () => {
-  await connection.close();
   await world.stop();
 }, 60_000);
 

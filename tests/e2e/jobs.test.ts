@@ -1,12 +1,11 @@
 /** Jobs of many tasks on a real server: order, policies of edges, stacking, decomposition, cancel, continuing as new. */
-import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { JobInput, JobResult } from '../../src/client/index';
 import type { JobSpec, JobTask } from '../../src/domain/job';
 import type { JobStatus, JobTasksPage, TaskStatus } from '../../src/workflows/messages';
 import { answerValue, branchesOf, CHECK, git, until, valueFiles, World } from './world';
 
 let world: World;
-let connection: Connection;
 let client: Client;
 
 const write = (path: string, content: string) => ({
@@ -55,12 +54,10 @@ beforeAll(async () => {
       { answers: [{ kind: 'json', value: answerValue('right') }] },
     ],
   });
-  connection = await Connection.connect({ address: world.server.address });
-  client = new Client({ connection });
+  client = await world.connect();
 }, 120_000);
 
 afterAll(async () => {
-  await connection.close();
   await world.stop();
 }, 60_000);
 

@@ -1,5 +1,5 @@
 /** A task is split while its worker dies: at whatever moment that is, each child is made, and made once. */
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { JobInput, JobResult } from '../../src/client/index';
 import type { JobTasksPage } from '../../src/workflows/messages';
 import { branchesOf, CHECK, until, valueFiles, World } from './world';
@@ -7,7 +7,6 @@ import { branchesOf, CHECK, until, valueFiles, World } from './world';
 const CHILDREN = 8;
 
 let world: World;
-let connection: Connection;
 let client: Client;
 
 const write = (path: string) => ({
@@ -40,12 +39,10 @@ beforeAll(async () => {
       })),
     ],
   });
-  connection = await Connection.connect({ address: world.server.address });
-  client = new Client({ connection });
+  client = await world.connect();
 }, 120_000);
 
 afterAll(async () => {
-  await connection.close();
   await world.stop();
 }, 60_000);
 

@@ -40,7 +40,6 @@ const SECRETS = [
 ];
 
 let world: World;
-let connection: Connection;
 let client: Client;
 
 beforeAll(async () => {
@@ -74,12 +73,10 @@ beforeAll(async () => {
       }),
     ],
   });
-  connection = await Connection.connect({ address: world.server.address });
-  client = new Client({ connection });
+  client = await world.connect();
 }, 120_000);
 
 afterAll(async () => {
-  await connection.close();
   await world.stop();
 }, 60_000);
 

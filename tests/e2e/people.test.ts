@@ -1,7 +1,7 @@
 /** What people say to tasks, stop of them and take up again: through the command line, with a worker of another process. */
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { ScriptedAnswer } from '../../src/adapters/model/scripted';
 import { WeaverClient, type Stopped, type Waiting } from '../../src/client/index';
 import type { TaskStatus } from '../../src/workflows/messages';
@@ -26,7 +26,6 @@ const asks = (question: string): ScriptedAnswer => ({
 const rule = (title: string, ...answers: readonly ScriptedAnswer[]) => ({ when: { contains: title }, answers });
 
 let world: World;
-let connection: Connection;
 let client: Client;
 let weaver: WeaverClient;
 
@@ -50,13 +49,11 @@ beforeAll(async () => {
     ],
     config: 'sandbox: none\n',
   });
-  connection = await Connection.connect({ address: world.server.address });
-  client = new Client({ connection });
+  client = await world.connect();
   weaver = new WeaverClient(client, { requester: 'ben@test' });
 }, 120_000);
 
 afterAll(async () => {
-  await connection?.close();
   await world?.stop();
 }, 60_000);
 

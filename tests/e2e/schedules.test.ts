@@ -1,13 +1,12 @@
 /** Schedules over a real server: what a person types, what fires, what becomes of the jobs. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { JobResult, ScheduleView, Triggered } from '../../src/client/index';
 import type { ScheduledJobResult } from '../../src/workflows/schedule-messages';
 import { answerValue, branchesOf, CHECK, commitsOn, until, valueFiles, World } from './world';
 
 let world: World;
-let connection: Connection;
 let client: Client;
 
 beforeAll(async () => {
@@ -18,12 +17,10 @@ beforeAll(async () => {
       { answers: [{ kind: 'json', value: answerValue('right') }] },
     ],
   });
-  connection = await Connection.connect({ address: world.server.address });
-  client = new Client({ connection });
+  client = await world.connect();
 }, 120_000);
 
 afterAll(async () => {
-  await connection.close();
   await world.stop();
 }, 60_000);
 

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { ensureRulesPresent } from '../../src/missing-rules';
 import { SEARCH_ATTRIBUTES } from '../../src/workflows/messages';
 import {
@@ -23,7 +23,6 @@ const QUEUE = 'weaver';
 const known = { handlers: ['one-shot', 'plan', 'join'], deciders: ['default@1'] };
 
 let world: World;
-let connection: Connection;
 let client: Client;
 
 beforeAll(async () => {
@@ -40,12 +39,10 @@ beforeAll(async () => {
       { when: { contains: 'Counted' }, answers: [{ kind: 'json', value: answerValue('right') }] },
     ],
   });
-  connection = await Connection.connect({ address: world.server.address });
-  client = new Client({ connection });
+  client = await world.connect();
 });
 
 afterAll(async () => {
-  await connection?.close();
   await world?.stop();
 });
 
@@ -168,7 +165,7 @@ const future = (workflowId: string, handler: string, decider: string) =>
     ],
   });
 const look = (): Promise<void> =>
-  ensureRulesPresent(connection.workflowService, { namespace: 'default', taskQueue: 'manned-by-nobody' }, known);
+  ensureRulesPresent(client.workflowService, { namespace: 'default', taskQueue: 'manned-by-nobody' }, known);
 
 describe('a worker', () => {
   it('refuses to start while open tasks name a handler or a decider that it lacks, and names them', async () => {

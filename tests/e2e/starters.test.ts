@@ -1,22 +1,19 @@
 /** Everything that can start a job: any Temporal client, the `temporal` command, a schedule, the library. */
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { JobInput, JobResult } from '../../src/client/index';
 import { answerValue, CHECK, commitsOn, runProcess, until, valueFiles, World } from './world';
 
 let world: World;
-let connection: Connection;
 let client: Client;
 
 beforeAll(async () => {
   world = await World.start({
     script: [{ when: { contains: 'Started by' }, answers: [{ kind: 'json', value: answerValue('right') }] }],
   });
-  connection = await Connection.connect({ address: world.server.address });
-  client = new Client({ connection });
+  client = await world.connect();
 }, 120_000);
 
 afterAll(async () => {
-  await connection.close();
   await world.stop();
 }, 60_000);
 

@@ -6,6 +6,7 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
 import { startScriptedEndpoint, type ScriptedEndpoint, type ScriptRule } from '../../src/adapters/model/scripted';
 import { startTemporalServer } from '../../src/adapters/server/temporal-server';
 import { recordHistories } from '../replay/recorded-histories';
@@ -49,6 +50,7 @@ export interface WorldOptions {
 
 export class World {
   readonly processes: ChildProcess[] = [];
+  private readonly connections: Connection[] = [];
   private constructor(
     readonly folder: string,
     readonly home: string,
@@ -139,7 +141,15 @@ export class World {
   }
 
   /** @param keepsHistories false where the test keeps its own, since they need other workflows than those of dist */
+  /** A client of the world's server; it leaves with the world. */
+  async connect(): Promise<Client> {
+    const connection = await Connection.connect({ address: this.server.address });
+    this.connections.push(connection);
+    return new Client({ connection });
+  }
+
   async stop(keepsHistories = true): Promise<void> {
+    await Promise.all(this.connections.map((connection) => connection.close()));
     if (keepsHistories && process.env['WEAVER_RECORD_HISTORIES'] === '1') await recordHistories(this.server.address);
     await Promise.all(this.processes.map(endProcess));
     await this.endpoint.stop();

@@ -19,6 +19,7 @@ import type { LocalRecords } from '../artifacts/records.js';
 import { namesIn, orDiskFault } from '../artifacts/durable-file.js';
 import { unlessGone } from '../git/error-code.js';
 import { removeFolder } from '../git/remove-folder.js';
+import { isTerminalState } from '../../domain/task.js';
 
 export interface HousekeepingOptions {
   readonly home: string;
@@ -117,13 +118,11 @@ async function tasksOf(records: LocalRecords, openTasks: SweepRequest['openTasks
   return { kind: 'offline', ended: endedLineages((await records.listTasks()).flatMap(storedTask)) };
 }
 
-const TERMINAL = new Set(['succeeded', 'dead', 'decomposed', 'cancelled', 'stuck']);
-
 /** Written by `record`: the task as it stood then. */
 function storedTask(stored: unknown): readonly { readonly taskId: string; readonly ended: boolean }[] {
   if (typeof stored !== 'object' || stored === null) return [];
   const { taskId, status } = stored as { readonly taskId?: unknown; readonly status?: { readonly state?: unknown } };
-  return typeof taskId === 'string' ? [{ taskId, ended: TERMINAL.has(String(status?.state)) }] : [];
+  return typeof taskId === 'string' ? [{ taskId, ended: isTerminalState(String(status?.state)) }] : [];
 }
 
 /** `NAME`, `.NAME.closed` of a removal that was killed, and locks whose owner was. */

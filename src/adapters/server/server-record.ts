@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { commandLine, isRunning, type ProcessIdentity } from './process-identity.js';
+import { isObject } from '../../domain/plain-object.js';
 
 export interface ServerUser extends ProcessIdentity {
   readonly id: string;
@@ -77,6 +78,3 @@ const isUsers = (value: unknown): boolean =>
 
 /** Signals to 0 and below go to whole groups: never take such a number from a file. */
 const isPid = (value: unknown): boolean => typeof value === 'number' && Number.isSafeInteger(value) && value > 1;
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null;

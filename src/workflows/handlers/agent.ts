@@ -6,19 +6,17 @@ import { loopIn, TRACES_KEPT } from '../../domain/loop-detector.js';
 import type { ArtifactRef, Outcome } from '../../domain/outcome.js';
 import { TASK_DEFAULTS } from '../../domain/task.js';
 import { beginConversation, type Conversation } from '../conversation.js';
-import { spendingOfFault } from '../faults.js';
-import { callModel, runQuickTools, runTools, say } from '../proxies.js';
-import { checkBaseline, checkTree, gateOutcome, landWork, setupOutcome } from '../steps.js';
+import { runQuickTools, runTools, say } from '../proxies.js';
+import { checkBaseline, checkTree, gateOutcome, landWork, paidCall, setupOutcome } from '../steps.js';
 import type { TaskRun } from '../task-run.js';
 import { isFree, mayAsk, mayBeRefused, unheld } from '../wait.js';
 import { approval } from './approval.js';
+import { askInWords, QUESTIONS_MAX } from './talk-over.js';
 
 /** A precise complaint helps at once or not at all. */
 const MALFORMED_MAX = 3;
 /** How often red checks go back into the conversation; after that a new one from a clean tree has better chances. */
 const GATES_MAX = 3;
-/** A model that keeps asking does not work. */
-const QUESTIONS_MAX = 3;
 /** Answers that the attempt's record names; the conversation holds all of them. */
 const CALLS_KEPT = 20;
 
@@ -132,17 +130,8 @@ async function askModel(run: TaskRun, opened: Opened): Promise<Called> {
   const { provider, model, prompt } = opened;
   const name = `a${attempt}.t${turns + 1}`;
   run.tell(`attempt ${attempt}, turn ${turns + 1}: asking ${model}`);
-  try {
-    const options = { activityId: name, summary: `turn ${turns + 1} (${model})` };
-    const request = { lineage: input.lineage, name, prompt, provider, model, repairs: null };
-    const call = await callModel.executeWithOptions(options, [{ ...request, expects: 'tools', conversation: last }]);
-    run.bookCall(name, call.spending);
-    return call;
-  } catch (thrown) {
-    const spent = spendingOfFault(thrown);
-    if (spent !== null) run.bookCall(spent.name, spent.spending);
-    throw thrown;
-  }
+  const request = { lineage: input.lineage, name, prompt, provider, model, repairs: null };
+  return await paidCall(run, `turn ${turns + 1} (${model})`, { ...request, expects: 'tools', conversation: last });
 }
 
 async function carryOut(
@@ -210,7 +199,7 @@ async function askPerson(
   const known = run.talk.answerTo(id);
   if (known === null) {
     const about = run.steps.calls.at(-1)?.answer ?? null;
-    return run.talk.ask({ id, kind: 'text', text: question, options: [], default: null, about });
+    return askInWords(run, id, question, about);
   }
   await speak(run, { toolCallId: callId, text: `A person has answered: ${known.answer}\nGo on with the task.` });
   update(run, { waiting: null, questions: questions + 1, traces: [] });

@@ -1,16 +1,12 @@
 /** Handler `one-shot`: one structured answer, its edits, the checks, the landing. */
 import type { Called, Edited, Opened } from '../../activities/contract.js';
-import { limitReached } from '../../domain/decide.js';
 import { failure } from '../../domain/failures.js';
 import type { Outcome } from '../../domain/outcome.js';
 import { applyEdits } from '../proxies.js';
 import { ask, bothSettled, checkBaseline, checkTree, gateOutcome, landWork, setupOutcome } from '../steps.js';
 import type { TaskRun } from '../task-run.js';
 import { approval } from './approval.js';
-import { remembered, talkOver, type Turned } from './talk-over.js';
-
-/** One precise repair of an answer that cannot be used; a second one rarely helps and always costs. */
-const REPAIR_TURNS_MAX = 1;
+import { mayRepair, remembered, talkOver, type Turned } from './talk-over.js';
 
 export async function oneShot(run: TaskRun, opened: Opened): Promise<Outcome> {
   const [answered, baseline] = await bothSettled(answer(run, opened), checkBaseline(run, opened));
@@ -37,8 +33,7 @@ async function answer(run: TaskRun, opened: Opened): Promise<Answered> {
     if (asked.kind === 'none') return asked;
     const { call } = asked;
     const { verdict } = call;
-    const repaired = turned.filter(({ answered }) => answered !== true).length;
-    const mayRepair = repaired < REPAIR_TURNS_MAX && limitReached(run.record, Date.now()) === null;
+    const repairable = mayRepair(run, turned);
     switch (verdict.kind) {
       case 'unusable':
         return unusable(call, verdict.code, verdict.detail);
@@ -51,14 +46,14 @@ async function answer(run: TaskRun, opened: Opened): Promise<Answered> {
         continue;
       }
       case 'malformed':
-        if (!mayRepair) return unusable(call, 'malformedAnswer', verdict.complaint);
+        if (!repairable) return unusable(call, 'malformedAnswer', verdict.complaint);
         turned.push({ callId: call.callId, complaint: verdict.complaint });
         continue;
       default:
     }
     const edited = await edit(run, opened, call);
     if (edited.kind === 'edited') return { kind: 'edited', call, edited };
-    if (edited.complaint === null || !mayRepair) return rejected(edited, opened);
+    if (edited.complaint === null || !repairable) return rejected(edited, opened);
     turned.push({ callId: call.callId, complaint: edited.complaint });
   }
 }

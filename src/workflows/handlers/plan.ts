@@ -1,6 +1,5 @@
 /** Handler `plan`: asks for child tasks instead of edits. Nothing is started here: the decider agrees first. */
 import type { Called, Opened } from '../../activities/contract.js';
-import { limitReached } from '../../domain/decide.js';
 import { failure } from '../../domain/failures.js';
 import type { Outcome } from '../../domain/outcome.js';
 import { totalTokens } from '../../domain/record.js';
@@ -9,10 +8,7 @@ import { propose } from '../proxies.js';
 import { ask } from '../steps.js';
 import type { TaskRun } from '../task-run.js';
 import { approval } from './approval.js';
-import { remembered, talkOver, type Turned } from './talk-over.js';
-
-/** As for edits: one precise repair. */
-const REPAIR_TURNS_MAX = 1;
+import { mayRepair, remembered, talkOver, type Turned } from './talk-over.js';
 
 export async function plan(run: TaskRun, opened: Opened): Promise<Outcome> {
   const turned: Turned[] = [];
@@ -32,10 +28,6 @@ export async function plan(run: TaskRun, opened: Opened): Promise<Outcome> {
     turned.push({ callId, complaint: verdict.complaint });
   }
 }
-
-const mayRepair = (run: TaskRun, turned: readonly Turned[]): boolean =>
-  turned.filter(({ answered }) => answered !== true).length < REPAIR_TURNS_MAX &&
-  limitReached(run.record, Date.now()) === null;
 
 function unusable({ verdict, answer }: Called): Outcome {
   const code = verdict.kind === 'unusable' ? verdict.code : 'malformedAnswer';

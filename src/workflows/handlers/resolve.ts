@@ -1,16 +1,12 @@
 /** Handler `resolve`: the merge that a join could not do, with the conflicts mended by a model. */
 import type { Called, Edited, Opened } from '../../activities/contract.js';
-import { limitReached } from '../../domain/decide.js';
 import { failure } from '../../domain/failures.js';
 import type { Outcome } from '../../domain/outcome.js';
 import { applyEdits } from '../proxies.js';
 import { ask, bothSettled, checkBaseline, checkTree, gateOutcome, landWork } from '../steps.js';
 import type { TaskRun } from '../task-run.js';
 import { merge } from './join.js';
-import { remembered, talkOver, type Turned } from './talk-over.js';
-
-/** As for edits: one precise repair. */
-const REPAIR_TURNS_MAX = 1;
+import { mayRepair, remembered, talkOver, type Turned } from './talk-over.js';
 
 export async function resolve(run: TaskRun, opened: Opened): Promise<Outcome> {
   const [merged, baseline] = await bothSettled(merge(run, opened), checkBaseline(run, opened));
@@ -41,9 +37,7 @@ async function mend(run: TaskRun, opened: Opened, baseTree: string): Promise<Men
     }
     const complaint = await usable(run, opened, call, baseTree);
     if (typeof complaint !== 'string') return complaint;
-    const repaired = turned.filter(({ answered }) => answered !== true).length;
-    if (repaired >= REPAIR_TURNS_MAX || limitReached(run.record, Date.now()) !== null)
-      return { outcome: failed(complaint, call) };
+    if (!mayRepair(run, turned)) return { outcome: failed(complaint, call) };
     turned.push({ callId: call.callId, complaint });
   }
 }
