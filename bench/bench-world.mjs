@@ -46,18 +46,17 @@ export class BenchWorld {
   interrupted = (signal) => void this.stop().finally(() => process.exit(signal === 'SIGINT' ? 130 : 143));
 
   async startServer() {
+    const { DYNAMIC_CONFIG } = this.load('adapters/server/dynamic-config.js');
     const { startTemporalServer } = this.load('adapters/server/temporal-server.js');
     const { searchAttributeTypes } = this.load('workflows/messages.js');
     const folder = path.join(this.folder, 'temporal');
-    // As in src/cli.ts (docs/decisions/0005).
-    const rates = ['transfer', 'timer', 'visibility'].map((name) => `history.${name}ProcessorMaxPollRPS=2000`);
     this.server = await startTemporalServer({
       binary: this.context.temporalBinary,
       databaseFile: path.join(folder, 'temporal.db'),
       logFile: path.join(folder, 'server.log'),
       namespace: 'default',
       searchAttributes: searchAttributeTypes(),
-      dynamicConfig: rates,
+      dynamicConfig: DYNAMIC_CONFIG,
       environment: this.environment(),
     });
   }

@@ -11,16 +11,8 @@ import { catalogueFault, WeaverFault } from './client/weaver-fault.js';
 import { currentConfig, withScriptedEndpoint, type Config } from './config.js';
 import { PortFault } from './ports.js';
 import { createRedactor } from './adapters/redact.js';
+import { DYNAMIC_CONFIG } from './adapters/server/dynamic-config.js';
 import { searchAttributeTypes } from './workflows/messages.js';
-
-/** How often a second the server looks for new work (docs/decisions/0005), and whose turn it is (docs/decisions/0013). */
-const DYNAMIC_CONFIG = [
-  'history.transferProcessorMaxPollRPS=2000',
-  'history.timerProcessorMaxPollRPS=2000',
-  'history.visibilityProcessorMaxPollRPS=2000',
-  'matching.enableFairness=true',
-  'matching.numTaskqueueWritePartitions=1',
-];
 
 /** Starting a process takes a few of these. */
 const LAUNCH_POLL_MS = 2;

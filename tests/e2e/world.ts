@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { startScriptedEndpoint, type ScriptedEndpoint, type ScriptRule } from '../../src/adapters/model/scripted';
+import { DYNAMIC_CONFIG } from '../../src/adapters/server/dynamic-config';
 import { startTemporalServer } from '../../src/adapters/server/temporal-server';
 import { recordHistories } from '../replay/recorded-histories';
 import { searchAttributeTypes } from '../../src/workflows/messages';
@@ -157,13 +158,6 @@ export class World {
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 }
-
-/** As the embedded server has them (docs/decisions/0005 and 0013). */
-const DYNAMIC_CONFIG = [
-  ...['transfer', 'timer', 'visibility'].map((name) => `history.${name}ProcessorMaxPollRPS=2000`),
-  'matching.enableFairness=true',
-  'matching.numTaskqueueWritePartitions=1',
-];
 
 export function startTestServer(folder: string, port?: number) {
   const binary = process.env['WEAVER_TEMPORAL_BINARY'] ?? '';
