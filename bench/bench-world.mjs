@@ -211,7 +211,7 @@ export const ruleFor = (title, delayMs = 0) => ({
   ],
 });
 
-/** A task file. */
+/** A task file; without a branch weaver makes up a name, as it does for most tasks. */
 export const taskFor = (title, url, branch, more = {}) =>
   JSON.stringify({
     title,

@@ -50,13 +50,12 @@ const titleOf = (who, n) => `Bench ${who} ${n}.`;
 const WAYS = {
   async weaver(world, repository, n) {
     const title = titleOf('weaver', n);
-    const branch = `weaver-${n}`;
     const { ms, result } = await timed(async () => {
-      const job = await world.client.submit(taskFor(title, repository.url, branch));
+      const job = await world.client.submit(taskFor(title, repository.url));
       return await world.client.result(job.jobId);
     });
     if (result.state !== 'completed') throw new Error(`the task did not land: ${JSON.stringify(result)}`);
-    verify(repository, branch, title);
+    verify(repository, result.task.branch, title);
     return { ms, result: { jobId: result.jobId, taskId: result.task.taskId } };
   },
   async script(world, repository, n) {

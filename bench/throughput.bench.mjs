@@ -52,10 +52,10 @@ async function measure({ say }, world, repository, latencyMs) {
     say(`throughput: model ${latencyMs} ms, round ${turn + 1} of ${ROUNDS + 1}`);
     for (const who of turn % 2 === 0 ? ['weaver', 'script'] : ['script', 'weaver']) {
       repository.move();
-      const { ms } = await timed(() =>
+      const { ms, result: branches } = await timed(() =>
         Promise.all(places().map((place) => WAYS[who](world, repository, latencyMs, turn, place))),
       );
-      for (const place of places()) verify(repository, who, latencyMs, turn, place);
+      for (const place of places()) verify(repository, branches[place], titleOf(who, latencyMs, turn, place));
       if (turn > 0) measured[who].push(ms);
     }
   }
@@ -71,19 +71,21 @@ async function measure({ say }, world, repository, latencyMs) {
   };
 }
 
-const branchOf = (who, latencyMs, turn, place) => `${who}-${latencyMs}-${turn}-${place}`;
-
 const WAYS = {
   async weaver({ client }, { url }, ...at) {
-    const job = await client.submit(taskFor(titleOf('weaver', ...at), url, branchOf('weaver', ...at)));
+    const job = await client.submit(taskFor(titleOf('weaver', ...at), url));
     const result = await client.result(job.jobId);
     if (result.state !== 'completed') throw new Error(`the task did not land: ${JSON.stringify(result)}`);
+    return result.task.branch;
   },
-  script: (world, { url }, ...at) =>
-    world.runScript({ url, branch: branchOf('script', ...at), title: titleOf('script', ...at) }),
+  async script(world, { url }, ...at) {
+    const branch = ['script', ...at].join('-');
+    await world.runScript({ url, branch, title: titleOf('script', ...at) });
+    return branch;
+  },
 };
 
-function verify(repository, who, ...at) {
-  const value = repository.valueOn(branchOf(who, ...at));
-  if (value !== `right: ${titleOf(who, ...at)}`) throw new Error(`${branchOf(who, ...at)} says ${value}`);
+function verify(repository, branch, title) {
+  const value = repository.valueOn(branch);
+  if (value !== `right: ${title}`) throw new Error(`${branch} says ${value}`);
 }

@@ -9,7 +9,7 @@ import { main } from './client/cli/main.js';
 import { Terminal } from './client/cli/terminal.js';
 import { catalogueFault, WeaverFault } from './client/weaver-fault.js';
 import { currentConfig, withScriptedEndpoint, type Config } from './config.js';
-import { PortFault } from './ports.js';
+import { PortFault, type EndpointProbe, type ProviderSettings } from './ports.js';
 import { createRedactor } from './adapters/redact.js';
 import { DYNAMIC_CONFIG } from './adapters/server/dynamic-config.js';
 import { searchAttributeTypes } from './workflows/messages.js';
@@ -49,9 +49,13 @@ const house: House = {
     const { createHousekeeper } = await import('./host-worker.js');
     return await translated(() => createHousekeeper(config).sweep(request));
   },
+  openTail: async ({ home }) => (await import('./adapters/model/follow-tail.js')).createFollowTail(home),
   openStores: async (config) => (await import('./worker.js')).openStores(config),
   openEvents: async ({ home }) => (await import('./adapters/events/event-log.js')).openEventLog(home),
   eventReceivers,
+  providerHealth: async ({ home }, provider) =>
+    (await import('./adapters/model/health-book.js')).readHealth(home, provider),
+  costs: async ({ home }) => (await import('./adapters/model/costs.js')).createCosts(home),
   startScripted: async (config) => {
     const [{ startScriptedEndpoint }, { DEMO_SCRIPT }] = await Promise.all([
       import('./adapters/model/scripted.js'),
@@ -64,11 +68,18 @@ const house: House = {
     const { DEMO_FILES, DEMO_TASK } = await import('./adapters/model/demo-script.js');
     return { files: DEMO_FILES, task: DEMO_TASK };
   },
+  listHeaders,
+  probed: async ({ home }, provider) => {
+    const { probeOf, readProbes } = await import('./adapters/model/probes.js');
+    return probeOf(provider, await readProbes(home));
+  },
+  probeModel: (config, provider) => translated(() => probeModel(config, provider)),
   probeSandbox,
   registerSearchAttributes: async ({ connection }, namespace) => {
     const { ensureSearchAttributes } = await import('./search-attributes.js');
     await translated(() => ensureSearchAttributes(connection.operatorService, namespace));
   },
+  scrubber: ({ secrets }) => createRedactor({ secrets }).scrub,
   redactor: ({ secrets }) => createRedactor({ secrets }).redact,
 };
 
@@ -134,6 +145,37 @@ async function eventReceivers({ home, events, keyOf }: Config): Promise<readonly
     }),
   );
 }
+
+async function probeModel(config: Config, provider: ProviderSettings): Promise<EndpointProbe> {
+  const [{ probeEndpoint }, { keepProbe }, { createLedger }] = await Promise.all([
+    import('./adapters/model/probe.js'),
+    import('./adapters/model/probes.js'),
+    import('./adapters/model/ledger.js'),
+  ]);
+  const { redact } = createRedactor({ secrets: config.secrets });
+  const probe = await probeEndpoint(provider, {
+    ledger: createLedger(config.home, redact),
+    apiKey: config.keyOf(provider.keyVariable),
+    headers: ownHeaders(config, provider),
+    redact,
+    signal: new AbortController().signal, // each question has limits of its own
+  });
+  if (probe.kind === 'probed') await keepProbe(config.home, probe);
+  return probe;
+}
+
+async function listHeaders(config: Config, provider: ProviderSettings): Promise<Readonly<Record<string, string>>> {
+  const { listHeaders: usual } = await import('./adapters/model/list-headers.js');
+  return { ...usual(provider, config.keyOf(provider.keyVariable)), ...ownHeaders(config, provider) };
+}
+
+const ownHeaders = ({ keyOf }: Config, { headersEnv = {} }: ProviderSettings): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(headersEnv).flatMap(([name, variable]) => {
+      const value = keyOf(variable);
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
 
 async function probeSandbox(config: Config): Promise<Finding> {
   const { createSandbox } = await import('./adapters/sandbox/create-sandbox.js');

@@ -1,13 +1,18 @@
 /** The configuration: file, variables and Temporal profiles, as one value. The only reader of the environment. */
 import { homedir, hostname, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { AgentSpec } from './domain/agents.js';
+import type { ShadowSpec } from './domain/shadow.js';
 import type { LimitsSpec, ModelChoice, ProtectSpec } from './domain/task.js';
-import { PortFault, type ProviderSettings } from './ports.js';
+import { PortFault, type ForgeSettings, type ProviderSettings, type RecordingSettings } from './ports.js';
+import { resolveAgents } from './config/agents.js';
 import { childEnvironment, proxyPasswords } from './config/child-environment.js';
+import { forgesOf } from './config/forges.js';
 import { readConfigFile } from './config/config-file.js';
 import { listenAddress, logLevel, type ConfigFile } from './config/config-shape.js';
 import { DEFAULT_PROTECT } from './config/default-protect.js';
 import { resolveProviders } from './config/providers.js';
+import { resolveRecordings } from './config/recordings.js';
 import { DEFAULT_GIT_TOKEN_VARIABLE, readSecretFiles, secretVariables } from './config/secret-files.js';
 import { readTemporal, type TemporalSettings } from './config/temporal-connection.js';
 
@@ -24,11 +29,15 @@ export interface Config {
   readonly providers: readonly ProviderSettings[];
   /** The ladder of tasks that name no models. */
   readonly defaultModels: readonly ModelChoice[];
+  /** Ways to carry tasks out, by name; also those that are disabled. */
+  readonly agents: readonly AgentSpec[];
   /** No key, no address and no provider: weaver answers the example task itself, over HTTP, and says so. */
   readonly scripted: boolean;
   readonly limits: Partial<LimitsSpec>;
   /** Built-in rules, then those of the file; the last that names a path counts. */
   readonly protect: readonly ProtectSpec[];
+  /** Of tasks that name none. */
+  readonly shadow?: ShadowSpec;
   /** `Name <address>`. */
   readonly author: string;
   readonly sandbox: 'auto' | 'required' | 'none';
@@ -49,10 +58,14 @@ export interface Config {
     readonly file: string | null;
     readonly keepDays: number;
   };
+  /** Null = every call is asked, and none is recorded. */
+  readonly recordings: RecordingSettings | null;
   /** Value of a variable that holds a key. */
   readonly keyOf: (variable: string) => string | undefined;
   /** Token for a git remote on this host. */
   readonly gitTokenOf: (host: string) => string | undefined;
+  /** Forge of a host; undefined if none is known. */
+  readonly forgeOf: (host: string) => ForgeSettings | undefined;
   /** Every secret value known, for the redactor. */
   readonly secrets: () => readonly string[];
   /** What child processes may have; never a key. */
@@ -97,12 +110,14 @@ export function loadConfig(options: {
   const env = { ...plain, ...files.values };
   const temporal = readTemporal({ ...options.env, ...files.values });
   const offered = resolveProviders(content, env, read.path ?? 'weaver.config.yaml');
+  const named = resolveAgents(content.agents, read.path ?? 'weaver.config.yaml');
   const level = logLevel.safeParse(env['WEAVER_LOG_LEVEL'] ?? content.logLevel);
   const listen = listenAddress.optional().safeParse(env['WEAVER_METRICS_ADDRESS']);
   const faults = [
     ...read.faults,
     // A file that was not understood has no providers yet; that is no second fault.
     ...(read.faults.length > 0 ? [] : offered.faults),
+    ...named.faults,
     ...(level.success ? [] : [`WEAVER_LOG_LEVEL must be one of ${logLevel.options.join(', ')}`]),
     ...(listen.success ? [] : ['WEAVER_METRICS_ADDRESS must be a port, or host:port']),
     ...temporal.faults,
@@ -110,6 +125,7 @@ export function loadConfig(options: {
   ];
   if (faults.length > 0 || !level.success || !listen.success) return { kind: 'faults', faults };
   const { providers, defaultModels, scripted, warnings } = offered;
+  const forges = forgesOf(content.forges);
   const config: Config = {
     home: homeOf(env, cwd),
     file: read.path,
@@ -118,15 +134,19 @@ export function loadConfig(options: {
     temporal: temporal.settings,
     providers,
     defaultModels,
+    agents: named.agents,
     scripted,
     limits: content.limits,
     protect: [...DEFAULT_PROTECT, ...content.protect],
+    ...(content.shadow === undefined ? {} : { shadow: content.shadow }),
     author: content.author,
     sandbox: content.sandbox,
     concurrency: concurrencyOf(content),
     logLevel: level.data,
     telemetry: { listen: listen.data ?? content.telemetry.listen ?? null },
     events: eventsOf(content, cwd),
+    recordings: resolveRecordings(content.recordings, env['WEAVER_RECORDINGS'], cwd),
+    forgeOf: (host) => forges.get(host),
     ...secretsOf(env, content, providers, temporal.secrets),
     environment: childEnvironment(env),
     requester: (env['WEAVER_REQUESTER'] ?? `${userName(env)}@${hostname()}`).slice(0, REQUESTER_CHARACTERS_MAX),
@@ -172,10 +192,11 @@ export function providerOf({ providers }: Config, { provider, model }: ModelChoi
       false,
     );
   }
-  if (model === undefined || model === found.model) return found;
-  // The price is that of the configured model.
-  const { price: _price, ...unpriced } = found;
-  return { ...unpriced, model };
+  const { modelPrices = {}, price, ...rest } = found;
+  const asked = model ?? found.model;
+  // A price is that of one model.
+  const own = Object.hasOwn(modelPrices, asked) ? modelPrices[asked] : asked === found.model ? price : undefined;
+  return { ...rest, model: asked, ...(own === undefined ? {} : { price: own }) };
 }
 
 /** A variable set to nothing is not set; blanks around a value are slips of copying, and break headers. */

@@ -2,11 +2,15 @@
  * The doors of the house: what weaver needs from the world. Each port says which endings are results (values)
  * and which are faults (thrown, always a `PortFault`); adapters keep to it, one contract suite a port holds them.
  */
+import type { ChatMessage } from './domain/chat-message.js';
+import type { BudgetSpec, PaidRequest, Prices, Standing } from './domain/costs.js';
 import type { CloudEvent, WeaverEvent } from './domain/events.js';
 import type { FailureCode } from './domain/failures.js';
 import type { Swept } from './domain/housekeeping.js';
 import type { ArtifactKind, ArtifactRef } from './domain/outcome.js';
+import type { OptionalField, ProviderKind } from './domain/provider-kinds.js';
 import type { Spending, Tokens } from './domain/record.js';
+import type { TestTable } from './domain/test-results.js';
 import type { ToolCall, ToolDeclaration } from './domain/tools.js';
 
 /**
@@ -120,6 +124,30 @@ export type MergeResult =
       readonly says: readonly string[];
     };
 
+export interface RebaseRequest {
+  readonly url: string;
+  readonly baseBranch: string;
+  /** What the change was made on. */
+  readonly baseCommit: string;
+  /** The change: a commit whose parent is `baseCommit`. */
+  readonly commit: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type RebaseResult =
+  /** The base branch is where it was, or has not gone on from there: there is nothing to build on. */
+  | { readonly kind: 'current' }
+  | { readonly kind: 'rebased'; readonly baseCommit: string; readonly baseTree: string; readonly tree: string }
+  | {
+      readonly kind: 'conflict';
+      readonly baseCommit: string;
+      readonly baseTree: string;
+      /** Paths, in byte order. */
+      readonly files: readonly string[];
+      /** In git's words, a line each. */
+      readonly says: readonly string[];
+    };
+
 /** Conflict markers name commits. */
 export interface BranchTip {
   readonly branch: string;
@@ -131,6 +159,13 @@ export interface DiffStat {
   readonly insertions: number;
   readonly deletions: number;
 }
+
+export type CaptureResult =
+  | { readonly kind: 'captured'; readonly tree: string }
+  /** The work tree is not there, or was never finished. */
+  | { readonly kind: 'gone' }
+  /** Something in it cannot be part of a snapshot: a repository of its own, a file that cannot be read, too many files. */
+  | { readonly kind: 'refused'; readonly says: string };
 
 export type PushResult =
   | { readonly kind: 'pushed' }
@@ -179,6 +214,17 @@ export interface Git {
   }): Promise<string>;
   /** Paths in the work tree that are not of its snapshot, ignored ones included: what a setup step left there. A new folder is named, not its content. */
   untracked(url: string, workspace: string): Promise<readonly string[]>;
+  /**
+   * The content of a work tree as a snapshot: the one it was last made equal to, with what was changed, added and removed in it
+   * since. What the repository ignores stays out, and so does what is or is below a name in `keep`. The work tree stays as it is.
+   */
+  capture(request: {
+    readonly url: string;
+    readonly workspace: string;
+    readonly keep: readonly string[];
+    /** More changed files than this are refused before they are read. */
+    readonly filesMax: number;
+  }): Promise<CaptureResult>;
   /** Patch between two trees, new files included, with its figures. The patch is cut at `bytesMax`. */
   diff(
     url: string,
@@ -192,6 +238,8 @@ export interface Git {
    * Fault missingBranch (not retryable) if the remote has one of them no more.
    */
   merge(request: MergeRequest): Promise<MergeResult>;
+  /** The change on top of where its base branch is now; nothing is pushed. */
+  rebase(request: RebaseRequest): Promise<RebaseResult>;
   /** Deterministic: the same request gives the same commit id. */
   commit(url: string, request: CommitRequest): Promise<string>;
   /**
@@ -230,29 +278,61 @@ export interface ProviderSettings {
   readonly keyVariable: string;
   readonly model: string;
   readonly level: CapabilityLevel;
-  /** Micro-dollars per million tokens; absent = unknown price. */
-  readonly price?: {
-    readonly promptUsdMicros: number;
-    readonly cachedUsdMicros: number;
-    readonly completionUsdMicros: number;
-    /** ISO date of the price list. */
-    readonly date: string;
-  };
+  /** Of `model`; absent = unknown. */
+  readonly price?: Prices;
+  /** Of other models of this provider, by name. Only in the configuration: who is asked for a model has its price. */
+  readonly modelPrices?: Readonly<Record<string, Prices>>;
+  /** What all its calls together may cost in a day and in a month. */
+  readonly budget?: BudgetSpec;
   readonly concurrency: number;
+  /** `concurrency` holds over all workers; absent = for each home. */
+  readonly shared?: boolean;
+  /** Over all workers; absent = no limit. */
+  readonly requestsPerMinute?: number;
+  readonly tokensPerMinute?: number;
+  /** Window in which the endpoint counts; 60 if absent. */
+  readonly windowSeconds?: number;
+  /** When the endpoint is left alone, and for how long; BREAKER_DEFAULTS if absent. */
+  readonly breaker?: { readonly failures: number; readonly pauseSeconds: number };
   readonly callTimeoutSeconds: number;
   /** Longest silence of the endpoint inside an answer. */
   readonly idleTimeoutSeconds: number;
   readonly maxOutputTokens: number;
+  /** Absent = told by the address. */
+  readonly kind?: ProviderKind;
+  /** Which protocol of OpenAI; `chat` if absent. */
+  readonly api?: 'chat' | 'responses';
+  /** Tokens of prompt and answer together; absent = unknown. */
+  readonly contextWindow?: number;
+  /** Names of headers, and the variables with their values. */
+  readonly headersEnv?: Readonly<Record<string, string>>;
+  /** How the model is to choose its words; a part of the question, so an answer to another setting does not count. */
+  readonly sampling?: Sampling;
+  /** The level is what the last probe has found; until there is one, `level` is tried. */
+  readonly autoLevel?: boolean;
+  /** What the last probe has found. */
+  readonly dialect?: EndpointDialect;
 }
 
-export interface ChatMessage {
-  readonly role: 'system' | 'user' | 'assistant' | 'tool';
-  readonly content: string;
-  /** Of an assistant's message: every one of them is answered by a message of the role `tool`. */
-  readonly toolCalls?: readonly ToolCall[];
-  /** Of a `tool` message: the call that it answers. */
-  readonly toolCallId?: string;
+export interface Sampling {
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly seed?: number;
+  readonly reasoningEffort?: string;
+  readonly stop?: readonly string[];
 }
+
+/** What an endpoint understands of the protocol. */
+export interface EndpointDialect {
+  readonly level: StructureLevel;
+  readonly tokensField: 'max_tokens' | 'max_completion_tokens';
+  /** `usage`: streams and reports usage at its end; `bare`: streams; `none`: plain JSON only. */
+  readonly streaming: 'usage' | 'bare' | 'none';
+  /** Fields that the endpoint does not know; absent = it knows all. */
+  readonly without?: readonly OptionalField[];
+}
+
+export type { ChatMessage };
 
 export interface CallRequest {
   /** Same call, same id: the ledger knows it again. Hex. */
@@ -265,7 +345,18 @@ export interface CallRequest {
   readonly schema?: { readonly name: string; readonly schema: Readonly<Record<string, unknown>> };
   /** What the model may call in place of answering; only for a provider of the level `tools`. */
   readonly tools?: readonly ToolDeclaration[];
+  /** The artifact with the messages: a prompt, or the last node of a conversation. */
+  readonly promptSha256?: string;
+  /** Which try of the step asks, from 1. */
+  readonly tryNumber?: number;
+  /** What the call is for; absent = the work of the task. */
+  readonly purpose?: CallPurpose;
+  /** Place of the call in its task, for people: `a1.t2`. */
+  readonly name?: string;
 }
+
+/** `shadow`: beside the real one, never used; `judge`: about the answers of others; `candidate`: one of several, of which the best is used. */
+export type CallPurpose = 'real' | 'shadow' | 'judge' | 'candidate';
 
 export type FinishReason = 'stop' | 'length' | 'content_filter' | 'refusal' | 'other';
 
@@ -289,6 +380,8 @@ export type CallResult =
       readonly says: string;
       readonly retryable: boolean;
       readonly retryAfterMs?: number;
+      /** Of `circuitOpen`: what the endpoint failed with the last time. */
+      readonly because?: FailureCode;
       readonly spending: Spending;
     };
 
@@ -307,6 +400,37 @@ export interface CallRow {
   readonly unpriced: boolean;
   readonly startedAt: number;
   readonly endedAt: number | null;
+  /** True if the answer is a recorded one: nothing was sent for it. */
+  readonly replayed?: boolean;
+  /** Date of the price of the last send; absent if it had none. */
+  readonly priceDate?: string;
+  /** Of the answer. */
+  readonly latencyMs?: number;
+  /** Artifacts: the messages, and the answer. Absent where the ledger has noted none. */
+  readonly promptSha256?: string;
+  readonly answerSha256?: string;
+  /** Which try of the step has made the last send. */
+  readonly tryNumber?: number;
+  readonly purpose?: CallPurpose;
+}
+
+/** What the ledgers of a home tell about money. */
+export interface Costs {
+  /**
+   * Every request that began at or after `sinceMs` in a lineage that is wanted, a few in memory at a time; `damaged` is a file
+   * that cannot be read.
+   */
+  requests(wanted: {
+    readonly sinceMs: number;
+    readonly wants: (lineage: string) => boolean;
+  }): AsyncIterable<PaidRequest | { readonly damaged: string }>;
+  /** Of each provider with a budget. */
+  standings(providers: readonly ProviderSettings[], nowMs: number): Promise<readonly ProviderStanding[]>;
+}
+
+export interface ProviderStanding {
+  readonly provider: string;
+  readonly standings: readonly Standing[];
 }
 
 /**
@@ -317,11 +441,160 @@ export interface CallRow {
  * infrastructure). A failed call may be sent again by calling with the same id.
  */
 export interface Model {
-  call(request: CallRequest, signal: AbortSignal, onProgress: (bytes: number) => void): Promise<CallResult>;
+  /** `onProgress` hears of the bytes that have come so far, and of the tokens in them, estimated. */
+  call(
+    request: CallRequest,
+    signal: AbortSignal,
+    onProgress: (bytes: number, tokens: number) => void,
+    gate?: SendGate,
+  ): Promise<CallResult>;
   /** Reads an answer back; null if the ledger has none under this id. */
   answer(lineage: string, callId: string): Promise<string | null>;
   /** Every call of a task, oldest first. */
   ledger(lineage: string): Promise<readonly CallRow[]>;
+}
+
+/**
+ * Asked before each request that leaves, where workers share the limits of a provider: not for an answer that the ledger has,
+ * nor for a request under way. Never rejects.
+ */
+export interface SendGate {
+  /** Null = not now: the call ends with the failure `providerBusy`. */
+  mayLeave(promptTokens: number): Promise<SendWindow | null>;
+  /** The request leaves, epoch milliseconds of this host. */
+  left(atMs: number): void;
+  /** Nobody knows whether it has left: the request process died. */
+  lost(): void;
+}
+
+/** When a request may leave, epoch milliseconds of this host. What comes later asks anew. */
+export interface SendWindow {
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
+/** Where answers are recorded, and whether they are asked for, given back, or both. */
+export interface RecordingSettings {
+  /** Absolute. */
+  readonly folder: string;
+  /** `record` asks and writes down; `replay` gives back and never asks; `fall-through` gives back what is there and asks for the rest. */
+  readonly mode: 'record' | 'replay' | 'fall-through';
+}
+
+/** What a call says while its answer comes. `call` names the request: a call that is sent again has another one. */
+export type TailEvent =
+  | {
+      readonly kind: 'began';
+      readonly call: string;
+      readonly lineage: string;
+      /** `a1.t2`; empty if it has none. */
+      readonly name: string;
+      readonly provider: string;
+      readonly model: string;
+      /** Epoch milliseconds. */
+      readonly at: number;
+    }
+  /** It reasons; what about is not told. */
+  | { readonly kind: 'thinking'; readonly call: string; readonly characters: number }
+  /** `from`: characters before it; the beginning of a long answer may be missing for who comes late. */
+  | { readonly kind: 'text'; readonly call: string; readonly from: number; readonly text: string }
+  /** A call of a tool in a few words, and its place among them. */
+  | { readonly kind: 'tool'; readonly call: string; readonly index: number; readonly words: string }
+  | {
+      readonly kind: 'ended';
+      readonly call: string;
+      /** `answered`, or a code of the catalogue. */
+      readonly how: string;
+      readonly tokens: number;
+      readonly tookMs: number;
+    };
+
+/** Which calls are watched: those of these lineages, and of lineages that begin so. */
+export interface TailWanted {
+  readonly lineages: readonly string[];
+  readonly prefixes: readonly string[];
+}
+
+/**
+ * What models say now, on this host alone and kept nowhere. Ends when the signal aborts; while no call is under way, or nothing
+ * can be heard, it waits. Of a call under way who comes late gets what was said before, without known secrets.
+ */
+export type FollowTail = (wanted: TailWanted, signal: AbortSignal) => AsyncGenerator<TailEvent, void>;
+
+/** What an endpoint has shown of what it can, and what it cost to find out. */
+export type EndpointProbe = {
+  /** ISO time. */
+  readonly at: string;
+  readonly baseUrl: string;
+  readonly model: string;
+  readonly api: NonNullable<ProviderSettings['api']>;
+  /** Whether its list of models has the model; null if it shows none. */
+  readonly listed: boolean | null;
+  readonly calls: number;
+  readonly tokens: number;
+  readonly costUsdMicros: number;
+  readonly unpriced: boolean;
+} & (
+  | {
+      readonly kind: 'probed';
+      readonly level: CapabilityLevel;
+      readonly dialect: EndpointDialect;
+      /** Whether its answers say how many tokens they took. */
+      readonly countsTokens: boolean;
+      /** In the words of its list; absent if that does not say. */
+      readonly contextWindow?: number;
+    }
+  | { readonly kind: 'failed'; readonly code: FailureCode; readonly says: string }
+);
+
+// ---------------------------------------------------------------- forge
+
+/** A forge as it is configured for a host. */
+export interface ForgeSettings {
+  readonly kind: 'github' | 'gitea';
+  /** Without a slash at its end. */
+  readonly apiUrl: string;
+  /** Variable with the token. */
+  readonly tokenVariable: string;
+}
+
+export interface PullRequestWish {
+  /** Of the repository, as the task names it. */
+  readonly url: string;
+  /** A branch of that repository. */
+  readonly branch: string;
+  readonly baseBranch: string;
+  /** What has landed: tip of the branch, unless somebody has gone on. */
+  readonly commit: string;
+  readonly title: string;
+  /** Whether the title of one that is there is changed too: what a person has written there stays otherwise. */
+  readonly setsTitle: boolean;
+  /** From the text that is there, empty if there is none, to the text that should be. */
+  readonly body: (present: string) => string;
+  readonly draft: boolean;
+  readonly labels: readonly string[];
+  /** Users; `organisation/team` for a team. */
+  readonly reviewers: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+export interface OpenedPullRequest {
+  readonly url: string;
+  readonly number: number;
+  /** Labels or reviewers that were not taken, one line each: no reason to have no pull request. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Pull requests at the forge that has the repository. A branch has at most one that is open, however often and from however many
+ * places `open` is called: it is looked for before it is made, and again where the making is refused. One of this very commit
+ * that somebody has closed or merged meanwhile stays as it is. A wrong forge makes a second one, or sends a token to another host.
+ * Faults: forgeUnknown, forgeCredentials, forgeRefused, forgeUnreachable (retryable, with the pause that was asked for).
+ */
+export interface Forge {
+  /** Throws what would make `open` fail for good, without asking anybody. */
+  ensureKnown(url: string): void;
+  open(wish: PullRequestWish): Promise<OpenedPullRequest>;
 }
 
 // ---------------------------------------------------------------- sandbox
@@ -357,6 +630,26 @@ export interface Sandbox {
   /** What runs the commands: `bubblewrap` or `plain`. */
   readonly name: string;
   run(command: Command, signal: AbortSignal): Promise<CommandResult>;
+}
+
+// ---------------------------------------------------------------- test reports
+
+export type ReadReport =
+  | { readonly kind: 'read'; readonly table: TestTable }
+  /** It tells nothing of tests. */
+  | { readonly kind: 'none' }
+  /** It should, and cannot be read; why, at most 500 characters. */
+  | { readonly kind: 'corrupt'; readonly says: string };
+
+/**
+ * Reads what test runners write, whatever runner it was: JUnit's XML, the JSON of jest, vitest, mocha and go, TAP, and what
+ * node, cargo and go print. Never throws: the text is the check's own. A wrong reader takes its word for more than it says.
+ */
+export interface TestReports {
+  /** Files of one run together; `root` is the work tree, whose path is no part of a test's name. */
+  readFiles(files: readonly { readonly path: string; readonly text: string }[], root: string): ReadReport;
+  /** What a check has printed. */
+  readOutput(text: string, root: string): ReadReport;
 }
 
 // ---------------------------------------------------------------- artifacts

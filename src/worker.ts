@@ -17,17 +17,23 @@ import { createSinks } from './adapters/events/create-sinks.js';
 import { openEventLog } from './adapters/events/event-log.js';
 import { createOutbox, type Outbox } from './adapters/events/outbox.js';
 import { startSender } from './adapters/events/sender.js';
+import { createForge } from './adapters/forge/create-forge.js';
+import { createAlone } from './adapters/git/alone.js';
 import { createGit } from './adapters/git/create-git.js';
 import { readHostId } from './adapters/home/host-id.js';
 import { createModel, type RunningModel } from './adapters/model/model.js';
+import { readProbes, withProbe } from './adapters/model/probes.js';
 import { createRedactor, type Redactor } from './adapters/redact.js';
 import { createStarter, type Starter } from './adapters/processes/starter.js';
 import { createSandbox } from './adapters/sandbox/create-sandbox.js';
 import { limitSandbox } from './adapters/sandbox/limited-sandbox.js';
+import { syntaxFault } from './adapters/syntax/syntax-fault.js';
 import { createLogger, type Logger } from './adapters/telemetry/logger.js';
 import type { Metrics } from './adapters/telemetry/metrics.js';
+import { createTestReports } from './adapters/test-reports/create-test-reports.js';
 import type { RunningWorker, Where } from './client/cli/house.js';
 import { providerOf, type Config } from './config.js';
+import { whatAgentLacks } from './config/agents.js';
 import { detectChecks, pathsForDetection } from './domain/detect-checks.js';
 import { HANDLERS } from './domain/task.js';
 import { createHostWorker, runTogether, stopWorker } from './host-worker.js';
@@ -77,7 +83,7 @@ export async function startWorker(
   const own = options.workflowsPath === undefined ? {} : { workflowBundle: await ownBundle(options.workflowsPath) };
   const [connection, wired] = await Promise.all([
     NativeConnection.connect(where.connection),
-    wire(config, redactor, logger, identity),
+    wire(config, redactor, logger, identity, where),
   ]);
   await ensureSearchAttributes(connection.operatorService, where.namespace);
   const { namespace } = where;
@@ -166,9 +172,16 @@ interface Wired {
   readonly warnings: readonly string[];
 }
 
-async function wire(config: Config, redactor: Redactor, logger: Logger, identity: string): Promise<Wired> {
-  const { home, environment } = config;
+async function wire(
+  config: Config,
+  redactor: Redactor,
+  logger: Logger,
+  identity: string,
+  { namespace }: Pick<Where, 'namespace'>,
+): Promise<Wired> {
+  const { home, environment, uiUrl } = config;
   await mkdir(home, { recursive: true, mode: 0o700 });
+  const probes = await readProbes(home);
   const starter = createStarter({ environment });
   const { sandbox, warning } = await createSandbox({ mode: config.sandbox, environment, home, run: starter.command });
   const model = createModel(modelOptions(config, redactor, (says) => logger.warn({ says }, 'model')));
@@ -182,22 +195,31 @@ async function wire(config: Config, redactor: Redactor, logger: Logger, identity
   const ports: ActivityPorts = {
     ...stores(config, redactor),
     events: outbox,
+    forge: createForge({ forgeOf: config.forgeOf, tokenOf: config.keyOf, redact: redactor.redact }),
     git: createGit({ home, environment, tokenOf: config.gitTokenOf, redact: redactor.redact, run: starter.git }),
     model,
     sandbox: limitSandbox(sandbox, config.concurrency.checks),
     sandboxWarning: warning,
     findSecrets: redactor.findSecrets,
     taskFolder: (lineage) => join(home, 'tasks', lineage),
+    setupFolder: join(home, 'setups'),
+    alone: createAlone((lineage) => join(home, 'tasks', lineage)),
+    testReports: createTestReports(),
+    syntax: syntaxFault,
     detectChecks,
     pathsForDetection,
     settings: {
-      provider: (choice) => providerOf(config, choice),
+      provider: (choice) => withProbe(providerOf(config, choice), probes),
       defaultModels: config.defaultModels,
       protect: config.protect,
+      ...(config.shadow === undefined ? {} : { shadow: config.shadow }),
       author: config.author,
       identity,
+      // The embedded server's page is on this host alone: others would follow the link to nowhere.
+      ...(uiUrl === null ? {} : { webUrlOf: (taskId) => workflowUrl(uiUrl, namespace, taskId) }),
       parseSpec: (value) => parseSpec(value, config.limits),
       limits: config.limits,
+      agents: { known: config.agents, lacks: (agent) => whatAgentLacks(config, agent) },
       ...(config.concurrency.perRepository === undefined ? {} : { repositoryPlaces: config.concurrency.perRepository }),
     },
   };
@@ -218,8 +240,12 @@ const modelOptions = (config: Config, { redact }: Redactor, onWarning: (warning:
   apiKeyOf: config.keyOf,
   secrets: config.secrets,
   environment: config.environment,
+  ...(config.recordings === null ? {} : { recordings: config.recordings }),
   onWarning,
 });
+
+const workflowUrl = (uiUrl: string, namespace: string, id: string): string =>
+  `${uiUrl.replace(/\/+$/, '')}/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(id)}`;
 
 /** Loaded where it is asked for: a run in front of a person shows nothing to Prometheus. */
 const createMeter = async (): Promise<Metrics> => (await import('./adapters/telemetry/metrics.js')).createMetrics();

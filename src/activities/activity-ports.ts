@@ -1,6 +1,19 @@
 /** What the activities are given by the wiring. */
+import type { AgentSpec } from '../domain/agents.js';
+import type { ShadowSpec } from '../domain/shadow.js';
 import type { CheckSpec, LimitsSpec, ModelChoice, ProtectSpec, TaskSpec } from '../domain/task.js';
-import type { ArtifactStore, Events, Git, Model, ProviderSettings, Records, Sandbox } from '../ports.js';
+import type { SyntaxCheck } from '../domain/guards/syntax-errors.js';
+import type {
+  ArtifactStore,
+  Events,
+  Forge,
+  Git,
+  Model,
+  ProviderSettings,
+  Records,
+  Sandbox,
+  TestReports,
+} from '../ports.js';
 
 export interface ActivityPorts {
   readonly git: Git;
@@ -9,13 +22,20 @@ export interface ActivityPorts {
   /** Said in every check's outcome when the sandbox is weaker than wished for; null otherwise. */
   readonly sandboxWarning: string | null;
   readonly artifacts: ArtifactStore;
+  readonly testReports: TestReports;
+  readonly syntax: SyntaxCheck;
   readonly records: Records;
   readonly events: Events;
+  readonly forge: Forge;
   readonly settings: ActivitySettings;
   /** Secrets found in text that is about to leave the host, by rule and line. */
   readonly findSecrets: (text: string) => readonly { readonly rule: string; readonly line: number }[];
   /** Folder of a task's own files outside its work tree: the commands' home, logs before they are stored. */
   readonly taskFolder: (lineage: string) => string;
+  /** What set-up steps have fetched, for tasks to come. */
+  readonly setupFolder: string;
+  /** Runs `work` while nobody else works in the task's work tree: no other process of this home, no other step of this one. */
+  readonly alone: <T>(lineage: string, work: () => Promise<T>) => Promise<T>;
   readonly detectChecks: (
     files: ReadonlySet<string>,
     read: (path: string) => string | undefined,
@@ -29,10 +49,16 @@ export interface ActivitySettings {
   readonly provider: (choice: ModelChoice) => ProviderSettings;
   readonly defaultModels: readonly ModelChoice[];
   readonly protect: readonly ProtectSpec[];
+  /** Of tasks that name none. */
+  readonly shadow?: ShadowSpec;
   readonly author: string;
   readonly identity: string;
+  /** Where people see a task in the Web UI; absent = nowhere that others reach. */
+  readonly webUrlOf?: (taskId: string) => string;
   readonly parseSpec: (value: unknown) => TaskSpec;
   readonly limits: Partial<LimitsSpec>;
+  /** Named agents, and what one of them lacks on this host, in words. Absent = there are none. */
+  readonly agents?: { readonly known: readonly AgentSpec[]; readonly lacks: (agent: AgentSpec) => string | null };
   /** Tasks that may work on one repository at once; absent = no limit. */
   readonly repositoryPlaces?: number;
 }

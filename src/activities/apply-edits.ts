@@ -15,6 +15,7 @@ import { parseAnswer } from '../schemas.js';
 import { PortFault, type TreeChange } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
 import type { EditInput, Edited } from './contract.js';
+import { guardWork, type GuardedWork } from './guard-work.js';
 import { readSpec } from './stored-spec.js';
 
 /** A diff beyond this is kept cut: nobody reads 4 MB, and the commit has it whole. */
@@ -51,14 +52,16 @@ export const createApplyEdits =
       : addedLines(patch.toString('utf8'));
     const secrets = secretsIn(ports, [...added, commitText(spec, commitMessage)].join('\n'));
     if (secrets !== null) return secretOutcome(ports, secrets);
+    const guarded = await guardWork(ports, spec, { baseTree: input.baseTree, tree }, patch);
+    if (guarded.kind === 'refused') return await guardOutcome(ports, guarded);
     const marked = input.resolves === true ? await markedFiles(ports, spec, tree) : [];
     if (marked.length > 0) return await stillMarked(ports, marked);
     const diff = await artifacts.put('diff', patch);
     const subject = commitSubject(spec, commitMessage);
-    return { kind: 'edited', tree, diff, stat, subject, ...accountOf(result.notes) };
+    return { kind: 'edited', tree, diff, stat, subject, ...accountOf([...guarded.warnings, ...result.notes]) };
   };
 
-/** Which texts were found by a looser reading than the literal one; nothing if none was. */
+/** What guards warn of, and which texts were found by a looser reading than the literal one; nothing if there is nothing. */
 function accountOf(notes: readonly string[]): { readonly notes?: readonly string[] } {
   if (notes.length === 0) return {};
   if (notes.length <= NOTES_MAX) return { notes: notes.map(shortened) };
@@ -136,6 +139,20 @@ async function stillMarked({ artifacts }: ActivityPorts, paths: readonly string[
     signature: cutToBytes(`mergeConflict\n${paths.join('\n')}`, SIGNATURE_BYTES_MAX),
     evidence: await artifacts.put('log', text),
     complaint: cutToBytes(text, COMPLAINT_BYTES_MAX),
+  };
+}
+
+/** The repair turn may mend it at once: what is wrong is named line by line. */
+async function guardOutcome(
+  { artifacts }: ActivityPorts,
+  { failure: failed, signature, says }: Extract<GuardedWork, { kind: 'refused' }>,
+): Promise<Edited> {
+  return {
+    kind: 'rejected',
+    failure: failed,
+    signature: cutToBytes(signature, SIGNATURE_BYTES_MAX),
+    evidence: await artifacts.put('log', says),
+    complaint: cutToBytes(says, COMPLAINT_BYTES_MAX),
   };
 }
 

@@ -6,39 +6,54 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import { createHash } from 'node:crypto';
 import type { FailureCode } from '../domain/failures.js';
 import { cutToBytes } from '../domain/payload-limit.js';
+import type { Spending } from '../domain/record.js';
+import { answerText } from '../domain/tool-answer.js';
 import { describeUses, TOOLS } from '../domain/tools.js';
 import {
   answerSchema,
+  choiceSchema,
+  criteriaSchema,
   handlerSchema,
   parseAnswer,
+  parseChoice,
+  parseCriteria,
   parseHandler,
   parsePlan,
+  parseScore,
   parseToolCall,
   planSchema,
+  scoreSchema,
 } from '../schemas.js';
-import type { CallResult, ChatMessage } from '../ports.js';
+import type { CallResult, ChatMessage, ProviderSettings } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
+import { createProviderGates, faultOfGate, throughGate } from './ask-provider.js';
 import type { AnswerVerdict, Called, CallFaultDetails, CallInput } from './contract.js';
-import { answerText, readConversation } from './conversations.js';
+import { addToConversation, readConversation } from './conversations.js';
+import { digestOf } from './digest-answer.js';
+import { beat } from './heartbeat.js';
 
 /** A repair names every fault, but an answer can hold hundreds. */
 const COMPLAINT_BYTES_MAX = 3_000;
 /** Twice a screen: a longer question is an essay, and nobody answers those. */
 const QUESTION_BYTES_MAX = 2_000;
 
-export const createCallModel =
-  (ports: ActivityPorts) =>
-  async (input: CallInput): Promise<Called> => {
+export const createCallModel = (ports: ActivityPorts) => {
+  const gateOf = createProviderGates();
+  return async (input: CallInput): Promise<Called> => {
     const startedAt = Date.now();
     // Bytes arrive on a socket that knows nothing of activities.
     const context = Context.current();
     const { model, artifacts, settings } = ports;
     const provider = settings.provider({ provider: input.provider, model: input.model });
-    const messages = await conversation(ports, input);
-    const callId = nameCall(input, messages);
-    const request = { callId, lineage: input.lineage, provider, messages, ...formOf(input.expects) };
-    const result = await model.call(request, context.cancellationSignal, (bytes) => context.heartbeat({ bytes }));
-    if (result.kind === 'failed') throw toFault(input.name, result);
+    const { messages, promptSha256 } = await conversation(ports, input);
+    const callId = nameCall(input, messages, provider);
+    const noted = { promptSha256, tryNumber: context.info.attempt, ...purposeOf(input) };
+    const place = { callId, lineage: input.lineage, name: input.name };
+    const request = { ...place, provider, messages, ...formOf(input.expects), ...noted };
+    const gate = gateOf(context, provider, callId);
+    const onProgress = (bytes: number, tokens: number): void => beat(context, { bytes, tokens });
+    const result = await throughGate(gate, () => model.call(request, context.cancellationSignal, onProgress, gate));
+    if (result.kind === 'failed') throw faultOfGate(gate, input.name, result) ?? toFault(input.name, result);
     const answer = await artifacts.put('answer', input.expects === 'tools' ? answerText(result) : result.text);
     const { spending } = result;
     return {
@@ -49,33 +64,65 @@ export const createCallModel =
       answer,
       model: result.model,
       spending,
-      verdict: look(result, input.expects),
+      verdict: look(result, input.expects, await schemaOf(artifacts, input)),
+      ...(input.expects === 'text' ? { latencyMs: result.latencyMs } : {}),
+      ...(input.expects === 'tools' && isNearlyFull(provider, spending) ? { isNearlyFull: true } : {}),
     };
   };
+};
+
+/** What the results of one turn take, about: four pages of a tool. */
+const TURN_TOKENS = 16_000;
+
+/** Endpoints count the answer that they may give as part of their window. */
+function isNearlyFull({ contextWindow, maxOutputTokens }: ProviderSettings, { tokens, callsSent }: Spending): boolean {
+  if (contextWindow === undefined || callsSent === 0) return false;
+  const used = (tokens.prompt + tokens.completion) / callsSent;
+  // A small window is used at least by half before anything is left out.
+  return used > Math.max(contextWindow / 2, contextWindow - maxOutputTokens - TURN_TOKENS);
+}
+
+const purposeOf = ({ purpose }: CallInput) => (purpose === undefined ? {} : { purpose });
+
+/** Undefined where any text will do. */
+const schemaOf = async (artifacts: ActivityPorts['artifacts'], { schema }: CallInput): Promise<unknown> =>
+  schema === undefined ? undefined : JSON.parse((await artifacts.get(schema)).toString('utf8'));
 
 /** What the endpoint is told of the form of the answer. */
-const formOf = (expects: CallInput['expects'] = 'edits') =>
-  expects === 'tools' ? { tools: TOOLS } : { schema: SCHEMAS[expects] };
+function formOf(expects: CallInput['expects'] = 'edits') {
+  if (expects === 'tools') return { tools: TOOLS };
+  return expects === 'text' ? {} : { schema: SCHEMAS[expects] };
+}
 
 const SCHEMAS = {
   edits: { name: 'answer', schema: answerSchema },
   plan: { name: 'plan', schema: planSchema },
   handler: { name: 'handler', schema: handlerSchema },
+  choice: { name: 'choice', schema: choiceSchema },
+  score: { name: 'score', schema: scoreSchema },
+  criteria: { name: 'criteria', schema: criteriaSchema },
 } as const;
 
 /** Equal for the same question to the same model in the same place of the task, and for nothing else. */
-const nameCall = ({ lineage, name, provider, model }: CallInput, messages: readonly ChatMessage[]): string =>
+const nameCall = (
+  { lineage, name, provider, model }: CallInput,
+  messages: readonly ChatMessage[],
+  { sampling }: ProviderSettings,
+): string =>
   createHash('sha256')
-    .update(JSON.stringify([lineage, name, provider, model, messages]))
+    // Where nothing is set the ids stay what they were, and paid answers are found.
+    .update(JSON.stringify([lineage, name, provider, model, messages, ...(sampling === undefined ? [] : [sampling])]))
     .digest('hex')
     .slice(0, 40);
 
+/** The messages, and the artifact that has them: a prompt that is gone on with is stored as a node of what was added to it. */
 async function conversation(
   { artifacts, model }: ActivityPorts,
   { prompt, repairs, earlier = [], lineage, conversation: spoken }: CallInput,
-): Promise<readonly ChatMessage[]> {
-  if (spoken !== undefined) return await readConversation(artifacts, spoken);
-  const messages = [...(JSON.parse((await artifacts.get(prompt)).toString('utf8')) as readonly ChatMessage[])];
+): Promise<{ readonly messages: readonly ChatMessage[]; readonly promptSha256: string }> {
+  if (spoken !== undefined) return { messages: await readConversation(artifacts, spoken), promptSha256: spoken.sha256 };
+  const first = JSON.parse((await artifacts.get(prompt)).toString('utf8')) as readonly ChatMessage[];
+  const messages: ChatMessage[] = [];
   for (const turn of [...earlier, ...(repairs === null ? [] : [repairs])]) {
     messages.push({ role: 'assistant', content: (await model.answer(lineage, turn.callId)) ?? '' });
     const { complaint } = turn;
@@ -84,7 +131,8 @@ async function conversation(
       content: turn.answered === true ? personAnswered(complaint) : repairRequest(complaint),
     });
   }
-  return messages;
+  const whole = messages.length === 0 ? prompt : await addToConversation(artifacts, prompt, messages);
+  return { messages: [...first, ...messages], promptSha256: whole.sha256 };
 }
 
 const repairRequest = (complaint: string): string =>
@@ -93,7 +141,11 @@ const repairRequest = (complaint: string): string =>
 const personAnswered = (words: string): string =>
   `A person has answered your question:\n${words}\nNow do the task with that. Send the whole answer as one JSON object, in the form asked for at the beginning.`;
 
-function look(result: Extract<CallResult, { kind: 'answered' }>, expects: CallInput['expects']): AnswerVerdict {
+function look(
+  result: Extract<CallResult, { kind: 'answered' }>,
+  expects: CallInput['expects'],
+  schema: unknown,
+): AnswerVerdict {
   const { text, finishReason } = result;
   // In a conversation there is a next turn to say it in.
   if (expects === 'tools' && finishReason === 'length') return { kind: 'tools', words: 'cut off', runs: false };
@@ -102,8 +154,24 @@ function look(result: Extract<CallResult, { kind: 'answered' }>, expects: CallIn
   if (finishReason === 'content_filter') return unusable('contentFiltered', '');
   if (finishReason === 'refusal') return unusable('modelRefused', text.slice(0, 300));
   if (expects === 'tools') return lookAtCalls(result);
-  if (expects === 'handler') return lookAtHandler(text);
-  return expects === 'plan' ? lookAtPlan(text) : lookAtEdits(text);
+  switch (expects) {
+    case 'handler':
+      return lookAtHandler(text);
+    case 'plan':
+      return lookAtPlan(text);
+    case 'text':
+      return text.trim() === ''
+        ? malformed(['The answer is empty.'])
+        : { kind: 'text', digest: digestOf(text, schema) };
+    case 'choice':
+      return lookAtChoice(text);
+    case 'criteria':
+      return lookAtCriteria(text);
+    case 'score':
+      return lookAtScore(text);
+    default:
+      return lookAtEdits(text);
+  }
 }
 
 function lookAtEdits(text: string): AnswerVerdict {
@@ -113,6 +181,13 @@ function lookAtEdits(text: string): AnswerVerdict {
   if (edits.length === 0 && question !== undefined) return asks(question);
   const files = [...new Set(edits.map(({ path }) => path.slice(0, 100)))].slice(0, 20);
   return { kind: 'usable', edits: edits.length, files };
+}
+
+function lookAtCriteria(text: string): AnswerVerdict {
+  const parsed = parseCriteria(text);
+  if (parsed.kind === 'malformed') return malformed(parsed.faults);
+  const numbers = (met: boolean) => parsed.criteria.filter((each) => each.met === met).map(({ id }) => id);
+  return { kind: 'criteria', met: numbers(true), unmet: numbers(false) };
 }
 
 function lookAtPlan(text: string): AnswerVerdict {
@@ -133,6 +208,16 @@ function lookAtHandler(text: string): AnswerVerdict {
   return parsed.kind === 'malformed' ? malformed(parsed.faults) : { kind: 'handler', ...parsed.choice };
 }
 
+function lookAtChoice(text: string): AnswerVerdict {
+  const parsed = parseChoice(text);
+  return parsed.kind === 'malformed' ? malformed(parsed.faults) : { kind: 'choice', choice: parsed.choice };
+}
+
+function lookAtScore(text: string): AnswerVerdict {
+  const parsed = parseScore(text);
+  return parsed.kind === 'malformed' ? malformed(parsed.faults) : { kind: 'score', score: parsed.score };
+}
+
 const malformed = (faults: readonly string[]): AnswerVerdict => ({
   kind: 'malformed',
   complaint: cutToBytes(faults.join('\n'), COMPLAINT_BYTES_MAX),
@@ -151,10 +236,16 @@ const STEP_WAITS_MS_MAX = 60_000;
 
 function toFault(
   name: string,
-  { code, says, retryable, retryAfterMs, spending }: Extract<CallResult, { kind: 'failed' }>,
+  { code, says, retryable, retryAfterMs, because, spending }: Extract<CallResult, { kind: 'failed' }>,
 ): ApplicationFailure {
-  const isLong = retryAfterMs !== undefined && retryAfterMs > STEP_WAITS_MS_MAX;
-  const details: CallFaultDetails = { name, spending, ...(isLong ? { retryAfterMs } : {}) };
+  // What the step does not try again itself is for the decider to wait for, however soon it may be.
+  const isLong = retryAfterMs !== undefined && (retryAfterMs > STEP_WAITS_MS_MAX || !retryable);
+  const details: CallFaultDetails = {
+    name,
+    spending,
+    ...(isLong ? { retryAfterMs } : {}),
+    ...(because === undefined ? {} : { because }),
+  };
   return ApplicationFailure.create({
     type: code,
     message: says,

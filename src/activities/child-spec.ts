@@ -1,12 +1,12 @@
 /** Specifications of tasks that come from another one: what they take over, and what is their own. */
 import { createHash } from 'node:crypto';
 import { cutToBytes, utf8Bytes } from '../domain/payload-limit.js';
-import type { LimitsSpec, TaskSpec } from '../domain/task.js';
+import type { LandingSpec, LimitsSpec, TaskSpec } from '../domain/task.js';
 
 type OwnFields = Pick<TaskSpec, 'title' | 'description' | 'acceptanceCriteria' | 'relatedFiles' | 'checks'>;
 
 /** A child of a plan: inherits where, how and within which limits; has no branch, key or message of its parent's. */
-export function childSpec(parent: TaskSpec, own: OwnFields): TaskSpec {
+export function childSpec(parent: TaskSpec, own: OwnFields, isJoined: boolean): TaskSpec {
   const { url, baseBranch } = parent.repo;
   const { author, trailers } = parent.commit;
   return {
@@ -14,17 +14,19 @@ export function childSpec(parent: TaskSpec, own: OwnFields): TaskSpec {
     ...own,
     repo: { url, ...(baseBranch === undefined ? {} : { baseBranch }) },
     handler: 'one-shot',
+    ...childLanding(parent.landing, isJoined),
     commit: { trailers, ...(author === undefined ? {} : { author }) },
   };
 }
 
 /** The join is the parent again, on the branch that was asked for, with other hands: its criteria and checks hold for the whole. */
 export function joinSpec(parent: TaskSpec): TaskSpec {
-  const { description, acceptanceCriteria, relatedFiles, repo, commit, checks } = parent;
+  const { description, acceptanceCriteria, criterionChecks, relatedFiles, repo, commit, checks } = parent;
   const title = shownTitle(`Join: ${parent.title}`);
   return {
     ...inherited(parent),
     ...foundChecks(checks),
+    ...(criterionChecks === undefined ? {} : { criterionChecks }),
     title,
     description,
     acceptanceCriteria,
@@ -32,7 +34,21 @@ export function joinSpec(parent: TaskSpec): TaskSpec {
     repo,
     commit,
     handler: 'join',
+    ...joinLanding(parent),
   };
+}
+
+/** One pull request for the whole, where the parts are joined; else each part has its own, with a title of its own. */
+function childLanding(landing: LandingSpec | undefined, isJoined: boolean): Pick<TaskSpec, 'landing'> {
+  if (landing?.pullRequest === undefined || isJoined) return {};
+  const { title: _, ...wanted } = landing.pullRequest;
+  return { landing: { ...landing, pullRequest: wanted } };
+}
+
+/** In the name of what was asked for. */
+function joinLanding({ title, landing }: TaskSpec): Pick<TaskSpec, 'landing'> {
+  if (landing?.pullRequest === undefined) return {};
+  return { landing: { ...landing, pullRequest: { title, ...landing.pullRequest } } };
 }
 
 /** Splitting a task must not multiply what it may spend: its children share evenly what is left of its money and tokens. */
@@ -56,6 +72,7 @@ export const foundChecks = (checks: TaskSpec['checks']): Pick<TaskSpec, 'checks'
 
 function inherited(parent: TaskSpec) {
   const { limits, models, protect, setup, tags, people, decider, shadowDecider, baseCommit, priority } = parent;
+  const { judge, guards, allowOldFailures } = parent;
   return {
     limits,
     models,
@@ -69,6 +86,9 @@ function inherited(parent: TaskSpec) {
     ...(decider === undefined ? {} : { decider }),
     ...(shadowDecider === undefined ? {} : { shadowDecider }),
     ...(baseCommit === undefined ? {} : { baseCommit }),
+    ...(judge === undefined ? {} : { judge }),
+    ...(guards === undefined ? {} : { guards }),
+    ...(allowOldFailures === undefined ? {} : { allowOldFailures }),
     ...(priority === undefined ? {} : { priority }),
   };
 }

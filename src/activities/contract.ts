@@ -1,9 +1,14 @@
 /** What goes into each activity and what comes out: all of it small, texts by reference. */
+import type { AskSpec } from '../domain/ask-mode.js';
+import type { PassedOver } from '../domain/agents.js';
 import type { Failure, FailureCode } from '../domain/failures.js';
 import type { Prerequisite } from '../domain/job.js';
 import type { TurnTrace } from '../domain/loop-detector.js';
 import type { ArtifactRef, Landing, ProposedChild } from '../domain/outcome.js';
-import type { CheckVerdict, Spending } from '../domain/record.js';
+import type { TestCounts } from '../domain/gate.js';
+import type { PullRequestEnd } from '../domain/pull-request.js';
+import type { CheckVerdict, CriteriaVerdict, Spending } from '../domain/record.js';
+import type { ShadowRecord, ShadowSpec } from '../domain/shadow.js';
 import type { FreeHandler, Handler, LimitsSpec, ModelChoice, PeopleSpec } from '../domain/task.js';
 
 /** Who did a step and when it began and ended there, epoch milliseconds. */
@@ -36,6 +41,16 @@ export interface OpenInput {
   readonly last: { readonly failure: Failure; readonly evidence: ArtifactRef | null } | null;
   /** In place of the specification's own: the decider took an alternative. */
   readonly handler?: Handler;
+  /** Agents that were found wanting when they were to work: the next one stands in. */
+  readonly passedOver?: readonly PassedOver[];
+}
+
+/** The agent that carries an attempt out. */
+export interface OpenedAgent {
+  readonly name: string;
+  /** Those that could not, in the order of the chain. */
+  readonly passedOver: readonly PassedOver[];
+  readonly hasNext: boolean;
 }
 
 export interface Opened extends Done {
@@ -49,10 +64,19 @@ export interface Opened extends Done {
   readonly handlerChoice?:
     | { readonly kind: 'chosen'; readonly handler: FreeHandler; readonly reason: string }
     | { readonly kind: 'asked'; readonly provider: string; readonly model: string; readonly prompt: ArtifactRef };
+  /** Where the task names one. */
+  readonly agent?: OpenedAgent;
+  /** Who judges which acceptance criteria, by number; absent = nobody does. */
+  readonly judge?: NamedModel & { readonly criteria: readonly number[] };
   readonly people?: PeopleSpec;
   readonly alternatives?: readonly Handler[];
   readonly decider?: string;
   readonly shadowDecider?: string;
+  /** How every turn is asked, and whom, by name; absent = the model of the attempt. */
+  readonly ask?: AskSpec;
+  /** Whom the candidates come from, one after the other; absent = there are none. */
+  readonly candidates?: readonly NamedModel[];
+  readonly shadow?: Omit<ShadowSpec, 'model'> & NamedModel;
   readonly models: readonly ModelChoice[];
   /** Provider and model that this attempt asks. */
   readonly provider: string;
@@ -65,6 +89,10 @@ export interface Opened extends Done {
   readonly baseCommit: string;
   readonly baseTree: string;
   readonly branchTip: string | null;
+  /** True if the work goes on top of the base branch when that has gone on. Absent = it stays where it is. */
+  readonly rebases?: boolean;
+  /** True if a pull request is to be opened for what lands. */
+  readonly pullRequest?: true;
   /** Tips of the branches that `baseTree` holds beside `baseCommit`: further parents of what is landed. Absent = none. */
   readonly parents?: readonly string[];
   /** First words of each check. */
@@ -72,6 +100,12 @@ export interface Opened extends Done {
   readonly warnings: readonly string[];
   /** Tasks that may work on the repository at once, as the worker is configured; absent = no limit. */
   readonly repositoryPlaces?: number;
+}
+
+/** A model whose name is settled. */
+export interface NamedModel {
+  readonly provider: string;
+  readonly model: string;
 }
 
 export interface CallInput {
@@ -86,9 +120,13 @@ export interface CallInput {
   /** Turns before that one which the model must not forget, oldest first: a question and its answer. */
   readonly earlier?: readonly { readonly callId: string; readonly complaint: string; readonly answered?: boolean }[];
   /** What the answer is; edits if absent. */
-  readonly expects?: 'edits' | 'plan' | 'handler' | 'tools';
+  readonly expects?: 'edits' | 'plan' | 'handler' | 'tools' | 'text' | 'choice' | 'score' | 'criteria';
   /** In place of `prompt`: the conversation so far. */
   readonly conversation?: ArtifactRef;
+  /** Of a call that expects any text: a JSON schema that it must have. */
+  readonly schema?: ArtifactRef;
+  /** What the call is for, in the ledger; absent = the work of the task. */
+  readonly purpose?: 'shadow' | 'judge' | 'candidate';
 }
 
 export interface Called extends Done {
@@ -97,6 +135,10 @@ export interface Called extends Done {
   readonly model: string;
   readonly spending: Spending;
   readonly verdict: AnswerVerdict;
+  /** What the endpoint took, also where the ledger had the answer; of a call that expects any text. */
+  readonly latencyMs?: number;
+  /** True if the next turn of the conversation may not fit the model's window any more. */
+  readonly isNearlyFull?: boolean;
 }
 
 export type AnswerVerdict =
@@ -110,6 +152,13 @@ export type AnswerVerdict =
   | { readonly kind: 'plan'; readonly children: number }
   /** Of a call that expects the choice of a handler. */
   | { readonly kind: 'handler'; readonly handler: FreeHandler; readonly reason: string }
+  /** Of a call that expects any text. */
+  | { readonly kind: 'text'; readonly digest: Digest }
+  /** Of a judge's call: the number of the answer that it prefers, from 1, or its score of one, 0 to 1. */
+  | { readonly kind: 'choice'; readonly choice: number }
+  | { readonly kind: 'score'; readonly score: number }
+  /** Of a judge's call about acceptance criteria: their numbers. */
+  | { readonly kind: 'criteria'; readonly met: readonly number[]; readonly unmet: readonly number[] }
   /** Of a call that may call tools: in a few words what it asks for, valid or not, and whether a command is among it. */
   | { readonly kind: 'tools'; readonly words: string; readonly runs: boolean };
 
@@ -150,7 +199,55 @@ export type Finish =
       readonly subject: string;
       /** The whole commit message. */
       readonly message: ArtifactRef;
+      /** What guards warn of, a line each, at most 5. */
+      readonly notes?: readonly string[];
     };
+
+/** What is to be known of an answer where it is compared with others: the text itself is too large for a history. */
+export interface DigestInput {
+  readonly lineage: string;
+  readonly callId: string;
+  readonly answer: ArtifactRef;
+}
+
+export interface Digest {
+  /** SHA-256 of what it says: equal for the same JSON in another order, and for the same words in another case. */
+  readonly key: string;
+  /** Its beginning, at most 200 characters. */
+  readonly text: string;
+  /** What it has of the schema's faults, at most 5; empty if none. */
+  readonly faults: readonly string[];
+}
+
+/** A question that is asked without a task, as it is stored. */
+export interface Question {
+  readonly prompt: ArtifactRef;
+  readonly schema: ArtifactRef | null;
+  /** In the order of asking, a judge last. */
+  readonly models: readonly NamedModel[];
+}
+
+/** A page of a comparison's rows, and how many of them are as expected. */
+export interface KeptTrials {
+  readonly page: ArtifactRef;
+  readonly passed: number;
+  readonly failed: number;
+}
+
+/** Several answers, or one, to be judged. */
+export interface JudgeInput {
+  readonly lineage: string;
+  /** What was asked. */
+  readonly prompt: ArtifactRef;
+  /** What was answered: texts or diffs, in the order in which they get their numbers. */
+  readonly answers: readonly ArtifactRef[];
+  readonly wants: 'choice' | 'score';
+}
+
+/** Keeps what a shadow call has come to. */
+export interface ShadowInput {
+  readonly record: ShadowRecord;
+}
 
 /** Something is said to the model between two turns. */
 export interface SayInput {
@@ -167,12 +264,27 @@ export interface Said {
   readonly conversation: ArtifactRef;
 }
 
+/** A conversation that has become too long for the model. */
+export interface CompactInput {
+  readonly conversation: ArtifactRef;
+}
+
+/** Lengths in characters. */
+export type Compacted =
+  | { readonly kind: 'compacted'; readonly conversation: ArtifactRef; readonly before: number; readonly after: number }
+  /** The task and the last turn alone take what there is. */
+  | { readonly kind: 'impossible'; readonly characters: number };
+
 /** Travels with the fault of a call, so that what it has spent is booked all the same. */
 export interface CallFaultDetails {
   readonly name: string;
   readonly spending: Spending;
   /** Asked for by the endpoint, and longer than a step waits: the decider waits instead. */
   readonly retryAfterMs?: number;
+  /** Nothing was sent, for the provider has no room: when to ask again, epoch milliseconds of the server, and why. */
+  readonly busy?: { readonly at: number; readonly why: string };
+  /** Of `circuitOpen`: what the endpoint failed with the last time. */
+  readonly because?: FailureCode;
 }
 
 export interface EditInput {
@@ -208,6 +320,69 @@ export type Edited =
       readonly complaint: string | null;
     };
 
+/** Where a program or a person works on a task without a model. */
+export interface WorkInput {
+  readonly taskId: string;
+  readonly lineage: string;
+  readonly attempt: number;
+  readonly spec: ArtifactRef;
+  readonly baseCommit: string;
+  readonly baseTree: string;
+  readonly baseBranch: string;
+  readonly branch: string;
+  /** The task as JSON, with all that is known of it (domain/task-brief.ts). */
+  readonly brief: ArtifactRef;
+}
+
+/** A question that a script has asked, and what a person has answered. */
+export interface Exchange {
+  readonly question: string;
+  readonly answer: string;
+}
+
+/** What came of the work of a program or a person: a snapshot, if there is something to land. */
+export type Made = Done &
+  (
+    | {
+        readonly kind: 'made';
+        readonly tree: string;
+        readonly diff: ArtifactRef;
+        readonly stat: { readonly filesChanged: number; readonly insertions: number; readonly deletions: number };
+        readonly subject: string;
+        /** The whole commit message. */
+        readonly message: ArtifactRef;
+        /** What was printed; absent where nothing was run. */
+        readonly log?: ArtifactRef;
+        /** What guards warn of, a line each, at most 5. */
+        readonly notes?: readonly string[];
+      }
+    | {
+        readonly kind: 'failed';
+        readonly failure: Failure;
+        readonly signature: string;
+        readonly evidence: ArtifactRef;
+      }
+    /** A script that cannot go on without a person: at most 2,000 characters. */
+    | { readonly kind: 'question'; readonly text: string; readonly log: ArtifactRef }
+  );
+
+/** What a person is to work on. */
+export interface HandOverInput extends WorkInput {
+  /** What the checks said of the work so far; null at first. */
+  readonly evidence: ArtifactRef | null;
+}
+
+/** Where a person finds the work tree. */
+export interface HandedOver extends Done {
+  readonly path: string;
+  readonly host: string;
+}
+
+export interface TakeInput extends WorkInput {
+  /** The commit message in the person's words; empty = the task's title. */
+  readonly message: string;
+}
+
 export interface CheckInput {
   readonly taskId: string;
   readonly lineage: string;
@@ -215,6 +390,27 @@ export interface CheckInput {
   readonly baseCommit: string;
   readonly baseTree: string;
   readonly tree: string;
+  /** Results of the same checks at the base (`Checked.results`): what comes of this tree is compared with them. */
+  readonly baseline?: ArtifactRef;
+}
+
+/** What the gate makes of the checks, compared with the base. */
+export interface Gated {
+  /** Null if it is passed. */
+  readonly refused: { readonly failure: Failure; readonly signature: string } | null;
+  readonly counts: TestCounts;
+}
+
+/** Acceptance criteria to be judged by a model, and what it is shown. */
+export interface CriteriaInput {
+  readonly lineage: string;
+  readonly spec: ArtifactRef;
+  /** Their numbers, from 1. */
+  readonly criteria: readonly number[];
+  readonly diff: ArtifactRef;
+  /** One line a check. */
+  readonly checks: readonly string[];
+  readonly counts: TestCounts | null;
 }
 
 export type Checked = Done &
@@ -226,6 +422,14 @@ export type Checked = Done &
         readonly warning: string | null;
         /** Excerpts of the failing checks' output, for the next prompt; null if all passed. */
         readonly evidence: ArtifactRef | null;
+        /** The results with all their tests, as JSON (`CheckResult[]`); absent in histories from before there were any. */
+        readonly results?: ArtifactRef;
+        /** Where there was a baseline to compare with. */
+        readonly gated?: Gated;
+        /** Criteria that commands have told. */
+        readonly criteria?: CriteriaVerdict['byCheck'];
+        /** What could not be told, a line each, at most 5. */
+        readonly notes?: readonly string[];
         /** True if the same checks had run on the same tree before. */
         readonly cached: boolean;
       }
@@ -252,10 +456,45 @@ export interface LandInput {
   readonly tree: string;
   /** Seconds since the epoch: the commit's dates, chosen once by the workflow. */
   readonly dateSeconds: number;
+  /** What was found of the acceptance criteria. */
+  readonly criteria?: CriteriaVerdict;
+  /** Whether to look if the base branch has gone on, and to give the change on top of it in place of pushing. */
+  readonly rebases?: boolean;
 }
 
 export type Landed = Done &
-  ({ readonly kind: 'landed'; readonly landing: Landing } | { readonly kind: 'refused'; readonly failure: Failure });
+  (
+    | { readonly kind: 'landed'; readonly landing: Landing }
+    | { readonly kind: 'refused'; readonly failure: Failure; readonly evidence?: ArtifactRef }
+    /** Nothing was pushed: the base branch has gone on, and this is the change on top of it, to be checked again. */
+    | ({ readonly kind: 'rebased' } & Rebased)
+  );
+
+/** What has landed, and what a pull request says of it. */
+export interface PullRequestInput {
+  readonly taskId: string;
+  readonly lineage: string;
+  readonly spec: ArtifactRef;
+  readonly landing: Landing;
+  readonly baseBranch: string;
+  readonly summary: string;
+  readonly attempts: number;
+  readonly spending: Spending;
+  readonly checks: readonly Pick<CheckVerdict, 'name' | 'passed' | 'durationMs'>[];
+  readonly tests?: TestCounts;
+  readonly criteria?: CriteriaVerdict;
+  /** A judge's answer about the criteria. */
+  readonly judged?: ArtifactRef;
+}
+
+export type PullRequestDone = Extract<PullRequestEnd, { kind: 'open' }>;
+
+/** A change on a base that came later. */
+export interface Rebased {
+  readonly baseCommit: string;
+  readonly baseTree: string;
+  readonly tree: string;
+}
 
 /** From a plan to children whose specifications are stored. */
 export interface ProposeInput {

@@ -4,7 +4,7 @@
  */
 import type { ArtifactRef } from '../domain/outcome.js';
 import type { ToolCall } from '../domain/tools.js';
-import { PortFault, type ArtifactStore, type CallResult, type ChatMessage, type FinishReason } from '../ports.js';
+import { PortFault, type ArtifactStore, type ChatMessage, type FinishReason } from '../ports.js';
 
 interface Node {
   readonly parent: ArtifactRef | null;
@@ -41,6 +41,10 @@ export const addToConversation = (
   messages: readonly ChatMessage[],
 ): Promise<ArtifactRef> => artifacts.put('conversation', JSON.stringify({ parent, messages } satisfies Node));
 
+/** A conversation that starts anew with these messages. */
+export const beginConversation = (artifacts: ArtifactStore, messages: readonly ChatMessage[]): Promise<ArtifactRef> =>
+  artifacts.put('conversation', JSON.stringify({ parent: null, messages } satisfies Node));
+
 async function readNode(artifacts: ArtifactStore, ref: ArtifactRef): Promise<Node> {
   const memory = memories.get(artifacts) ?? store();
   memories.set(artifacts, memory);
@@ -66,9 +70,6 @@ export interface ToolAnswer {
   readonly toolCalls: readonly ToolCall[];
   readonly finishReason: FinishReason;
 }
-
-export const answerText = ({ text, toolCalls = [], finishReason }: Extract<CallResult, { kind: 'answered' }>): string =>
-  JSON.stringify({ text, toolCalls, finishReason } satisfies ToolAnswer);
 
 export const readToolAnswer = async (artifacts: ArtifactStore, ref: ArtifactRef): Promise<ToolAnswer> =>
   JSON.parse((await artifacts.get(ref)).toString('utf8')) as ToolAnswer;

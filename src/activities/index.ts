@@ -3,16 +3,27 @@ import { createApplyEdits } from './apply-edits.js';
 import { createAskPermit, createOpenTasks } from './ask-permit.js';
 import { createCallModel } from './call-model.js';
 import { createCloseWorkspace } from './close-workspace.js';
+import { createDigestAnswer } from './digest-answer.js';
+import { createJudgePrompt } from './judge-prompt.js';
+import { createCompactConversation } from './compact-conversation.js';
+import { createHandOver, createTakeWork } from './hand-over.js';
+import { createKeepTrials } from './keep-trials.js';
 import { createLand } from './land.js';
 import { createMergeBranches } from './merge-branches.js';
 import { createLookAfter } from './look-after.js';
+import { createOpenPullRequest } from './open-pull-request.js';
 import { createOpenWorkspace } from './open-workspace.js';
 import { createPropose } from './propose.js';
 import { createPauseAfterFailures } from './pause-after-failures.js';
 import { createRecord } from './record.js';
+import { createRecordShadow } from './record-shadow.js';
+import { createCriteriaPrompt } from './judge-criteria.js';
 import { createRunChecks } from './run-checks.js';
+import { createRunPlaybook } from './run-playbook.js';
+import { createRunScript } from './run-script.js';
 import { createRunTools } from './run-tools.js';
 import { createSay } from './say.js';
+import { createStoreQuestion } from './store-question.js';
 import { createSweep } from './sweep.js';
 import { createUnpublish } from './unpublish.js';
 import { tellBeginning } from './tell-beginning.js';
@@ -24,14 +35,26 @@ export function createActivities(ports: ActivityPorts) {
     openWorkspace: tellBeginning(ports, createOpenWorkspace(ports)),
     callModel: createCallModel(ports),
     applyEdits: createApplyEdits(ports),
+    digestAnswer: createDigestAnswer(ports),
+    storeQuestion: createStoreQuestion(ports),
+    judgePrompt: createJudgePrompt(ports),
+    keepTrials: createKeepTrials(ports),
     runChecks: createRunChecks(ports),
+    criteriaPrompt: createCriteriaPrompt(ports),
     runTools: createRunTools(ports),
+    runScript: createRunScript(ports),
+    runPlaybook: createRunPlaybook(ports),
+    handOver: createHandOver(ports),
+    takeWork: createTakeWork(ports),
     say: createSay(ports),
+    compactConversation: createCompactConversation(ports),
     land: createLand(ports),
+    openPullRequest: createOpenPullRequest(ports),
     propose: createPropose(ports),
     mergeBranches: createMergeBranches(ports),
     closeWorkspace: createCloseWorkspace(ports),
     record: createRecord(ports),
+    recordShadow: createRecordShadow(ports),
     pauseAfterFailures: createPauseAfterFailures(),
     lookAfter: createLookAfter(),
     unpublish: createUnpublish(ports),

@@ -4,10 +4,12 @@
  */
 import { cancellationSignal } from '@temporalio/activity';
 import { commitText } from '../domain/commit-message.js';
+import { criteriaTrailer } from '../domain/criteria-words.js';
 import { failure } from '../domain/failures.js';
+import { cutToBytes } from '../domain/payload-limit.js';
 import type { TaskSpec } from '../domain/task.js';
 import { parseAnswer } from '../schemas.js';
-import type { PushResult } from '../ports.js';
+import type { PushResult, RebaseResult } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
 import type { Landed, LandInput } from './contract.js';
 import { readSpec } from './stored-spec.js';
@@ -24,6 +26,7 @@ export const createLand =
     if (branch === input.baseBranch)
       return { kind: 'refused', ...stamp(), failure: failure('protectedBranch', `${branch} is the base branch.`) };
     const author = spec.commit.author ?? settings.author;
+    const signal = cancellationSignal();
     const commit = await git.commit(url, {
       tree,
       parent: baseCommit,
@@ -32,7 +35,12 @@ export const createLand =
       author,
       dateSeconds,
     });
-    const pushed = await git.push({ url, commit, branch, expected: branchTip, signal: cancellationSignal() });
+    const { baseBranch } = input;
+    const rebased = input.rebases === true ? await git.rebase({ url, baseBranch, baseCommit, commit, signal }) : null;
+    if (rebased?.kind === 'conflict')
+      return { kind: 'refused', ...stamp(), ...(await conflict(ports, input, rebased)) };
+    if (rebased?.kind === 'rebased') return { ...rebased, ...stamp() };
+    const pushed = await git.push({ url, commit, branch, expected: branchTip, signal });
     if (pushed.kind === 'moved' || pushed.kind === 'refused')
       return { kind: 'refused', ...stamp(), failure: refusal(branch, pushed) };
     const { stat } = await git.diff(url, baseTree, tree, 0);
@@ -44,15 +52,40 @@ function refusal(branch: string, pushed: Extract<PushResult, { kind: 'moved' | '
   return failure('protectedBranch', `${branch}: ${pushed.says}`);
 }
 
+/** What a prompt shows of a conflict. */
+const EVIDENCE_BYTES_MAX = 50_000;
+
+async function conflict(
+  { git, artifacts }: ActivityPorts,
+  { spec, baseBranch, baseTree }: LandInput,
+  found: Extract<RebaseResult, { kind: 'conflict' }>,
+) {
+  const { repo } = await readSpec(artifacts, spec);
+  const { patch } = await git.diff(repo.url, baseTree, found.baseTree, EVIDENCE_BYTES_MAX);
+  const account = [
+    `While this was worked on, ${baseBranch} has gone on, and the change does not fit it any more:`,
+    ...found.says,
+    `What ${baseBranch} has got meanwhile:`,
+    patch.toString('utf8'),
+  ].join('\n');
+  return {
+    failure: failure('baseMoved', `${baseBranch}: ${found.files.slice(0, FILES_NAMED_MAX).join(', ')}`),
+    evidence: await artifacts.put('log', cutToBytes(account, EVIDENCE_BYTES_MAX)),
+  };
+}
+
+const FILES_NAMED_MAX = 10;
+
 /** What was merged stands in the message too: a history that is rewritten loses its parents, not its words. */
 async function messageOf(
   { model, artifacts }: ActivityPorts,
   spec: TaskSpec,
-  { lineage, callId, taskId, message, subject = '', parents = [] }: LandInput,
+  { lineage, callId, taskId, message, subject = '', parents = [], criteria }: LandInput,
 ): Promise<string> {
   const written = message === undefined ? null : (await artifacts.get(message)).toString('utf8');
   const parsed = callId === null || written !== null ? null : parseAnswer((await model.answer(lineage, callId)) ?? '');
   const text = commitText(spec, written ?? (parsed?.kind === 'ok' ? parsed.answer.commitMessage : subject));
   const merged = parents.map((commit) => `Weaver-Merged: ${commit}`);
-  return `${text}\n\n${[...spec.commit.trailers, ...merged, `Weaver-Task: ${taskId}`].join('\n')}\n`;
+  const judged = criteria === undefined ? [] : criteriaTrailer(criteria);
+  return `${text}\n\n${[...spec.commit.trailers, ...merged, ...judged, `Weaver-Task: ${taskId}`].join('\n')}\n`;
 }

@@ -21,7 +21,9 @@ export const logInterceptor =
         log('info', { ...took(), ...kindOf(result) }, activityType);
         return result;
       } catch (thrown) {
-        log('warn', { ...took(), ...faultOf(thrown, context.cancellationSignal.aborted) }, activityType);
+        const fault = faultOf(thrown, context.cancellationSignal.aborted);
+        // That a provider has no room now is as it should be.
+        log(fault['fault'] === 'providerBusy' ? 'info' : 'warn', { ...took(), ...fault }, activityType);
         throw thrown;
       }
     },

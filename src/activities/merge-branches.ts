@@ -8,7 +8,7 @@ import { conflictHunks } from '../domain/conflict-hunks.js';
 import { failure } from '../domain/failures.js';
 import { cutToBytes } from '../domain/payload-limit.js';
 import type { ProposedChild } from '../domain/outcome.js';
-import type { ProtectSpec, TaskSpec } from '../domain/task.js';
+import type { LandingSpec, ProtectSpec, TaskSpec } from '../domain/task.js';
 import type { MergeResult } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
 import { fingerprintOf, shownTitle } from './child-spec.js';
@@ -92,11 +92,13 @@ async function accountOf({ git }: ActivityPorts, url: string, conflict: Conflict
 
 /** The join once more, with a model to help: what it makes has to pass the checks of the whole. */
 function resolvingSpec(join: TaskSpec, baseCommit: string, conflict: Conflict, account: string): TaskSpec {
-  const { key: _, ...kept } = join;
+  const { key: _, landing, ...kept } = join;
   const { between, files, tree } = conflict;
   const branches = between.merged.map(({ branch }) => branch);
   return {
     ...kept,
+    // It lands the whole, in the join's place and under its name.
+    ...(landing === undefined ? {} : { landing: named(landing, join.title) }),
     title: cutToBytes(`Resolve the merge conflict of ${branches.join(', ')}`, TITLE_BYTES_MAX),
     description: cutToBytes(descriptionOf(join, tree, account), DESCRIPTION_BYTES_MAX),
     relatedFiles: [...new Set([...files, ...join.relatedFiles])].slice(0, RELATED_FILES_MAX),
@@ -106,6 +108,9 @@ function resolvingSpec(join: TaskSpec, baseCommit: string, conflict: Conflict, a
     baseCommit,
   };
 }
+
+const named = ({ pullRequest, ...landing }: LandingSpec, title: string): LandingSpec =>
+  pullRequest === undefined ? landing : { ...landing, pullRequest: { title, ...pullRequest } };
 
 const TITLE_BYTES_MAX = 200;
 

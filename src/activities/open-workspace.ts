@@ -10,6 +10,7 @@ import { defaultBranch } from '../domain/branch-name.js';
 import { chooseByRule } from '../domain/choose-handler.js';
 import { filesToShow, instructionPaths, PROMPT_FILES_BYTES_MAX, structureLines } from '../domain/choose-files.js';
 import { excerpt } from '../domain/check-output.js';
+import { priceOn } from '../domain/costs.js';
 import type { Prerequisite } from '../domain/job.js';
 import { buildHandlerPrompt } from '../domain/handler-prompt.js';
 import { buildPlanPrompt, PLAN_PROMPT_VERSION } from '../domain/plan-prompt.js';
@@ -21,11 +22,14 @@ import {
   type PromptParts,
 } from '../domain/prompt.js';
 import { depthOf } from '../domain/proposal.js';
-import { fieldOf, FREE_HANDLERS, type Handler, type ModelChoice, type TaskSpec } from '../domain/task.js';
+import { BRIEF_VERSION, taskBrief } from '../domain/task-brief.js';
+import { asksModel, fieldOf, FREE_HANDLERS, type Handler, type ModelChoice, type TaskSpec } from '../domain/task.js';
 import { fromTextParts } from '../domain/text-parts.js';
 import { PortFault, type ProviderSettings, type RemoteState, type TreeEntry } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
-import type { OpenContext, OpenInput, Opened } from './contract.js';
+import type { NamedModel, OpenContext, OpenInput, Opened } from './contract.js';
+import { openAgent } from './open-agent.js';
+import { withPlaybook } from './open-playbook.js';
 import { readSpec } from './stored-spec.js';
 
 /** One file's share of the prompt. */
@@ -44,23 +48,27 @@ export const createOpenWorkspace =
     const startedAt = Date.now();
     const { git, settings, artifacts } = ports;
     const context = contextOf(fromTextParts(contextParts));
-    const given = await specOf(ports, context, input);
+    const { spec: given, agent, prompt: agentPrompt } = openAgent(ports, await specOf(ports, context, input), input);
     const wanted = await choiceFor(ports, given, input);
     const asked = wanted?.kind === 'chosen' ? { ...given, handler: wanted.handler } : given;
     const { repo } = asked;
-    const models = asked.models.length > 0 ? asked.models : settings.defaultModels;
-    const provider = settings.provider(rung(models, input.attempt));
-    const handler = handlerFor(asked.handler, provider);
-    const handlerChoice = wanted?.kind !== 'asked' && handler !== asked.handler ? withoutTools(provider) : wanted;
+    // Found before anything is paid for; what lands later must not have nowhere to go.
+    if (asked.landing?.pullRequest !== undefined) ports.forge.ensureKnown(repo.url);
+    const models = !asksModel(asked.handler) ? [] : asked.models.length > 0 ? asked.models : settings.defaultModels;
+    const provider = asksModel(asked.handler) ? settings.provider(rung(models, input.attempt)) : null;
+    const handler = provider === null ? asked.handler : handlerFor(asked.handler, provider);
+    const isWithoutTools = provider !== null && wanted?.kind !== 'asked' && handler !== asked.handler;
+    const handlerChoice = isWithoutTools ? withoutTools(provider) : wanted;
     const branch = repo.branch ?? defaultBranch(asked.title, input.suffix);
     const ground = await groundOf(ports, asked, context, branch);
     const { remote } = ground;
     if (remote.baseBranch === branch) throw new PortFault('protectedBranch', `${branch} is the base branch.`, false);
     const entries = await git.list(repo.url, ground.shownTree);
-    const spec = await withChecks(ports, { ...asked, handler }, ground.shownTree, entries);
+    const checked = await withChecks(ports, { ...asked, handler }, ground.shownTree, entries);
+    const spec = await withPlaybook(ports, checked, ground.shownTree, entries);
     const [specRef, promptRef] = await Promise.all([
       artifacts.put('spec', JSON.stringify(spec)),
-      writePrompt(ports, spec, ground.shownTree, entries, input, context),
+      writePrompt(ports, spec, ground.shownTree, entries, input, { ...context, agentPrompt }),
     ]);
     return {
       by: settings.identity,
@@ -71,10 +79,13 @@ export const createOpenWorkspace =
       limits: spec.limits,
       handler,
       ...(handlerChoice === undefined ? {} : { handlerChoice }),
+      ...(agent === undefined ? {} : { agent }),
       ...choicesOf(spec),
+      ...judgeOf(ports, spec, provider),
+      ...askedOf(ports, spec, models),
       models,
-      provider: provider.name,
-      model: provider.model,
+      provider: provider?.name ?? '',
+      model: provider?.model ?? '',
       prompt: promptRef,
       promptVersion: versionOf(handler),
       url: repo.url,
@@ -83,6 +94,8 @@ export const createOpenWorkspace =
       baseCommit: remote.baseCommit,
       baseTree: remote.baseTree,
       branchTip: remote.branchTip,
+      ...(mayRebase(spec, ground, context) ? { rebases: true } : {}),
+      ...(spec.landing?.pullRequest === undefined ? {} : { pullRequest: true }),
       ...(ground.parents.length === 0 ? {} : { parents: ground.parents }),
       checks: (spec.checks ?? []).map(({ name }) => name),
       warnings: [...ground.warnings, ...warningsOf(spec, provider, asked.handler)],
@@ -114,6 +127,50 @@ const choicesOf = ({ people, alternatives, decider, shadowDecider }: TaskSpec) =
   ...(decider === undefined ? {} : { decider }),
   ...(shadowDecider === undefined ? {} : { shadowDecider }),
 });
+
+/** Criteria that no command tells; the task's own model judges them if no other is named. */
+function judgeOf(
+  { settings }: ActivityPorts,
+  { judge, acceptanceCriteria, criterionChecks = [] }: TaskSpec,
+  own: ProviderSettings | null,
+): Pick<Opened, 'judge'> {
+  const told = new Set(criterionChecks.map(({ criterion }) => criterion));
+  const criteria = acceptanceCriteria.map((_text, index) => index + 1).filter((number) => !told.has(number));
+  if (judge === undefined || criteria.length === 0) return {};
+  const named = judge === true ? (own ?? settings.provider(rung(settings.defaultModels, 1))) : settings.provider(judge);
+  return { judge: { provider: named.name, model: named.model, criteria } };
+}
+
+/** Only what stands on the tip of the base branch alone: what goes on with a branch, or with others' work, stays on that. */
+const mayRebase = (
+  { landing, baseCommit, handler }: TaskSpec,
+  { remote }: Ground,
+  { stackOn = [] }: OpenContext,
+): boolean =>
+  landing?.onMovedBase !== 'keep' &&
+  baseCommit === undefined &&
+  remote.branchTip === null &&
+  stackOn.length === 0 &&
+  !mergesOf(handler);
+
+/** Who is asked beside the model of the attempt, by name: a provider that is not there is found before anything is paid for. */
+function askedOf({ settings }: ActivityPorts, spec: TaskSpec, models: readonly ModelChoice[]) {
+  const { ask, candidates, shadow = settings.shadow } = spec;
+  const named = (choice: ModelChoice): NamedModel => {
+    const { name: provider, model } = settings.provider(choice);
+    return { provider, model };
+  };
+  const judge = ask?.judge === undefined ? {} : { judge: named(ask.judge) };
+  return {
+    ...(ask === undefined ? {} : { ask: { ...ask, ...judge, models: models.map(named) } }),
+    ...(candidates === undefined || candidates < 2 ? {} : { candidates: inTurn(models.map(named), candidates) }),
+    ...(shadow === undefined ? {} : { shadow: { rate: shadow.rate, gate: shadow.gate, ...named(shadow.model) } }),
+  };
+}
+
+/** One after the other, and again from the first. */
+const inTurn = (all: readonly NamedModel[], count: number): readonly NamedModel[] =>
+  Array.from({ length: count }, (_, index) => all[index % all.length]).flatMap((one) => one ?? []);
 
 /** Nothing to choose where the file does not say so, or once it is settled. */
 async function choiceFor(
@@ -214,9 +271,13 @@ async function writePrompt(
   tree: string,
   entries: readonly TreeEntry[],
   input: OpenInput,
-  { prerequisites, instructions: added }: OpenContext,
+  { prerequisites, instructions: added, agentPrompt }: OpenContext & { readonly agentPrompt: string },
 ) {
   const { git, artifacts, settings } = ports;
+  if (!asksModel(spec.handler)) {
+    const brief = taskBrief({ spec, prerequisites, added, last: await lastOf(ports, input), agentPrompt });
+    return await artifacts.put('prompt', JSON.stringify(brief));
+  }
   const words = [spec.title, spec.description, ...spec.acceptanceCriteria].join('\n');
   const shown = filesToShow(entries, spec.relatedFiles, words);
   const instructions = instructionPaths(entries, shown);
@@ -225,6 +286,7 @@ async function writePrompt(
   const parts: PromptParts = {
     spec,
     protect: settings.protect,
+    ...(agentPrompt === '' ? {} : { agentPrompt }),
     prerequisites,
     work: await workOf(ports, prerequisites),
     added,
@@ -252,6 +314,7 @@ function messagesFor(handler: Handler, parts: PromptParts, { taskId }: OpenInput
 }
 
 function versionOf(handler: Handler): string {
+  if (!asksModel(handler)) return BRIEF_VERSION;
   if (handler === 'plan') return PLAN_PROMPT_VERSION;
   return handler === 'agent' ? AGENT_PROMPT_VERSION : PROMPT_VERSION;
 }
@@ -307,13 +370,13 @@ const withoutTools = ({ name, level }: ProviderSettings): Opened['handlerChoice'
   reason: `${name} has no tools (level ${level})`,
 });
 
-function warningsOf(spec: TaskSpec, provider: ProviderSettings, wanted: Handler): readonly string[] {
+function warningsOf(spec: TaskSpec, provider: ProviderSettings | null, wanted: Handler): readonly string[] {
   return [
-    ...(spec.handler === wanted
+    ...(provider === null || spec.handler === wanted
       ? []
       : [`${provider.name} has the level ${provider.level}, without tools: the task is done in one answer`]),
     ...((spec.checks ?? []).length === 0 ? ['no checks were found: the gate can only see that the edits apply'] : []),
-    ...(provider.price === undefined
+    ...(provider !== null && priceOn(provider.price, Date.now()) === null
       ? [`no price is configured for ${provider.name}: cost is counted in tokens only`]
       : []),
   ];

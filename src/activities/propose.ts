@@ -24,7 +24,7 @@ export const createPropose =
     const { plan } = parsed;
     const shares = plan.children.length + (plan.join ? 1 : 0);
     const sharing = { ...parent, limits: sharedLimits(parent.limits, input.spent, shares) };
-    const specs = plan.children.map((child) => specOf(ports, sharing, child));
+    const specs = plan.children.map((child) => specOf(ports, sharing, child, plan.join));
     const refs = await Promise.all(specs.map((spec) => store(ports, spec)));
     const children = plan.children.map((child, index) => proposed(child, index, specs[index], refs[index]));
     return {
@@ -37,7 +37,7 @@ export const createPropose =
   };
 
 /** Through the front door, as if somebody had written it as a file: what a model names is checked like what a person names. */
-function specOf({ settings }: ActivityPorts, parent: TaskSpec, child: PlannedChild): TaskSpec {
+function specOf({ settings }: ActivityPorts, parent: TaskSpec, child: PlannedChild, isJoined: boolean): TaskSpec {
   const { title, description, acceptanceCriteria, relatedFiles } = child;
   const { url } = parent.repo;
   const own = settings.parseSpec({
@@ -49,20 +49,24 @@ function specOf({ settings }: ActivityPorts, parent: TaskSpec, child: PlannedChi
     checks: child.checks,
   });
   const checks = child.checks.length === 0 ? foundChecks(parent.checks) : { checks: withTimes(own, parent) };
-  return childSpec(parent, {
-    title: own.title,
-    description: own.description,
-    acceptanceCriteria: own.acceptanceCriteria,
-    relatedFiles: own.relatedFiles,
+  const { title: childTitle, description: words, acceptanceCriteria: criteria, relatedFiles: files } = own;
+  const fields = {
+    title: childTitle,
+    description: words,
+    acceptanceCriteria: criteria,
+    relatedFiles: files,
     ...checks,
-  });
+  };
+  return childSpec(parent, fields, isJoined);
 }
 
-/** A command that the parent has too takes as long there. */
+/** A command that the parent has too takes as long there, and reports in the same place. */
 const withTimes = ({ checks = [] }: TaskSpec, parent: TaskSpec) =>
   checks.map((check) => {
     const known = parent.checks?.find(({ run }) => run === check.run);
-    return known === undefined ? check : { ...check, timeoutSeconds: known.timeoutSeconds };
+    if (known === undefined) return check;
+    const { timeoutSeconds, report } = known;
+    return { ...check, timeoutSeconds, ...(report === undefined ? {} : { report }) };
   });
 
 const store = ({ artifacts }: ActivityPorts, spec: TaskSpec): Promise<ArtifactRef> =>

@@ -1,61 +1,136 @@
 /**
- * Runs the checks on a snapshot, after the set-up steps where they have not been done yet.
- * Harmless twice: the work tree is made equal to the snapshot first, and a verdict is remembered by what it depends on,
- * for as long as what cannot be seen of it (installed tools, what a set-up step fetched) is likely to be the same.
+ * Runs the checks on a snapshot, after the set-up steps where they have not been done yet, and compares what comes of it with
+ * the base. Harmless twice: the work tree is made equal to the snapshot first, and a verdict is remembered by what it depends
+ * on, for as long as what cannot be seen of it (installed tools, what a set-up step fetched) is likely to be the same.
  */
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
-import { excerpt, signatureSource } from '../domain/check-output.js';
+import type { ArtifactRef } from '../domain/outcome.js';
 import type { CheckVerdict } from '../domain/record.js';
-import type { CheckSpec, TaskSpec } from '../domain/task.js';
-import type { CommandResult } from '../ports.js';
+import type { TaskSpec } from '../domain/task.js';
+import { PortFault } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
+import { outputOf, runAll, type CheckRun, type Verdicts } from './check-run.js';
 import type { Checked, CheckInput } from './contract.js';
+import { gateChecked } from './gate-checks.js';
 import { readSpec } from './stored-spec.js';
-import { ensureSetup, prepare, runLogged, type Place } from './work-place.js';
+import { ensureSetup, prepare, type Place } from './work-place.js';
 
-/** What of a failing check's log goes into the next prompt. */
-const EXCERPT_CHARACTERS = 8_000;
 /** Tools are updated and registries move: a day is a round of work on one base, and what changes meanwhile is noticed the next. */
 const VERDICT_MS_MAX = 24 * 60 * 60 * 1_000;
-
-type Verdicts = Extract<Checked, { kind: 'checked' }>;
 
 /** @param now epoch milliseconds */
 export const createRunChecks =
   (ports: ActivityPorts, now: () => number = Date.now) =>
   async (input: CheckInput): Promise<Checked> => {
     const startedAt = now();
-    const { artifacts, sandbox, sandboxWarning, settings } = ports;
-    const spec = await readSpec(artifacts, input.spec);
-    const memory = memoryOf(ports, spec, input, startedAt);
+    const stamp = () => ({ by: ports.settings.identity, startedAt, endedAt: now() });
+    const spec = await readSpec(ports.artifacts, input.spec);
+    // Before the change's own checks, which leave the work tree as the gate goes on with it.
+    const baseline = input.baseline === undefined ? null : await baselineOf(ports, spec, input, input.baseline, stamp);
+    const { checked, place } = await verdictsOn(ports, spec, input, stamp);
+    if (checked.kind === 'setupFailed' || baseline === null) return { ...checked, ...stamp() };
+    const memory = memoryOf(ports, spec, input, startedAt, sha([baseline.sha256, gateFields(ports, spec)]));
     const known = await memory.recall();
-    const stamp = () => ({ by: settings.identity, startedAt, endedAt: now() });
     if (known !== null) return { ...known, ...stamp(), cached: true };
-    const place = await prepare(ports, input, spec);
+    const onTree = async (tree: string): Promise<Checked> =>
+      (await verdictsOn(ports, spec, { ...input, tree }, stamp, 'as it is')).checked;
+    const gated = await gateChecked(ports, spec, input, { checked, place, baseline, onTree });
+    if (gated.verdicts.every(saysSomethingOfTheTree)) await memory.remember(gated);
+    return { ...gated, ...stamp() };
+  };
+
+/** Results are kept for days, and a question may stay open for longer: then the base is checked again. */
+async function baselineOf(
+  ports: ActivityPorts,
+  spec: TaskSpec,
+  input: CheckInput,
+  ref: ArtifactRef,
+  stamp: Stamp,
+): Promise<ArtifactRef | null> {
+  try {
+    await ports.artifacts.get(ref);
+    return ref;
+  } catch (thrown) {
+    if (!(thrown instanceof PortFault) || thrown.code !== 'infrastructure') throw thrown;
+  }
+  const { checked } = await verdictsOn(ports, spec, { ...input, tree: input.baseTree }, stamp);
+  return checked.kind === 'checked' ? (checked.results ?? null) : null;
+}
+
+/** What the gate's verdict depends on beside the checks and the base: a task may be taken up again with other rules. */
+const gateFields = (
+  { settings }: ActivityPorts,
+  { handler, protect, acceptanceCriteria, criterionChecks, reproduceFirst, allowOldFailures }: TaskSpec,
+): readonly unknown[] => [
+  handler,
+  settings.protect,
+  protect,
+  acceptanceCriteria,
+  criterionChecks,
+  reproduceFirst,
+  allowOldFailures,
+];
+
+type Stamp = () => Pick<Verdicts, 'by' | 'startedAt' | 'endedAt'>;
+
+/**
+ * Whatever the base says: the same checks on the same tree give this again.
+ * @param setUp `as it is` for a tree made up for a comparison: what is installed for the change serves it too
+ */
+async function verdictsOn(
+  ports: ActivityPorts,
+  spec: TaskSpec,
+  input: CheckInput,
+  stamp: Stamp,
+  setUp: 'first' | 'as it is' = 'first',
+): Promise<{
+  readonly checked: Checked;
+  /** As the checks have left it; null if they did not run. */ readonly place: Place | null;
+}> {
+  const memory = memoryOf(ports, spec, input, stamp().endedAt, setUp);
+  const known = await memory.recall();
+  if (known !== null) return { checked: { ...known, ...stamp(), cached: true }, place: null };
+  const place = await prepare(ports, input, spec);
+  if (setUp === 'first') {
     const setup = await ensureSetup(ports, spec, input, place);
-    if (setup.kind === 'setupFailed') return { ...setup, ...stamp() };
+    if (setup.kind === 'setupFailed') return { checked: { ...setup, ...stamp() }, place };
     // What a set-up step did to tracked files must not reach the checks.
     if (setup.kind === 'ran') await prepare(ports, input, spec);
-    const verdicts: CheckVerdict[] = [];
-    const evidence: string[] = [];
-    for (const check of spec.checks ?? []) {
-      const { verdict, output } = await runOne(ports, check, place);
-      verdicts.push(verdict);
-      if (!verdict.passed) evidence.push(evidenceOf(check, verdict, output));
-    }
-    const result: Verdicts = {
-      kind: 'checked',
-      ...stamp(),
-      verdicts,
-      sandbox: sandbox.name,
-      warning: sandboxWarning,
-      evidence: evidence.length === 0 ? null : await artifacts.put('log', evidence.join('\n\n')),
-      cached: false,
-    };
-    if (verdicts.every(saysSomethingOfTheTree)) await memory.remember(result);
-    return result;
+  }
+  const runs = await runAll(ports, spec, place);
+  const result = { kind: 'checked', ...stamp(), ...(await storeRuns(ports, spec, runs)), cached: false } as const;
+  if (result.verdicts.every(saysSomethingOfTheTree)) await memory.remember(result);
+  return { checked: result, place };
+}
+
+type Stored = Pick<Verdicts, 'verdicts' | 'sandbox' | 'warning' | 'evidence' | 'results' | 'notes'>;
+
+async function storeRuns(
+  { artifacts, sandbox, sandboxWarning }: ActivityPorts,
+  spec: TaskSpec,
+  runs: readonly CheckRun[],
+): Promise<Stored> {
+  const verdicts = runs.map(({ verdict }) => verdict);
+  const red = await Promise.all(
+    verdicts.filter(({ passed }) => !passed).map((verdict) => outputOf(artifacts, spec, verdict)),
+  );
+  const notes = runs.flatMap(({ result }) => (result.note === undefined ? [] : [`${result.name}: ${result.note}`]));
+  return {
+    verdicts,
+    sandbox: sandbox.name,
+    warning: sandboxWarning,
+    evidence: red.length === 0 ? null : await artifacts.put('log', red.join('\n\n')),
+    results: await artifacts.put('test', JSON.stringify(runs.map(({ result }) => result))),
+    ...(notes.length === 0
+      ? {}
+      : { notes: notes.slice(0, NOTES_MAX).map((note) => note.slice(0, NOTE_CHARACTERS_MAX)) }),
   };
+}
+
+/** With twenty verdicts they fit into a payload. */
+const NOTES_MAX = 3;
+const NOTE_CHARACTERS_MAX = 150;
 
 /** What is remembered under the name of a verdict. */
 interface Remembered {
@@ -69,10 +144,11 @@ interface Remembered {
  * Red is remembered for its own task alone, not for its retry: what made it red (a flaky test, a full disk, a registry that
  * was down) may be gone by the next one. Green is remembered for all, but believed of another task only at the base: what is landed has
  * passed its checks in its own task.
+ * @param how what the result depends on beside the tree: the baseline, the set-up
  */
-function memoryOf({ records, sandbox }: ActivityPorts, spec: TaskSpec, input: CheckInput, nowMs: number) {
+function memoryOf({ records, sandbox }: ActivityPorts, spec: TaskSpec, input: CheckInput, nowMs: number, how: string) {
   const { taskId, lineage, tree, baseTree } = input;
-  const depends = dependencies(spec, tree, sandbox.name);
+  const depends = [...dependencies(spec, tree, sandbox.name), how];
   const [own, common] = [`checks/${sha([depends, taskId])}`, `checks/${sha(depends)}`];
   return {
     async recall(): Promise<Verdicts | null> {
@@ -82,13 +158,16 @@ function memoryOf({ records, sandbox }: ActivityPorts, spec: TaskSpec, input: Ch
       return green !== null && (green.lineage === lineage || tree === baseTree) ? green.result : null;
     },
     remember: (result: Verdicts): Promise<void> =>
-      records.remember(result.verdicts.every(({ passed }) => passed) ? common : own, {
+      records.remember(isGreen(result) ? common : own, {
         at: nowMs,
         lineage,
         result,
       } satisfies Remembered),
   };
 }
+
+const isGreen = ({ verdicts, gated }: Verdicts): boolean =>
+  gated === undefined ? verdicts.every(({ passed }) => passed) : gated.refused === null;
 
 /** Null if there is nothing, or if it is too old; a time to come is that of a clock that was wrong. */
 function freshIn(value: unknown, nowMs: number): Remembered | null {
@@ -102,41 +181,11 @@ function freshIn(value: unknown, nowMs: number): Remembered | null {
 /** A check that was stopped or killed may have met a busy machine; it is run again the next time. */
 const saysSomethingOfTheTree = ({ exitCode, timedOut }: CheckVerdict): boolean => exitCode !== null && !timedOut;
 
-async function runOne(
-  ports: ActivityPorts,
-  check: CheckSpec,
-  place: Place,
-): Promise<{ readonly verdict: CheckVerdict; readonly output: string }> {
-  const { result, bytes, log } = await runLogged(ports, check, false, place);
-  return { verdict: verdictOf(check, result, bytes, log), output: bytes.toString('utf8') };
-}
-
-function verdictOf(
-  { name }: CheckSpec,
-  { exitCode, timedOut, durationMs }: CommandResult,
-  bytes: Buffer,
-  log: CheckVerdict['log'],
-): CheckVerdict {
-  const source = `${exitCode ?? 'killed'} ${timedOut}\n${signatureSource(bytes.toString('utf8'))}`;
-  return {
-    name,
-    passed: exitCode === 0,
-    exitCode,
-    timedOut,
-    durationMs,
-    signature: createHash('sha256').update(source).digest('hex').slice(0, 16),
-    log,
-  };
-}
-
-const evidenceOf = ({ name, run }: CheckSpec, { exitCode, timedOut }: CheckVerdict, output: string): string =>
-  `$ ${run}\n${excerpt(output, EXCERPT_CHARACTERS)}\n(${name}: ${timedOut ? 'stopped at its time limit' : `exit code ${exitCode ?? 'none, killed'}`})`;
-
 const sha = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 40);
 
 /** The number is that of the shape remembered. */
 const dependencies = ({ checks, setup, repo }: TaskSpec, tree: string, sandbox: string): readonly unknown[] => [
-  2,
+  3,
   repo.url,
   tree,
   checks,

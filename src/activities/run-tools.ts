@@ -110,15 +110,16 @@ interface Turn {
 async function carryOut(start: Bench, calls: readonly Called[]): Promise<Turn> {
   // Last, whatever its place: what it is asked about is the work of all of them.
   const ordered = [...calls.filter(({ use }) => use.tool !== 'finish'), ...calls.filter(isFinish)];
-  const done = new Map<string, ToolResult>();
+  // By call and not by id: some models give every call the same one.
+  const done = new Map<Called, ToolResult>();
   let { tree } = start;
   for (const group of groups(ordered)) {
     const failed = [...done.values()].some(({ isError }) => isError);
     const results = await Promise.all(group.map((called) => perform({ ...start, tree }, called, failed)));
-    group.forEach(({ call }, index) => done.set(call.id, results[index] ?? refusal('lost')));
+    group.forEach((called, index) => done.set(called, results[index] ?? refusal('lost')));
     tree = results.at(-1)?.tree ?? tree;
   }
-  const all = calls.map(({ call, use }) => ({ call, use, result: done.get(call.id) ?? refusal('lost') }));
+  const all = calls.map((called) => ({ ...called, result: done.get(called) ?? refusal('lost') }));
   const end = all.find(({ result }) => result.finish !== undefined)?.result.finish;
   const told = all.filter(({ result }) => result.finish === undefined);
   return {

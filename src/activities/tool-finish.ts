@@ -3,6 +3,7 @@ import { commitSubject, commitText } from '../domain/commit-message.js';
 import { TOOL_LIMITS, type ToolUse } from '../domain/tools.js';
 import { addedLines, DIFF_BYTES_MAX, secretsIn } from './apply-edits.js';
 import type { Finish } from './contract.js';
+import { guardWork } from './guard-work.js';
 import { refusal, type Bench, type ToolResult } from './tool-bench.js';
 
 type Finishing = Extract<ToolUse, { tool: 'finish' }>;
@@ -25,9 +26,14 @@ export async function finish(bench: Bench, callId: string, use: Finishing, other
     return refusal(
       `Not finished: the change or its message has what looks like a secret (${secrets.join(', ')}). Take it out.`,
     );
+  const guarded = await guardWork(ports, spec, { baseTree: input.baseTree, tree }, patch);
+  if (guarded.kind === 'refused') return refusal(`Not finished: ${guarded.says}`);
   const diff = await ports.artifacts.put('diff', patch);
   const subject = commitSubject(spec, use.commitMessage);
-  return accepted({ kind: 'work', callId, diff, stat, subject, message: await ports.artifacts.put('answer', message) });
+  const { warnings } = guarded;
+  const notes = warnings.length === 0 ? {} : { notes: warnings };
+  const kept = await ports.artifacts.put('answer', message);
+  return accepted({ kind: 'work', callId, diff, stat, subject, message: kept, ...notes });
 }
 
 const accepted = (done: Finish): ToolResult => ({ text: '', isError: false, finish: done });

@@ -1,27 +1,20 @@
 /** The work tree of a task as a place to run commands in: filled with a snapshot, set up once, everything printed kept. */
-import { cancellationSignal } from '@temporalio/activity';
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failure, type Failure } from '../domain/failures.js';
 import type { ArtifactRef } from '../domain/outcome.js';
-import type { CheckSpec, SetupSpec, TaskSpec } from '../domain/task.js';
-import type { CommandResult, TreeEntry } from '../ports.js';
+import type { SetupSpec, TaskSpec } from '../domain/task.js';
+import type { TreeEntry } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
 import type { CheckInput } from './contract.js';
-
-/** A command may flood its output; this much of it, from both ends, is kept as an artifact. */
-const LOG_BYTES_MAX = 4_000_000;
+import { runLogged, type Place } from './logged-command.js';
+import { isFreshHome, keepSetup, restoreSetup } from './setup-cache.js';
 
 /** What the work tree is made equal to. */
 export type Snapshot = Pick<CheckInput, 'lineage' | 'tree' | 'baseCommit'>;
 
-/** Where a task's commands run. */
-export interface Place {
-  readonly directory: string;
-  readonly home: string;
-  readonly folder: string;
-}
+export { runLogged, type Place } from './logged-command.js';
 
 /** The snapshot in the work tree of the task, with what the set-up left there. */
 export async function prepare(ports: ActivityPorts, input: Snapshot, spec: TaskSpec): Promise<Place> {
@@ -41,18 +34,60 @@ export type Setup =
 export async function ensureSetup(ports: ActivityPorts, spec: TaskSpec, input: Snapshot, place: Place): Promise<Setup> {
   if (spec.setup.length === 0) return { kind: 'done' };
   const mark = join(place.folder, 'setup.json');
-  const key = setupKey(spec.setup, await ports.git.list(spec.repo.url, input.tree));
+  const entries = await ports.git.list(spec.repo.url, input.tree);
+  const key = setupKey(spec.setup, entries);
   if ((await readMark(mark))?.key === key) return { kind: 'done' };
-  for (const step of spec.setup) {
-    const { result, log } = await runLogged(ports, step, step.network, place);
-    if (result.exitCode !== 0) {
-      const failed = failure('setupFailed', `${step.name} (exit ${result.exitCode ?? 'none'}).`);
-      return { kind: 'setupFailed', failure: failed, log, sandbox: ports.sandbox.name };
-    }
-  }
+  const shared = sharedSteps(spec.setup, entries);
+  const failed =
+    (await fetchShared(ports, spec, input, { place, steps: shared, entries })) ??
+    (await runSteps(ports, spec.setup.slice(shared.length), place));
+  if (failed !== null) return failed;
   const keep = await ports.git.untracked(spec.repo.url, input.lineage);
   await writeFile(mark, JSON.stringify({ key, keep }));
   return { kind: 'ran' };
+}
+
+/** Null if all of them end well. */
+async function runSteps(ports: ActivityPorts, steps: readonly SetupSpec[], place: Place): Promise<Setup | null> {
+  for (const step of steps) {
+    const { result, log } = await runLogged(ports, step, step.network, place);
+    if (result.exitCode === 0) continue;
+    const failed = failure('setupFailed', `${step.name} (exit ${result.exitCode ?? 'none'}).`);
+    return { kind: 'setupFailed', failure: failed, log, sandbox: ports.sandbox.name };
+  }
+  return null;
+}
+
+/**
+ * The steps up to the last one that uses the network fetch what the lock files name, and are the same for every task. Those
+ * after it build, perhaps from the task's own files; and without a lock file nobody knows what is fetched.
+ */
+function sharedSteps(setup: readonly SetupSpec[], entries: readonly TreeEntry[]): readonly SetupSpec[] {
+  const isLocked = entries.some(({ path }) => LOCK.test(path));
+  return isLocked ? setup.slice(0, setup.findLastIndex(({ network }) => network) + 1) : [];
+}
+
+interface Shared {
+  readonly place: Place;
+  readonly steps: readonly SetupSpec[];
+  readonly entries: readonly TreeEntry[];
+}
+
+async function fetchShared(
+  ports: ActivityPorts,
+  { repo }: TaskSpec,
+  { lineage }: Snapshot,
+  { place, steps, entries }: Shared,
+): Promise<Setup | null> {
+  if (steps.length === 0) return null;
+  const { platform, arch, version } = process;
+  const key = sha([1, repo.url, setupKey(steps, entries), ports.sandbox.name, platform, arch, version]);
+  // In a home with other things in it nobody could tell what of it the set-up has made.
+  const isFresh = await isFreshHome(place);
+  if (isFresh && (await restoreSetup(ports, key, place))) return null;
+  const failed = await runSteps(ports, steps, place);
+  if (failed === null && isFresh) await keepSetup(ports, key, place, await ports.git.untracked(repo.url, lineage));
+  return failed;
 }
 
 interface SetupMark {
@@ -69,44 +104,19 @@ async function readMark(path: string): Promise<SetupMark | null> {
   }
 }
 
-const kept = async ({ folder }: Pick<Place, 'folder'>): Promise<readonly string[]> =>
+/** Names in the work tree that the set-up has left there. */
+export const kept = async ({ folder }: Pick<Place, 'folder'>): Promise<readonly string[]> =>
   (await readMark(join(folder, 'setup.json')))?.keep ?? [];
-
-/** How a command ended, and all that it printed. */
-export interface Logged {
-  readonly result: CommandResult;
-  readonly bytes: Buffer;
-  readonly log: ArtifactRef;
-}
-
-export async function runLogged(
-  { sandbox, artifacts }: Pick<ActivityPorts, 'sandbox' | 'artifacts'>,
-  { name, run, timeoutSeconds }: CheckSpec,
-  network: boolean,
-  { directory, home, folder }: Place,
-): Promise<Logged> {
-  const logFile = join(folder, `${createHash('sha256').update(name).digest('hex').slice(0, 12)}.log`);
-  const command = {
-    run,
-    directory,
-    home,
-    network,
-    timeoutMs: timeoutSeconds * 1_000,
-    logFile,
-    logBytesMax: LOG_BYTES_MAX,
-  };
-  const result = await sandbox.run(command, cancellationSignal());
-  const bytes = await readFile(logFile);
-  const log = await artifacts.put('log', bytes);
-  await rm(logFile, { force: true });
-  return { result, bytes, log };
-}
 
 const sha = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 40);
 
 /** Files that dependency installers read: when one changes, the set-up has to be done again. */
 const MANIFEST =
   /(^|\/)(package\.json|package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lockb?|requirements[^/]*\.txt|pyproject\.toml|poetry\.lock|uv\.lock|setup\.(py|cfg)|Pipfile(\.lock)?|go\.(mod|sum)|Cargo\.(toml|lock)|Gemfile(\.lock)?|pom\.xml|build\.gradle(\.kts)?)$/;
+
+/** Those among them that say exactly what is fetched. */
+const LOCK =
+  /(^|\/)(package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lockb?|requirements[^/]*\.txt|poetry\.lock|uv\.lock|Pipfile\.lock|go\.sum|Cargo\.lock|Gemfile\.lock)$/;
 
 const setupKey = (setup: readonly SetupSpec[], entries: readonly TreeEntry[]): string =>
   sha([setup, entries.filter(({ path }) => MANIFEST.test(path)).map(({ path, oid }) => [path, oid])]);

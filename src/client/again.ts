@@ -2,17 +2,19 @@
  * Taking up an ended task again: `retry` goes on with its work, `reset` with what was there after a turn, `rerun` does it
  * differently. Each is a new job that shares the old one's ledger, so that nothing is paid twice.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArtifactRef } from '../domain/outcome.js';
+import { defined, isMap } from '../domain/plain-object.js';
 import { fieldOf, fieldText, type TaskSpec } from '../domain/task.js';
-import { parseTask, type ParsedTask } from '../schemas.js';
+import { parseStored } from '../schemas.js';
 import { RESUME_QUERY, type ResumePoint, type ResumeRequest, type TaskResult } from '../workflows/messages.js';
+import { budgetJobOf, isSpendingLimit, withinBudget } from './budget-left.js';
 import { quoted } from './list-tasks.js';
+import { patiently } from './patiently.js';
 import { namesTask } from './people.js';
 import { startInputOf } from './start-input.js';
 import { invalidTask } from './task-faults.js';
 import { idsOf } from './task-id.js';
-import { asking, isNotFound, isUnanswered, temporalFault } from './temporal-faults.js';
+import { asking } from './temporal-faults.js';
 import { describe, type Speaker } from './updates.js';
 import { unknownTask, usageFault, WeaverFault } from './weaver-fault.js';
 
@@ -33,22 +35,26 @@ export interface Taken {
   readonly baseKey: string;
 }
 
-/** A worker that has just been started needs some seconds before it answers; the whole history is replayed for it. */
-const QUERY_PATIENCE_MS = 20_000;
-const QUERY_TIMEOUT_MS = 5_000;
-const QUERY_PAUSE_MS = 300;
 const ANSWER_TIMEOUT_MS = 5_000;
 
 export async function takeUp(speaker: Speaker, id: string, again: Again, readSpec: ReadSpec | null): Promise<Taken> {
   const { taskId, jobId } = await endedTask(speaker, id);
   const input = await startInputOf(speaker, taskId);
-  const spec = await specOf(input, again.kind === 'rerun' ? again.sets : [], readSpec, taskId);
   const baseKey = baseKeyOf(jobId);
-  if (again.kind === 'rerun') return { baseKey, ...(await differently(speaker, taskId, spec, input)) };
-  await mustBeFirst(speaker, baseKey, taskId);
+  const sets = again.kind === 'rerun' ? again.sets : [];
+  const asked = await specOf(input, sets, readSpec, taskId);
+  if (again.kind !== 'rerun') await mustBeFirst(speaker, baseKey, taskId);
+  // Who names limits has been asked for money.
+  const budgetOf = sets.some(isSpendingLimit) ? null : budgetJobOf(input);
+  const spec = budgetOf === null ? asked : await withinBudget(speaker, asked, { taskId, budgetOf, baseKey });
+  const bounded = budgetOf === null ? {} : { budgetOf };
+  if (again.kind === 'rerun') {
+    const { baseCommit, resume } = await differently(speaker, taskId, spec, input);
+    return { baseKey, spec: { ...spec, ...baseCommit }, resume: { ...resume, ...bounded } };
+  }
   const resume = await resumePoint(speaker, taskId, requestOf(again));
   if (resume === null) throw nothingThere(taskId, again);
-  return { baseKey, spec, resume };
+  return { baseKey, spec, resume: { ...resume, ...bounded } };
 }
 
 /** Long keys leave room for the number. */
@@ -146,7 +152,7 @@ async function specOf(
 ): Promise<TaskSpec> {
   const reference = fieldOf(input, 'specRef');
   const content = reference === undefined ? fieldOf(input, 'spec') : await fromStore(reference, readSpec, taskId);
-  const parsed: ParsedTask = parseTask(JSON.stringify(content ?? {}), { sets });
+  const parsed = parseStored(withoutOtherUnit(content ?? {}, sets), { sets });
   if (parsed.kind === 'faults') throw invalidTask(parsed.faults);
   const { key: _, ...spec } = parsed.spec;
   return spec;
@@ -161,13 +167,31 @@ async function fromStore(reference: unknown, readSpec: ReadSpec | null, taskId: 
   return await readSpec(reference as ArtifactRef);
 }
 
-/** From the old one's base; where it asks the same as the old one, the ledger answers. */
-async function differently(speaker: Speaker, taskId: string, asked: TaskSpec, input: unknown) {
-  const baseCommit = asked.baseCommit ?? (await baseOf(speaker, taskId));
-  const spec: TaskSpec = baseCommit === null ? asked : { ...asked, baseCommit };
-  const resume: ResumePoint = { of: taskId, lineage: fieldText(input, 'lineage'), attempts: 0 };
-  return { spec, resume };
+/** The limit of money in the other of its two units gives way to the one that is set. */
+function withoutOtherUnit(content: unknown, sets: readonly string[]): unknown {
+  const limits = fieldOf(content, 'limits');
+  if (!isMap(content) || !isMap(limits) || !sets.some((set) => /^limits\.costUsd(Micros)?=/.test(set))) return content;
+  const { costUsd: _, costUsdMicros: __, ...others } = limits;
+  return { ...content, limits: others };
 }
+
+/** From the old one's base, with what it was told; where it asks the same as the old one, the ledger answers. */
+async function differently(speaker: Speaker, taskId: string, asked: TaskSpec, input: unknown) {
+  const base = asked.baseCommit ?? (await baseOf(speaker, taskId));
+  const told = isOfMany(input) ? await resumePoint(speaker, taskId, { from: 'attempt' }) : null;
+  const { prerequisites, stackOn } = told ?? {};
+  const resume: ResumePoint = {
+    of: taskId,
+    lineage: fieldText(input, 'lineage'),
+    attempts: 0,
+    ...defined({ prerequisites, stackOn }),
+  };
+  return { baseCommit: base === null ? {} : { baseCommit: base }, resume };
+}
+
+/** Whether it had others to wait for, or goes on with one that had. */
+const isOfMany = (input: unknown): boolean =>
+  fieldOf(input, 'place') !== undefined || fieldOf(fieldOf(input, 'resume'), 'prerequisites') !== undefined;
 
 /** Null if it never got as far as having one. */
 async function baseOf(speaker: Speaker, taskId: string): Promise<string | null> {
@@ -189,33 +213,8 @@ async function baseOf(speaker: Speaker, taskId: string): Promise<string | null> 
   }
 }
 
-async function resumePoint(speaker: Speaker, taskId: string, request: ResumeRequest): Promise<ResumePoint | null> {
-  const { temporal, address } = speaker;
-  const end = Date.now() + QUERY_PATIENCE_MS;
-  for (;;) {
-    try {
-      return await temporal.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () =>
-        temporal.workflow.getHandle(taskId).query<ResumePoint | null, [ResumeRequest]>(RESUME_QUERY, request),
-      );
-    } catch (thrown) {
-      if (isNotFound(thrown)) throw unknownTask(taskId);
-      if (!isUnanswered(thrown)) throw temporalFault(thrown, address) ?? thrown;
-      if (Date.now() > end) throw nobodyKnows(taskId, thrown);
-    }
-    await sleep(QUERY_PAUSE_MS);
-  }
-}
-
-const nobodyKnows = (taskId: string, cause: unknown): WeaverFault =>
-  new WeaverFault(
-    {
-      code: 'noWorker',
-      message: `No worker answers what ${taskId} has done.`,
-      next: 'Start one (weaver worker, or weaver up), and try again.',
-    },
-    4,
-    { cause },
-  );
+const resumePoint = (speaker: Speaker, taskId: string, request: ResumeRequest): Promise<ResumePoint | null> =>
+  patiently<ResumePoint | null>(speaker, taskId, RESUME_QUERY, request);
 
 function nothingThere(taskId: string, again: Again): WeaverFault {
   const what =

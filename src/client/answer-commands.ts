@@ -10,6 +10,8 @@ export function answersTo(taskId: string, { kind, options, id }: Question): read
       return options.map(
         (option) => `weaver answer ${taskId} ${option.startsWith('-') ? '-- ' : ''}${shellWord(option)}`,
       );
+    case 'work':
+      return [`weaver done ${taskId} --message 'what was done'`];
     case 'text':
       return [`weaver answer ${taskId} 'your answer' --question ${id}`];
     default:

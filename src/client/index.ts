@@ -21,6 +21,7 @@ export {
   type ScheduleView,
   type Triggered,
 } from './schedules.js';
+export { Comparisons, type BeginOptions, type ComparisonHandle } from './comparisons.js';
 export { WeaverFault, type ShownFault } from './weaver-fault.js';
 export { idsOf, type TaskIds } from './task-id.js';
 export type { ListFilters, TaskRow } from './list-tasks.js';
@@ -51,10 +52,14 @@ export type {
   TaskState,
 } from '../domain/task.js';
 export type { Dependency, JobBudget, JobSpec, JobState, JobTask, JobTaskRow } from '../domain/job.js';
+export type { CompareSpec } from '../domain/compare.js';
+export type { CompareResult } from '../workflows/compare-messages.js';
 export {
+  parseCompare,
   parseFile,
   parseJob,
   parseTask,
+  type ParsedCompare,
   type ParsedFile,
   type ParsedJob,
   type ParsedTask,

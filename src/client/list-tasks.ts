@@ -18,6 +18,8 @@ export interface ListFilters {
   /** That the last attempt asked; known when the task has ended. */
   readonly model?: string;
   readonly handler?: string;
+  /** ISO 8601; the deadline of the task's job is this or before. */
+  readonly due?: string;
   /** Dollars; the task has cost at least this. */
   readonly minCost?: number;
   readonly waiting?: WaitingOn;
@@ -40,6 +42,8 @@ export interface TaskRow {
   readonly attempts: number | null;
   readonly tokens: number | null;
   readonly costUsd: number | null;
+  /** Of its job. */
+  readonly deadline: string | null;
   readonly startedAt: string;
   readonly endedAt: string | null;
   /** Why nobody carries an open task on; null if somebody does, or beyond the first 100 open ones. */
@@ -205,16 +209,25 @@ const about = (type: string, { repo, tag, requester }: ListFilters): string =>
   ].join(' AND ');
 
 /** What only a task is found by: its job does not carry it. */
-function ofTasks({ model, handler, minCost, waiting, job }: ListFilters): readonly string[] {
-  const { model: modelName, handler: handlerName, costUsd, waitingOn } = SEARCH_ATTRIBUTES;
+function ofTasks({ model, handler, minCost, waiting, job, due }: ListFilters): readonly string[] {
+  const { model: modelName, handler: handlerName, costUsd, waitingOn, deadline } = SEARCH_ATTRIBUTES;
   return [
     ...(model === undefined ? [] : [`${modelName.name} = ${quoted(model)}`]),
     ...(handler === undefined ? [] : [`${handlerName.name} = ${quoted(handler)}`]),
     ...(minCost === undefined ? [] : [`${costUsd.name} >= ${minCost}`]),
+    ...(due === undefined ? [] : [`${deadline.name} <= ${quoted(momentOf(due))}`]),
     ...(waiting === undefined ? [] : [`${waitingOn.name} = '${waiting}' AND ExecutionStatus = 'Running'`]),
     // Not by the root workflow: a job may have been started by a schedule's.
     ...(job === undefined ? [] : [`WorkflowId STARTS_WITH ${quoted(`${idsOf(job).jobId}/t/`)}`]),
   ];
+}
+
+/** As the server reads it. */
+function momentOf(text: string): string {
+  const moment = new Date(text);
+  if (Number.isNaN(moment.getTime()))
+    throw usageFault(`“${text.slice(0, 40)}” is no time.`, 'Write it as 2026-12-24 or 2026-12-24T18:00:00Z.');
+  return moment.toISOString();
 }
 
 const asksTasksOnly = (filters: ListFilters): boolean => ofTasks(filters).length > 0;
@@ -242,6 +255,7 @@ function rowOf({
     attempts: found.get(SEARCH_ATTRIBUTES.attempt) ?? null,
     tokens: found.get(SEARCH_ATTRIBUTES.tokens) ?? null,
     costUsd: found.get(SEARCH_ATTRIBUTES.costUsd) ?? null,
+    deadline: found.get(SEARCH_ATTRIBUTES.deadline)?.toISOString() ?? null,
     startedAt: startTime.toISOString(),
     endedAt: closeTime?.toISOString() ?? null,
     unanswered: null,

@@ -63,6 +63,10 @@ export const approve = (
   return toTask(speaker, id, UPDATES.approve, request, options);
 };
 
+/** The work that the task asks a person for is done; `why` becomes the commit message. */
+export const done = (speaker: Speaker, id: string, options: SayOptions): Promise<Told<TaskStatus>> =>
+  toTask(speaker, id, UPDATES.done, said(speaker, options), options);
+
 export const addInstruction = (
   speaker: Speaker,
   id: string,

@@ -1,10 +1,13 @@
 /** The account of a task for a person: its attempts, checks and decisions; pure. */
 import type { AttemptRecord, CheckVerdict, DecisionRecord } from '../domain/record.js';
 import { totalTokens } from '../domain/record.js';
+import { criteriaWords } from '../domain/criteria-words.js';
+import { countWords } from '../domain/gate.js';
 import { usd } from '../domain/report.js';
 import type { Outcome } from '../domain/outcome.js';
 import { duration, oneLine, statOf } from './render-task.js';
 import type { StoredEntry } from './stored-task.js';
+import type { AskedEntry } from '../domain/entries.js';
 
 export const entryLines = (entry: StoredEntry): readonly string[] => {
   switch (entry.kind) {
@@ -24,6 +27,13 @@ export const entryLines = (entry: StoredEntry): readonly string[] => {
       ];
     case 'handlerChosen':
       return [`${time(entry.at)}  handler ${entry.handler}: ${oneLine(entry.reason)}`];
+    case 'asked':
+      return [
+        `${time(entry.at)}  asked ${entry.answers.length} (${entry.mode}, ${entry.turn}): ${oneLine(entry.reason)}`,
+        ...answerWords(entry).map((words) => `  ${words.startsWith('→') ? '' : '  '}${oneLine(words)}`),
+      ];
+    case 'note':
+      return [`${time(entry.at)}  ${entry.about}: ${oneLine(entry.text)}`];
     case 'notice':
       return [`${time(entry.at)}  ${Math.round((100 * entry.used) / entry.limit)} % of ${entry.budget} used`];
     case 'created':
@@ -39,6 +49,16 @@ export const entryLines = (entry: StoredEntry): readonly string[] => {
   }
 };
 
+/** One line an answer: the one that was taken is marked. */
+export const answerWords = ({ answers, winner }: AskedEntry): readonly string[] =>
+  answers.map(({ index, provider, model, status, why, latencyMs, costUsdMicros, unpriced }) => {
+    const mark = index === winner ? '→ ' : '';
+    const took = latencyMs === null ? '' : `, ${duration(latencyMs)}`;
+    const cost = costUsdMicros === null ? '' : `, ${usd({ costUsdMicros, unpriced })}`;
+    const name = `${provider}${model === null ? '' : `/${model}`}`;
+    return `${mark}${index + 1} ${name}: ${status}${took}${cost}${why === '' ? '' : `: ${why}`}`;
+  });
+
 const because = (why: string): string => (why === '' ? '' : ` (${oneLine(why)})`);
 
 function attemptLines(attempt: AttemptRecord): readonly string[] {
@@ -48,6 +68,8 @@ function attemptLines(attempt: AttemptRecord): readonly string[] {
     `  ${[attempt.model, spent, duration(attempt.endedAt - attempt.startedAt), ...attempt.workers].filter((part) => part !== '').join(' · ')}`,
     ...(attempt.notes ?? []).map((note) => `  ${oneLine(note)}`),
     ...attempt.checks.map((check) => `  ${checkWords(check)}`),
+    ...(attempt.tests === undefined ? [] : [`  tests: ${countWords(attempt.tests)}`]),
+    ...(attempt.criteria === undefined ? [] : [`  criteria: ${criteriaWords(attempt.criteria)}`]),
   ];
 }
 
@@ -76,7 +98,10 @@ export function decisionLines({ decidedAt, decision, decider, notes = [], shadow
     ...notes.map((note) => `  ${oneLine(note)}`),
     ...(shadow === undefined
       ? []
-      : [`  ${shadow.decider} would: ${shadow.decision.kind}, ${oneLine(shadow.decision.reason)}`]),
+      : [
+          `  ${shadow.decider} would: ${shadow.decision.kind}, ${oneLine(shadow.decision.reason)}`,
+          ...(shadow.notes ?? []).map((note) => `    ${oneLine(note)}`),
+        ]),
   ];
 }
 

@@ -1,4 +1,6 @@
 /** Words for a person about one task; pure. */
+import { countWords } from '../domain/gate.js';
+import { pullRequestWords, type PullRequestEnd } from '../domain/pull-request.js';
 import { usd } from '../domain/report.js';
 import { showFailure } from '../domain/failures.js';
 import { totalTokens } from '../domain/record.js';
@@ -41,6 +43,8 @@ export function statusLines(view: TaskView): readonly string[] {
     ['state', phaseLine(view)],
     ...peopleFields(view),
     ['branch', view.branch ?? ''],
+    ...pullRequestField(view.pullRequest),
+    ['tests', view.tests === undefined ? '' : countWords(view.tests)],
     ['spent', `${view.spending.callsSent} calls, ${totalTokens(view.spending)} tokens, ${usd(view.spending)}`],
     ['failure', shown === null ? '' : `${shown.code}: ${shown.message}`],
     ['next', shown?.next ?? ''],
@@ -88,12 +92,16 @@ export function endLines(report: RunReport, result: JobResult | null): readonly 
       report.commit === null ? '' : `${report.commit}${report.base === null ? '' : ` on ${report.base.slice(0, 12)}`}`,
     ],
     ['changed', landing === null ? '' : statOf(landing)],
+    ...pullRequestField(result?.task.pullRequest),
     ['spent', spentOf(report, result?.task.spending.unpriced ?? false)],
     ['failure', report.failure === null ? '' : `${report.failure.code}: ${report.failure.message}`],
     ['next', report.failure?.next ?? ''],
     ['web ui', report.webUrl ?? ''],
   ]);
 }
+
+const pullRequestField = (ended: PullRequestEnd | undefined): readonly (readonly [string, string])[] =>
+  ended === undefined ? [] : [['request', oneLine(pullRequestWords(ended))]];
 
 /** `3 files, +12 −4` */
 export const statOf = ({

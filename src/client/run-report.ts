@@ -6,6 +6,7 @@ import {
   showFailure,
   type ShownFailure,
 } from '../domain/failures.js';
+import type { PullRequestEnd } from '../domain/pull-request.js';
 import { NOTHING_SPENT, totalTokens } from '../domain/record.js';
 import type { JobResult, JobSummary } from '../workflows/messages.js';
 import type { ShownFault, WeaverFault } from './weaver-fault.js';
@@ -23,7 +24,18 @@ export interface RunReport {
   readonly tokens: number;
   readonly costUsdMicros: number;
   readonly failure: ShownFault | null;
+  /** Absent if the task wants none, or nothing has landed. */
+  readonly pullRequest?: ShownPullRequest;
   readonly webUrl: string | null;
+}
+
+export interface ShownPullRequest {
+  /** Null if there is none; then the failure says why. */
+  readonly url: string | null;
+  readonly number: number | null;
+  /** Labels or reviewers that were not taken. */
+  readonly notes: readonly string[];
+  readonly failure: ShownFailure | null;
 }
 
 /** 0 is for success alone: whatever else has no failure to show ends as a failed gate. */
@@ -42,9 +54,15 @@ export function reportOf({ jobId, task }: JobResult, webUrl: string | null): Run
     tokens: totalTokens(task.spending),
     costUsdMicros: task.spending.costUsdMicros,
     failure: good || task.failure === null ? null : showFailure(task.failure),
+    ...(task.pullRequest === undefined ? {} : { pullRequest: shownPullRequest(task.pullRequest) }),
     webUrl,
   };
 }
+
+const shownPullRequest = (ended: PullRequestEnd): ShownPullRequest =>
+  ended.kind === 'open'
+    ? { url: ended.url, number: ended.number, notes: ended.notes ?? [], failure: null }
+    : { url: null, number: null, notes: [], failure: showFailure(ended.failure) };
 
 /** The task was not started, or nobody waited for its end. */
 export const reportWithout = (

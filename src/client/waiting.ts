@@ -166,7 +166,8 @@ export function commandsFor(status: TaskStatus, waitingOn: WaitingOn, job: JobSt
         ? [`weaver resume ${job === null ? taskId : job.jobId}`]
         : answersTo(taskId, question);
     case 'budget':
-      return [raise(status, job)];
+      // Nothing of the task is to be raised: the configuration is.
+      return status.failure?.code === 'providerBudget' ? [`weaver retry-now ${taskId}`] : [raise(status, job)];
     case 'resource':
       // A permit comes by itself; only a pause can be cut short.
       return status.wakesAt === null ? [] : [`weaver retry-now ${taskId}`];

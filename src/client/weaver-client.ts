@@ -3,6 +3,7 @@ import {
   Client,
   Connection,
   WorkflowExecutionAlreadyStartedError,
+  WorkflowFailedError,
   type ConnectionOptions,
   type WorkflowExecutionDescription,
   type WorkflowHandle,
@@ -11,6 +12,7 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { contentOf, type JobSpec, type JobTaskRow } from '../domain/job.js';
 import { JOB_INPUT_BYTES_MAX, START_INPUT_BYTES_MAX, utf8Bytes } from '../domain/payload-limit.js';
 import { fairnessKeyOf } from '../domain/permits.js';
+import { PROVIDER_LIMITS_QUERY, providerKeeperOf, type LimitsStanding } from '../domain/provider-limits.js';
 import { fieldOf, fieldText, type LimitsSpec, type TaskSpec } from '../domain/task.js';
 import { parseFile } from '../schemas.js';
 import {
@@ -29,9 +31,11 @@ import {
   type JobTasksPage,
   type JobTasksRequest,
   type ResumePoint,
+  type TaskResult,
   type TaskStatus,
 } from '../workflows/messages.js';
 import { keysAfter, takeUp, turnOf, type Again, type ReadSpec } from './again.js';
+import { Comparisons } from './comparisons.js';
 import { resultOfFailure } from './job-result.js';
 import {
   endedBadly,
@@ -52,6 +56,7 @@ import {
 } from './list-tasks.js';
 import {
   addInstruction,
+  done,
   answer,
   approve,
   pause,
@@ -169,7 +174,13 @@ export class WeaverClient {
     work: TaskSpec | JobSpec | Readonly<Record<string, unknown>> | string,
     options: SubmitOptions = {},
   ): Promise<JobHandle> {
-    const submission = submissionOf(typeof work === 'string' ? work : JSON.stringify(work), options.limits);
+    return await this.begin(
+      submissionOf(typeof work === 'string' ? work : JSON.stringify(work), options.limits),
+      options,
+    );
+  }
+
+  private async begin(submission: Submission, options: SubmitOptions): Promise<JobHandle> {
     const key = options.key ?? submission.key;
     const jobId = jobIdOfKey(key ?? randomKey(Date.now()));
     const requester = (options.requester ?? this.requester).slice(0, 100);
@@ -194,6 +205,15 @@ export class WeaverClient {
       taskQueue: this.taskQueue,
       requester: this.requester,
       webUrl: (workflowId) => this.webUrl(workflowId),
+      ask: (question) => this.asking(question),
+    });
+  }
+
+  /** Comparisons of models. */
+  get comparisons(): Comparisons {
+    return new Comparisons(this.temporal, {
+      taskQueue: this.taskQueue,
+      address: this.address,
       ask: (question) => this.asking(question),
     });
   }
@@ -225,10 +245,24 @@ export class WeaverClient {
     try {
       const handle = this.temporal.workflow.getHandle(result.task.taskId);
       const status = await this.withDeadline(QUERY_TIMEOUT_MS, () => handle.query<TaskStatus>(STATUS_QUERY));
-      return { ...result, task: { ...result.task, ...shared(status) } };
+      const told = { ...result, task: { ...result.task, ...shared(status) } };
+      const task = status.state === 'cancelled' ? null : await this.landedAfterAll(result.task.taskId);
+      return task === null ? told : { ...result, task };
     } catch (thrown) {
       if (isUnanswered(thrown) || isNotFound(thrown)) return result;
       throw this.faultOf(thrown, result.jobId);
+    }
+  }
+
+  /** What had landed when the cancel came stays landed, and the task says so itself; null if it has not. */
+  private async landedAfterAll(taskId: string): Promise<TaskResult | null> {
+    const ended = async (): Promise<TaskResult> => await this.temporal.workflow.getHandle(taskId).result();
+    try {
+      const task = await this.withDeadline(QUERY_TIMEOUT_MS, ended);
+      return task.state === 'succeeded' ? task : null;
+    } catch (thrown) {
+      if (thrown instanceof WorkflowFailedError || isUnanswered(thrown)) return null;
+      throw this.faultOf(thrown, taskId);
     }
   }
 
@@ -350,6 +384,10 @@ export class WeaverClient {
   }
 
   /** One more thing for the model to heed, from the next attempt on. */
+  async done(id: string, options: SayOptions = {}): Promise<Told<TaskStatus>> {
+    return await done(this.speaker, id, options);
+  }
+
   async addInstruction(id: string, text: string, options: SayOptions = {}): Promise<Told<TaskStatus>> {
     return await addInstruction(this.speaker, id, text, options);
   }
@@ -396,7 +434,7 @@ export class WeaverClient {
     const { readSpec = null, ...rest } = options;
     const { spec, resume: point, baseKey } = await takeUp(this.speaker, id, again, readSpec);
     for await (const key of keysAfter(this.speaker, baseKey)) {
-      const job = await this.submit(spec, { ...rest, key, resume: point }).catch(unlessTaken);
+      const job = await this.begin(ofTask(spec), { ...rest, key, resume: point }).catch(unlessTaken);
       if (job?.started === true) return job;
     }
     throw catalogueFault('keyTaken', `${baseKey}~…`);
@@ -426,6 +464,19 @@ export class WeaverClient {
       ]),
     );
     return { serverVersion: serverVersion ?? '', attributes: Object.keys(customAttributes ?? {}) };
+  }
+
+  /** What is left of the limits of a provider that workers share; null if nothing was sent of late, or if no worker answers. */
+  async providerLimits(provider: string, taskQueue = this.taskQueue): Promise<LimitsStanding | null> {
+    try {
+      const keeper = this.temporal.workflow.getHandle(providerKeeperOf(taskQueue, provider));
+      return await this.withDeadline(QUERY_TIMEOUT_MS, () =>
+        keeper.query<LimitsStanding | null, [nowMs: number]>(PROVIDER_LIMITS_QUERY, Date.now()),
+      );
+    } catch (thrown) {
+      if (isNotFound(thrown) || isUnanswered(thrown)) return null;
+      throw temporalFault(thrown, this.address) ?? thrown;
+    }
   }
 
   webUrl(workflowId: string): string | null {

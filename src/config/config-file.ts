@@ -1,9 +1,9 @@
 /** Finds and reads weaver.config.yaml. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { sayIssue, shapeFaults, showFault, showPath, type FieldNames, type ShapeFault } from '../schemas/faults.js';
+import { sayIssue, shapeFaults, showFault, showPath, type ShapeFault } from '../schemas/faults.js';
 import { readYaml } from '../schemas/yaml-text.js';
-import { configFields, configFileSchema, priceFields, type ConfigFile } from './config-shape.js';
+import { configFields, configFileSchema, type ConfigFile } from './config-shape.js';
 
 export interface ReadFile {
   /** Absolute path; null if there is none. */
@@ -41,7 +41,7 @@ function parseConfigText(
   const read = readYaml(text, FILE_CHARACTERS_MAX);
   if (read.kind === 'faults') return { faults: read.faults.map((fault) => showFault(fault, path, 'the file')) };
   const parsed = configFileSchema.safeParse(read.value ?? {}, { error: sayIssue });
-  const shaped = parsed.success ? [] : shapeFaults(parsed.error.issues, fields).map(withoutKeys);
+  const shaped = parsed.success ? [] : shapeFaults(parsed.error.issues, configFields).map(withoutKeys);
   const faults = [
     ...read.faults,
     ...shaped.map((fault) => ({ path: showPath(fault.path), line: read.placeOf(fault.path).line, says: fault.says })),
@@ -51,8 +51,6 @@ function parseConfigText(
     faults: faults.map((fault) => showFault(fault, path, 'the file')),
   };
 }
-
-const fields: FieldNames = { 'providers.*.price': priceFields, ...configFields };
 
 /** Somebody who writes a key into the file needs to hear more than that there is no such field. */
 function withoutKeys(fault: ShapeFault): ShapeFault {

@@ -1,18 +1,25 @@
 /** The fields of weaver.config.yaml: their types, their bounds and their defaults. */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { PROVIDER_KINDS } from '../domain/provider-kinds.js';
+import { agentFields, agentMap } from './agents.js';
+import { SHADOW_FIELDS } from '../schemas/ask-shape.js';
 import type { FieldNames } from '../schemas/faults.js';
 import {
   author,
   limitFields,
   limitsMap,
   line,
-  microDollars,
   modelFields,
   modelList,
   protectFields,
   protectList,
+  shadow,
 } from '../schemas/task-shape.js';
+import { forgeKind } from './forges.js';
+import { breakerFields, limitShape } from './limit-shape.js';
+import { budget, costFields, models, prices } from './price-shape.js';
+import { recordings, recordingsShape } from './recordings.js';
 
 /** Numbers that hold where the configuration names none, each with its reason. */
 const DEFAULTS = {
@@ -42,8 +49,8 @@ const BOUNDS = {
   /** An hour; the longest reasoning models answer within half of it. */
   callSeconds: 3_600,
   outputTokens: 1_000_000,
-  /** Dollars a million tokens. */
-  price: 10_000,
+  /** Ten times the largest window there is. */
+  contextTokens: 20_000_000,
 } as const;
 
 /** A key pasted where the name of its variable belongs is refused, and not repeated. */
@@ -75,33 +82,35 @@ function baseUrlFault(text: string): string | null {
 }
 
 const whole = (minimum: number, maximum: number) => z.number().int('must be a whole number').min(minimum).max(maximum);
-const dollars = z.number().min(0).max(BOUNDS.price);
 
-const priceShape = {
-  promptUsdPerMillion: dollars,
-  cachedUsdPerMillion: dollars.optional(),
-  completionUsdPerMillion: dollars,
-  date: z.iso.date('must be a date such as 2026-01-31'),
-};
-
-/** Prompt tokens that the endpoint had in its cache cost what others cost unless the list says less. */
-const price = z
-  .strictObject(priceShape)
-  .transform(({ promptUsdPerMillion, cachedUsdPerMillion, completionUsdPerMillion, date }) => ({
-    promptUsdMicros: microDollars(promptUsdPerMillion),
-    cachedUsdMicros: microDollars(cachedUsdPerMillion ?? promptUsdPerMillion),
-    completionUsdMicros: microDollars(completionUsdPerMillion),
-    date,
-  }));
+/** A name of a header of HTTP. */
+const headerName = z.string().regex(/^[A-Za-z0-9-]{1,60}$/, 'is no name of a header');
 
 const providerShape = {
   baseUrl: baseUrl.optional(),
-  keyVariable: variableName.default('OPENAI_API_KEY'),
+  /** Absent = known by the address, and no defaults are taken from it. */
+  kind: z.enum(PROVIDER_KINDS).optional(),
+  /** Absent = the usual one of the kind. */
+  keyVariable: variableName.optional(),
   model: line(200).optional(),
-  /** Tried first; an endpoint that refuses it is asked again one level lower. */
-  level: z.enum(['tools', 'json-schema', 'json-object', 'text']).default('tools'),
-  price: price.optional(),
+  api: z.enum(['chat', 'responses']).optional(),
+  /** Tried first; an endpoint that refuses it is asked again one level lower. `auto`: what the last probe has found. */
+  level: z.enum(['tools', 'json-schema', 'json-object', 'text', 'auto']).optional(),
+  contextWindow: whole(1_000, BOUNDS.contextTokens).optional(),
+  /** Names of headers, and the variables with their values. */
+  headersEnv: z.record(headerName, variableName).optional(),
+  temperature: z.number().min(0).max(2).optional(),
+  topP: z.number().gt(0).max(1).optional(),
+  seed: z.number().int('must be a whole number').optional(),
+  reasoningEffort: z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh']).optional(),
+  stop: z.array(z.string().min(1).max(100)).min(1).max(4).optional(),
+  /** Of `model`. */
+  price: prices.optional(),
+  /** Of further models that tasks may name. */
+  models: models.default({}),
+  budget: budget.optional(),
   concurrency: whole(1, BOUNDS.concurrency).default(DEFAULTS.providerConcurrency),
+  ...limitShape,
   callTimeoutSeconds: whole(1, BOUNDS.callSeconds).default(DEFAULTS.callTimeoutSeconds),
   idleTimeoutSeconds: whole(1, BOUNDS.callSeconds).default(DEFAULTS.idleTimeoutSeconds),
   maxOutputTokens: whole(1, BOUNDS.outputTokens).default(DEFAULTS.maxOutputTokens),
@@ -123,6 +132,9 @@ const gitShape = {
   ),
 };
 
+/** Where the pull requests of a host are opened, and by whose token. */
+const forgeShape = { kind: forgeKind, apiUrl: baseUrl.optional(), tokenEnv: variableName };
+
 const concurrencyShape = {
   workflows: whole(2, BOUNDS.concurrency).default(DEFAULTS.workflows),
   activities: whole(1, BOUNDS.concurrency).default(DEFAULTS.activities),
@@ -130,9 +142,6 @@ const concurrencyShape = {
   /** Tasks at work on one repository; no limit if absent. */
   perRepository: whole(1, BOUNDS.concurrency).optional(),
 };
-
-/** A name of a header of HTTP. */
-const headerName = z.string().regex(/^[A-Za-z0-9-]{1,60}$/, 'is no name of a header');
 
 const webhookShape = {
   url: z.url({ protocol: /^https?$/ }),
@@ -177,16 +186,21 @@ const shape = {
   providers: z.record(providerName, providerMap).default({}),
   defaultProvider: line(40).optional(),
   models: modelList.default([]),
+  agents: agentMap,
   limits: limitsMap.default({}),
   protect: protectList.default([]),
+  /** Of tasks that have none of their own. */
+  shadow,
   author: author.default('weaver <weaver@localhost>'),
   sandbox: z.enum(['auto', 'required', 'none']).default('auto'),
   taskQueue: line(200).optional(),
   uiUrl: z.url({ protocol: /^https?$/ }).optional(),
   git: z.strictObject(gitShape).optional(),
+  forges: z.record(hostName, z.strictObject(forgeShape)).default({}),
   concurrency: z.strictObject(concurrencyShape).prefault({}),
   logLevel: logLevel.default('info'),
   events: z.strictObject(eventsShape).prefault({}),
+  recordings: recordings.optional(),
   telemetry: z.strictObject(telemetryShape).prefault({}),
 };
 
@@ -198,14 +212,19 @@ export type FileProvider = z.infer<typeof providerMap>;
 export const configFields: FieldNames = {
   '': Object.keys(shape),
   'providers.*': Object.keys(providerShape),
+  'providers.*.breaker': breakerFields,
+  'agents.*': agentFields,
   limits: limitFields,
   git: Object.keys(gitShape),
+  'forges.*': Object.keys(forgeShape),
   concurrency: Object.keys(concurrencyShape),
   events: Object.keys(eventsShape),
   'events.webhook': Object.keys(webhookShape),
+  recordings: Object.keys(recordingsShape),
   telemetry: Object.keys(telemetryShape),
   'protect[]': protectFields,
+  shadow: SHADOW_FIELDS,
+  'shadow.model': modelFields,
   'models[]': modelFields,
+  ...costFields,
 };
-
-export const priceFields: readonly string[] = Object.keys(priceShape);

@@ -1,6 +1,8 @@
 /** Which models can be asked: the providers of the file, and the one that the usual variables make. */
+import { defined } from '../domain/plain-object.js';
+import { KINDS, kindOfAddress, type OptionalField } from '../domain/provider-kinds.js';
 import type { ModelChoice } from '../domain/task.js';
-import type { ProviderSettings } from '../ports.js';
+import type { ProviderSettings, Sampling } from '../ports.js';
 import { nearest } from '../schemas/faults.js';
 import { baseUrl, providerMap, type ConfigFile, type FileProvider } from './config-shape.js';
 
@@ -51,6 +53,8 @@ export function resolveProviders(
   for (const { name, baseUrl: url, keyVariable } of providers)
     if (isOpenHttp(url) && env[keyVariable] !== undefined)
       warnings.push(`Provider ${name} is asked over http: its key travels unencrypted.`);
+  warnings.push(...providers.flatMap(uncountedBudget));
+  warnings.push(...providers.flatMap((provider) => kindWarnings(provider, env)));
   return {
     providers,
     defaultModels: defaultModels(content, names, openai !== null, variables),
@@ -60,17 +64,82 @@ export function resolveProviders(
   };
 }
 
-/** A provider of the file must say where it is and what to ask. */
-function complete(name: string, provider: FileProvider, file: string, faults: string[]): readonly ProviderSettings[] {
-  const { baseUrl: url, model } = provider;
-  if (url === undefined) faults.push(`${file}: providers.${name}.baseUrl is missing`);
-  if (model === undefined) faults.push(`${file}: providers.${name}.model is missing`);
-  return url === undefined || model === undefined ? [] : [settings(name, provider, url, model)];
+/** A budget counts what is known to cost something. */
+const uncountedBudget = ({ name, model, price, budget }: ProviderSettings): readonly string[] =>
+  budget === undefined || price !== undefined
+    ? []
+    : [`Provider ${name} has a budget, and no price for ${model}: calls of it are not counted.`];
+
+/** What would have no effect, or harm in silence. */
+function kindWarnings(
+  { name, baseUrl: url, kind = kindOfAddress(url), contextWindow, sampling = {}, headersEnv = {} }: ProviderSettings,
+  env: Readonly<Record<string, string | undefined>>,
+): readonly string[] {
+  const { without } = KINDS[kind];
+  const idle = SETTINGS.filter(([setting, field]) => sampling[setting] !== undefined && without.includes(field));
+  const unset = Object.entries(headersEnv).filter(([, variable]) => env[variable] === undefined);
+  return [
+    ...idle.map(([setting]) => `Provider ${name}: ${setting} has no effect at ${kind} endpoints and is not sent.`),
+    ...unset.map(
+      ([header, variable]) => `Provider ${name}: ${variable} is not set, and calls need it for the header ${header}.`,
+    ),
+    ...(kind === 'ollama' && contextWindow === undefined
+      ? [`Provider ${name}: Ollama cuts long prompts without a word; name its contextWindow (OLLAMA_CONTEXT_LENGTH).`]
+      : []),
+  ];
 }
 
+const SETTINGS: readonly (readonly [setting: keyof Sampling, field: OptionalField])[] = [
+  ['temperature', 'temperature'],
+  ['topP', 'top_p'],
+  ['seed', 'seed'],
+  ['reasoningEffort', 'reasoning_effort'],
+  ['stop', 'stop'],
+];
+
+/** A provider of the file must say where it is and what to ask; some kinds are always in the same place. */
+function complete(name: string, provider: FileProvider, file: string, faults: string[]): readonly ProviderSettings[] {
+  const { model, kind = 'other' } = provider;
+  const url = provider.baseUrl ?? KINDS[kind].baseUrl;
+  if (url === null) faults.push(`${file}: providers.${name}.baseUrl is missing`);
+  if (model === undefined) faults.push(`${file}: providers.${name}.model is missing`);
+  faults.push(...unknownToApi(provider).map((field) => `${file}: providers.${name}.${field}`));
+  return url === null || model === undefined ? [] : [settings(name, provider, url, model)];
+}
+
+/** Fields that have no place in the protocol that was chosen. */
+const unknownToApi = ({ api, seed, stop }: Pick<FileProvider, 'api' | 'seed' | 'stop'>): readonly string[] =>
+  api !== 'responses'
+    ? []
+    : [...(seed === undefined ? [] : ['seed']), ...(stop === undefined ? [] : ['stop'])].map(
+        (field) => `${field} is unknown to the responses protocol`,
+      );
+
 function settings(name: string, provider: FileProvider, url: string, model: string): ProviderSettings {
-  const { price, ...rest } = provider;
-  return { ...rest, name, baseUrl: url, model, ...(price === undefined ? {} : { price }) };
+  const { price, models, budget, kind, api, level, keyVariable, contextWindow, headersEnv, ...others } = provider;
+  const { temperature, topP, seed, reasoningEffort, stop, ...unsampled } = others;
+  const { requestsPerMinute, tokensPerMinute, windowSeconds, shared, breaker, ...rest } = unsampled;
+  const modelPrices = Object.fromEntries(
+    Object.entries(models).flatMap(([one, about]) => (about.price === undefined ? [] : [[one, about.price]])),
+  );
+  const own = Object.hasOwn(modelPrices, model) ? modelPrices[model] : price;
+  const facts = KINDS[kind ?? 'other'];
+  const sampling = defined({ temperature, topP, seed, reasoningEffort, stop });
+  return {
+    ...rest,
+    name,
+    baseUrl: url,
+    model,
+    keyVariable: keyVariable ?? facts.keyVariable,
+    level: level === undefined || level === 'auto' ? facts.level : level,
+    ...(level === 'auto' ? { autoLevel: true } : {}),
+    ...defined({ kind, api, headersEnv, contextWindow: contextWindow ?? facts.contextWindow ?? undefined }),
+    ...defined({ requestsPerMinute, tokensPerMinute, windowSeconds, shared, breaker }),
+    ...(Object.keys(sampling).length === 0 ? {} : { sampling }),
+    ...(own === undefined ? {} : { price: own }),
+    ...(Object.keys(modelPrices).length === 0 ? {} : { modelPrices }),
+    ...(budget === undefined ? {} : { budget }),
+  };
 }
 
 /**
@@ -86,19 +155,25 @@ function openaiProvider(
   const written = providers[OPENAI];
   const alone = Object.keys(providers).length === 0;
   if (written === undefined && url === undefined && (key === undefined || !alone)) return null;
-  const { price, ...from } = written ?? providerMap.parse({});
+  const { price, models, headersEnv, ...from } = written ?? providerMap.parse({});
   const address = url === undefined ? undefined : baseUrl.safeParse(url);
   if (address?.success === false)
     faults.push(...address.error.issues.map(({ message }) => `OPENAI_BASE_URL ${message}`));
+  faults.push(...unknownToApi(from).map((field) => `providers.${OPENAI}.${field}`));
   const asked = model ?? from.model ?? OPENAI_MODEL;
   if (model === undefined && from.model === undefined)
     warnings.push(`No model is named (WEAVER_MODEL): ${OPENAI_MODEL} is asked.`);
   // A price is that of one model at one address.
-  const priced = asked === from.model && (url === undefined || address?.data === from.baseUrl);
+  const isSamePlace = url === undefined || address?.data === from.baseUrl;
   return settings(
     OPENAI,
-    { ...from, price: priced ? price : undefined },
-    address?.data ?? from.baseUrl ?? OPENAI_URL,
+    {
+      ...from,
+      price: isSamePlace && asked === from.model ? price : undefined,
+      models: isSamePlace ? models : {},
+      headersEnv: isSamePlace ? headersEnv : undefined,
+    },
+    address?.data ?? from.baseUrl ?? KINDS[from.kind ?? OPENAI].baseUrl ?? OPENAI_URL,
     asked,
   );
 }
@@ -117,7 +192,7 @@ function defaultModels(
 }
 
 function unknownNames(
-  { models, defaultProvider }: ConfigFile,
+  { models, defaultProvider, shadow }: ConfigFile,
   names: readonly string[],
   file: string,
 ): readonly string[] {
@@ -128,6 +203,7 @@ function unknownNames(
   const asked = [
     ...(defaultProvider === undefined ? [] : [{ place: 'defaultProvider', name: defaultProvider }]),
     ...models.map(({ provider }, index) => ({ place: `models[${index}].provider`, name: provider })),
+    ...(shadow === undefined ? [] : [{ place: 'shadow.model.provider', name: shadow.model.provider }]),
   ];
   return [
     ...both,

@@ -1,7 +1,9 @@
 /** Secrets that come as files, as Docker and Kubernetes mount them: `NAME_FILE` is the path of what `NAME` would say. */
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { ConfigFile } from './config-shape.js';
+import { KINDS } from '../domain/provider-kinds.js';
+import type { ConfigFile, FileProvider } from './config-shape.js';
+import { forgeTokenVariables } from './forges.js';
 
 export interface SecretFiles {
   /** Variables that the files stand for. */
@@ -15,19 +17,26 @@ export const DEFAULT_GIT_TOKEN_VARIABLE = 'WEAVER_GIT_TOKEN';
 const BYTES_MAX = 64 * 1_024;
 
 /** Every variable that holds a secret of ours; Temporal's are known to its own reader. */
-export function secretVariables({ providers, git, events }: ConfigFile): readonly string[] {
+export function secretVariables({ providers, git, events, forges }: ConfigFile): readonly string[] {
   const tokens = git?.tokenEnv ?? DEFAULT_GIT_TOKEN_VARIABLE;
   return [
     ...new Set([
       'OPENAI_API_KEY',
       DEFAULT_GIT_TOKEN_VARIABLE,
-      ...Object.values(providers).map(({ keyVariable }) => keyVariable),
+      ...Object.values(providers).flatMap(variablesOf),
       ...(typeof tokens === 'string' ? [tokens] : Object.values(tokens)),
+      ...forgeTokenVariables(forges),
       ...(events.webhook?.secretEnv === undefined ? [] : [events.webhook.secretEnv]),
       ...Object.values(events.webhook?.headersEnv ?? {}),
     ]),
   ];
 }
+
+/** Those of a provider: of its key, and of headers. */
+const variablesOf = ({ keyVariable, kind = 'other', headersEnv = {} }: FileProvider): readonly string[] => [
+  keyVariable ?? KINDS[kind].keyVariable,
+  ...Object.values(headersEnv),
+];
 
 /** A file that is named must give a secret: going on without it would fail later, with words that lead astray. */
 export function readSecretFiles(

@@ -8,7 +8,9 @@ import { checkPath, resolvePath, shown, type PathFault } from './edit-paths.js';
 import { replaceAllTexts, replaceText, rewriteText, type EditedText } from './edit-text.js';
 import { editedTree, type BaseTree, type EditedTree, type TreeEdit } from './edited-tree.js';
 import type { Edit } from './edits.js';
+import { isFencedFile } from './fenced-file.js';
 import { ignoringRule } from './ignore-rules.js';
+import { lfsRule } from './lfs-rules.js';
 import type { ProtectPolicy } from './task.js';
 
 export interface EditRules {
@@ -194,20 +196,35 @@ function newFileFault({ tree, base }: Run, path: string): Exclude<Step, { kind: 
 
 /** The tree would take an ignored file, but whoever checks it out would not see that it belongs there. */
 function ignoredFault(tree: EditedTree, path: string): Exclude<Step, { kind: 'done' }> | null {
+  const rule = ruleFor(tree, path, ignoringRule);
+  if (typeof rule === 'object') return rule;
+  return rejected(`git ignores this path (${shown(rule)}): what it ignores does not belong in a commit.`);
+}
+
+/** Git wants a pointer there, and the content in a store that no edit reaches. */
+function lfsFault({ tree }: Run, path: string): Exclude<Step, { kind: 'done' }> | null {
+  const rule = ruleFor(tree, path, lfsRule);
+  if (typeof rule === 'object') return rule;
+  return rejected(`the content of this path belongs to Git LFS (${shown(rule)}), which an edit cannot write.`);
+}
+
+/** What the files with rules beside and above a path say of it, as the edits so far have left them. */
+function ruleFor(
+  tree: EditedTree,
+  path: string,
+  ruleOf: typeof ignoringRule,
+): string | Extract<Step, { kind: 'unread' }> | null {
   const unread: string[] = [];
-  const rule = ignoringRule(path, (file) => {
+  const rule = ruleOf(path, (file) => {
     const mode = tree.modeOf(file);
-    // Git does not follow a .gitignore that is a link.
+    // Git follows no link to such a file.
     if (mode === undefined || mode === '120000') return null;
     const found = tree.textAt(file);
     if (found.kind === 'unread') unread.push(found.path);
     return found.kind === 'text' ? found.text.text : null;
   });
   const [first] = unread;
-  if (first !== undefined) return { kind: 'unread', path: first };
-  return rule === null
-    ? null
-    : rejected(`git ignores this path (${shown(rule)}): what it ignores does not belong in a commit.`);
+  return first === undefined ? rule : { kind: 'unread', path: first };
 }
 
 function missing({ tree }: Run, path: string): Fault {
@@ -224,9 +241,16 @@ function write(run: Run, path: string, content: string | null): Step {
   if (content === null) return rejected('content is missing.');
   if (tree.isFolder(path)) return rejected('it is a folder; name a file.');
   const mode = tree.modeOf(path);
-  if (mode !== undefined) return editText(run, path, mode, (old) => rewriteText(old, content));
-  return newFileFault(run, path) ?? put(run, path, newMode(run, path), rewriteText(null, content));
+  if (mode !== undefined) return editText(run, path, mode, (old) => wholeText(path, old, content));
+  return (
+    newFileFault(run, path) ?? lfsFault(run, path) ?? put(run, path, newMode(run, path), wholeText(path, null, content))
+  );
 }
+
+const wholeText = (path: string, old: DecodedText | null, content: string): EditedText =>
+  isFencedFile(path, content, old?.text ?? null) ? { kind: 'unfit', says: FENCED } : rewriteText(old, content);
+
+const FENCED = 'content stands between fences; send the bare text of the file.';
 
 /** A script that is deleted and written anew in one answer stays a script. */
 const newMode = ({ base }: Run, path: string): string =>

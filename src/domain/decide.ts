@@ -82,10 +82,10 @@ function decideBlocked(record: TaskRecord, outcome: Extract<Outcome, { kind: 'bl
 function decideWaiting(record: TaskRecord, outcome: Extract<Outcome, { kind: 'blocked' }>, nowMs: number): Decision {
   const { failure, waitingOn } = outcome;
   const waitMs = record.waitMs ?? TASK_DEFAULTS.waitSeconds * 1_000;
-  const waitedMs = nowMs - (record.blockedSince ?? nowMs);
+  const waitedMs = Math.max(record.askedMs ?? 0, nowMs - (record.blockedSince ?? nowMs));
   if (waitedMs < waitMs) {
     const what = waitingOn === 'human' ? 'a person is asked' : failure.code;
-    const probeMs = waitMs - waitedMs;
+    const probeMs = Math.min(waitMs - waitedMs, Math.max(1, outcome.retryAfterMs ?? waitMs));
     return { kind: 'wait', on: waitingOn, probeMs, reason: `${what}: waits for at most ${seconds(probeMs)}` };
   }
   const failed = waitingOn === 'human' ? makeFailure('unanswered', failure.detail) : failure;

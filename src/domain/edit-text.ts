@@ -3,6 +3,7 @@ import { hasLoneSurrogate, isAscii, type DecodedText } from './charset.js';
 import { elisionIn } from './elision.js';
 import { locateText, stripLineNumbers, type Located } from './locate-text.js';
 import { nearestLines } from './nearest-lines.js';
+import { withoutEscapes } from './over-escaped.js';
 import { spliceText } from './splice-text.js';
 import { textLines, type TextLines } from './text-lines.js';
 
@@ -159,6 +160,9 @@ function missingText(
   const at = replacement.trim() === '' ? -1 : lines.plain.indexOf(replacement);
   if (at >= 0)
     return `${start}The replacement does, at line ${lines.lineAt(at) + 1}: already applied? Then leave this edit out.`;
+  const undone = withoutEscapes(search).find((text) => lines.plain.includes(text));
+  if (undone !== undefined)
+    return `${start}Without its escapes it does, at line ${lines.lineAt(lines.plain.indexOf(undone)) + 1}. Escaped once too often? Then mend the replacement too.`;
   const stale = base !== null && base.text !== lines.raw && textLines(base.text).plain.includes(search);
   const why = stale ? 'An earlier edit of this answer changed it: each edit sees the result of those before it. ' : '';
   const elided =

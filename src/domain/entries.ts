@@ -1,7 +1,9 @@
 /** Entries of the account that a task or a job writes of itself, in the order of their sequence numbers. */
+import type { AskMode } from './ask-mode.js';
 import type { Decision } from './decision.js';
+import type { FailureFamily } from './failures.js';
 import type { JobState, JobTaskRow } from './job.js';
-import type { Answered, Question } from './outcome.js';
+import type { Answered, ArtifactRef, Question } from './outcome.js';
 import type { AttemptRecord, DecisionRecord, Spending } from './record.js';
 import type { Handler, TaskState } from './task.js';
 
@@ -13,6 +15,8 @@ export type Entry =
   | ({ readonly kind: 'answered'; readonly sequence: number } & Answered)
   | SaidEntry
   | HandlerEntry
+  | AskedEntry
+  | NoteEntry
   | NoticeEntry
   | CreatedEntry
   | JobEntry
@@ -59,6 +63,51 @@ export interface HandlerEntry {
   readonly at: number;
   readonly handler: Handler;
   readonly reason: string;
+}
+
+/** Several models were asked one question. */
+export interface AskedEntry {
+  readonly kind: 'asked';
+  readonly sequence: number;
+  readonly at: number;
+  /** `a1.t1`. */
+  readonly turn: string;
+  readonly mode: AskMode | 'candidates';
+  /** In the order of asking. */
+  readonly answers: readonly AskedAnswer[];
+  /** Place of the one that was taken; null if none was. */
+  readonly winner: number | null;
+  /** Why it was taken, or why none was. */
+  readonly reason: string;
+  /** What a judge has cost, in micro-dollars; absent if there was none. */
+  readonly judgeUsdMicros?: number;
+}
+
+export interface AskedAnswer {
+  readonly index: number;
+  readonly provider: string;
+  readonly model: string | null;
+  readonly status: 'ok' | 'failed' | 'cancelled' | 'skipped';
+  /** What it failed of, or why it was left. */
+  readonly why: string;
+  readonly family?: FailureFamily;
+  readonly latencyMs: number | null;
+  /** Null where it is not known: who was left behind may have been paid for, and the ledger knows. */
+  readonly costUsdMicros: number | null;
+  readonly unpriced: boolean;
+  readonly tokens: number | null;
+  readonly answer: ArtifactRef | null;
+  readonly diff: ArtifactRef | null;
+}
+
+/** Something that the task has done by itself, in words: a step that people want to know of and nothing else follows from. */
+export interface NoteEntry {
+  readonly kind: 'note';
+  readonly sequence: number;
+  readonly at: number;
+  /** `compaction`: a conversation was made shorter; `standIn`: an agent works in the place of another one. */
+  readonly about: 'compaction' | 'standIn' | 'shadow' | 'pullRequest';
+  readonly text: string;
 }
 
 /** Most of a budget is used up. */
@@ -120,6 +169,8 @@ const KINDS: ReadonlySet<unknown> = new Set<Entry['kind']>([
   'answered',
   'said',
   'handlerChosen',
+  'asked',
+  'note',
   'notice',
   'created',
   'job',

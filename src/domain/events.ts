@@ -6,6 +6,7 @@
 import type { ArtifactRef, Landing, Question, WaitingOn } from './outcome.js';
 import { childrenOf, isEntry, timeOf, type CreatedEntry, type Entry, type JobEntry } from './entries.js';
 import { showFailure, type Failure, type ShownFailure } from './failures.js';
+import type { PullRequestEnd } from './pull-request.js';
 import type { AttemptRecord, DecisionRecord, Spending } from './record.js';
 import type { TerminalState } from './task.js';
 import { isObject } from './plain-object.js';
@@ -94,6 +95,8 @@ export interface EventData {
   };
   TaskSucceeded: TaskEnd & {
     readonly landing: Landing | null;
+    /** Address of the pull request; absent if there is none. */
+    readonly pullRequest?: string;
     /** Of the attempt that succeeded: prompt, answer, diff, logs. At most 20. */
     readonly artifacts: readonly ArtifactRef[];
   };
@@ -278,6 +281,16 @@ function ofEntry(account: Account, entry: Entry): readonly WeaverEvent[] {
         { ...of, name: 'TaskChanged', at, data: { update: 'handler', by: 'weaver', why: reason, detail: handler } },
       ];
     }
+    case 'asked': {
+      const { mode, reason, turn, winner, answers, at } = entry;
+      const taken = answers.find(({ index }) => index === winner);
+      const detail = taken === undefined ? turn : `${turn}: ${taken.provider}/${taken.model ?? ''}`;
+      return [{ ...of, name: 'TaskChanged', at, data: { update: `asked ${mode}`, by: 'weaver', why: reason, detail } }];
+    }
+    case 'note': {
+      const { about, text, at } = entry;
+      return [{ ...of, name: 'TaskChanged', at, data: { update: about, by: 'weaver', why: text, detail: '' } }];
+    }
     case 'notice': {
       const { budget, used, limit, at } = entry;
       return [{ ...of, name: 'BudgetNotice', at, data: { budget, used, limit, share: used / limit } }];
@@ -384,6 +397,7 @@ interface Ended {
   readonly state: TerminalState;
   readonly branch: string | null;
   readonly landing: Landing | null;
+  readonly pullRequest?: PullRequestEnd;
   readonly attempts: number;
   readonly spending: Spending;
   readonly failure: Failure | null;
@@ -416,7 +430,9 @@ function taskEnd(of: Of, at: number, result: Ended, end: TaskEnd, history: reado
         0,
         ARTIFACTS_MAX,
       );
-      return { ...of, at, name: ENDS.succeeded, data: { ...end, landing: result.landing, artifacts } };
+      const { landing, pullRequest } = result;
+      const opened = pullRequest?.kind === 'open' ? { pullRequest: pullRequest.url } : {};
+      return { ...of, at, name: ENDS.succeeded, data: { ...end, landing, ...opened, artifacts } };
     }
     case 'dead':
     case 'stuck':

@@ -6,25 +6,52 @@
  */
 export function ignoringRule(path: string, textOf: (path: string) => string | null): string | null {
   const names = path.split('/');
-  const files = names.map((_, depth) => {
-    const folder = names.slice(0, depth);
-    const file = [...folder, '.gitignore'].join('/');
-    return { file, depth, rules: parseRules(textOf(file) ?? '') };
-  });
+  const files = ruleFiles(names, '.gitignore', textOf);
   // A folder that is left out takes with it whatever is in it, so the folders are asked first, from the top.
   for (const end of names.keys()) {
-    const below = (depth: number): string => names.slice(depth, end + 1).join('/');
-    const isFolder = end < names.length - 1;
-    const deepestFirst = files.slice(0, end + 1).toReversed();
-    const decisive = deepestFirst
-      .map(({ file, depth, rules }) => ({
-        file,
-        rule: rules.findLast((each) => applies(each, below(depth), isFolder)),
-      }))
-      .find(({ rule }) => rule !== undefined);
-    if (decisive?.rule?.negated === false) return `\`${decisive.rule.line}\` in ${decisive.file}`;
+    const rule = decidingRule(files, names, end);
+    if (rule !== null) return rule;
   }
   return null;
+}
+
+/**
+ * The same for the path alone, whatever holds for its folders, by files of another name with the same kind of patterns.
+ * @param textOf content of such a file, null if there is none
+ */
+export function ruleOfPath(path: string, name: string, textOf: (path: string) => string | null): string | null {
+  const names = path.split('/');
+  return decidingRule(ruleFiles(names, name, textOf), names, names.length - 1);
+}
+
+interface RuleFile {
+  readonly file: string;
+  readonly depth: number;
+  readonly rules: readonly Rule[];
+}
+
+const ruleFiles = (
+  names: readonly string[],
+  name: string,
+  textOf: (path: string) => string | null,
+): readonly RuleFile[] =>
+  names.map((_, depth) => {
+    const file = [...names.slice(0, depth), name].join('/');
+    return { file, depth, rules: parseRules(textOf(file) ?? '') };
+  });
+
+/** The rule that decides on the path down to one of its names; null if none does, or if it is an exception. */
+function decidingRule(files: readonly RuleFile[], names: readonly string[], end: number): string | null {
+  const below = (depth: number): string => names.slice(depth, end + 1).join('/');
+  const isFolder = end < names.length - 1;
+  const deepestFirst = files.slice(0, end + 1).toReversed();
+  const decisive = deepestFirst
+    .map(({ file, depth, rules }) => ({
+      file,
+      rule: rules.findLast((each) => applies(each, below(depth), isFolder)),
+    }))
+    .find(({ rule }) => rule !== undefined);
+  return decisive?.rule?.negated === false ? `\`${decisive.rule.line}\` in ${decisive.file}` : null;
 }
 
 interface Rule {

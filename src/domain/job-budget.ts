@@ -117,12 +117,17 @@ export class JobLedger {
 
   /** The kind of which nothing is left to give. */
   spentKind(): keyof Used | null {
-    return (
-      KINDS.find((kind) => {
-        const limit = this.budget[kind];
-        return limit !== undefined && limit - this.settled[kind] - this.outstanding(kind, 0, 0) <= 0;
-      }) ?? null
-    );
+    const left = this.left();
+    return KINDS.find((kind) => (left[kind] ?? 1) <= 0) ?? null;
+  }
+
+  /** What of each limit has neither been used nor given to anybody. */
+  left(): Partial<Used> {
+    const limited = KINDS.flatMap((kind) => {
+      const limit = this.budget[kind];
+      return limit === undefined ? [] : [[kind, limit - this.settled[kind] - this.outstanding(kind, 0, 0)] as const];
+    });
+    return Object.fromEntries(limited);
   }
 
   carry(): unknown {

@@ -59,6 +59,9 @@ export const JOB_DEFAULTS = {
 /** Bounds of decomposition (design 2): beyond them a plan is no plan any more. */
 export const DECOMPOSITION = { childrenMax: 20, depthMax: 4, proposedMax: 200 } as const;
 
+/** What a start input holds of them; a prompt shows fewer. */
+export const PREREQUISITES_MAX = 200;
+
 /** The most tasks that a job file holds (design 2). */
 export const JOB_TASKS_MAX = 5_000;
 

@@ -80,7 +80,8 @@ export interface ProposedChild {
 export interface Question {
   /** Unique in the task: `a1.push`, `a2.t1`. */
   readonly id: string;
-  readonly kind: 'text' | 'choice' | 'approval';
+  /** `work`: a person is to do the task; it is answered by `weaver done`. */
+  readonly kind: 'text' | 'choice' | 'approval' | 'work';
   /** At most 2,000 characters. */
   readonly text: string;
   /** Of a choice; an approval has none. */
@@ -89,7 +90,13 @@ export interface Question {
   readonly default: string | null;
   /** What it is about: a plan or a diff. */
   readonly about: ArtifactRef | null;
+  /** Of `work`: the folder to work in. */
+  readonly path?: string;
 }
+
+/** Answers to a question of the kind `work`. */
+export const DONE = 'done';
+export const UNDONE = 'not done';
 
 /** How a question ended. An approval's answer is `approve` or `reject`. */
 export interface Answered {

@@ -14,7 +14,10 @@ export interface PromptFile {
 }
 
 export interface PromptParts {
-  readonly spec: Pick<TaskSpec, 'title' | 'description' | 'acceptanceCriteria' | 'checks' | 'protect'>;
+  readonly spec: Pick<
+    TaskSpec,
+    'title' | 'description' | 'acceptanceCriteria' | 'criterionChecks' | 'reproduceFirst' | 'checks' | 'protect'
+  >;
   /** Rules for files that hold for every task here; those of the task come after them. */
   readonly protect?: readonly ProtectSpec[];
   /** What the tasks have done that this one had to wait for. */
@@ -23,6 +26,8 @@ export interface PromptParts {
   readonly work?: readonly { readonly id: string; readonly patch: string }[];
   /** What people have added while the task ran, oldest first. */
   readonly added?: readonly string[];
+  /** Words of the configured agent that carries the task out. */
+  readonly agentPrompt?: string;
   readonly instructions: readonly PromptFile[];
   readonly structure: readonly string[];
   readonly files: readonly PromptFile[];
@@ -65,7 +70,9 @@ export function taskSections(parts: PromptParts): readonly string[] {
   const { spec, instructions, structure, files, last } = parts;
   return [
     `# ${spec.title}\n\n${spec.description}`,
-    ...listed('Acceptance criteria', spec.acceptanceCriteria),
+    ...(parts.agentPrompt === undefined ? [] : [`# How to work\n${parts.agentPrompt}`]),
+    ...listed('Acceptance criteria', criteriaWithCommands(spec)),
+    ...(spec.reproduceFirst === true ? [REPRODUCE] : []),
     ...listed(ADDED, (parts.added ?? []).slice(-ADDED_MAX)),
     ...listed(
       'Checks that must pass',
@@ -79,6 +86,16 @@ export function taskSections(parts: PromptParts): readonly string[] {
     ...(last === null ? [] : [lastAttempt(parts, last)]),
   ];
 }
+
+const REPRODUCE =
+  '# A test that shows it\nThe change must bring a new test that fails on the code as it is now and passes with the change. It is run on both.';
+
+/** A command that tells is no secret: whoever knows it aims better. */
+const criteriaWithCommands = ({ acceptanceCriteria, criterionChecks = [] }: PromptParts['spec']): readonly string[] =>
+  acceptanceCriteria.map((text, index) => {
+    const told = criterionChecks.filter(({ criterion }) => criterion === index + 1).map(({ run }) => run);
+    return told.length === 0 ? text : `${text}\n   Told by: ${told.join('; ')}`;
+  });
 
 const ADDED = 'Added by people while the task ran; where they contradict the text above, they count';
 

@@ -2,6 +2,7 @@
 import type { Decision } from './decision.js';
 import type { Failure } from './failures.js';
 import type { ArtifactRef, Landing, Outcome, WaitingOn } from './outcome.js';
+import type { TestCounts } from './gate.js';
 import type { LimitsSpec, ModelChoice, TaskState } from './task.js';
 
 export interface Tokens {
@@ -70,8 +71,18 @@ export interface AttemptRecord {
   readonly sandbox: string | null;
   /** One line a check: name, verdict, duration. At most 20. */
   readonly checks: readonly CheckVerdict[];
+  /** What became of the tests since the base; absent where the checks did not run to their end. */
+  readonly tests?: TestCounts;
+  /** Which acceptance criteria were looked at, and what came of it. */
+  readonly criteria?: CriteriaVerdict;
   /** What was overlooked to find the texts that the edits search for, one line each; absent if nothing was. */
   readonly notes?: readonly string[];
+}
+
+/** Numbers of acceptance criteria, from 1, by who has looked at them. What nobody looks at is in neither. */
+export interface CriteriaVerdict {
+  readonly byCheck: { readonly met: readonly number[]; readonly unmet: readonly number[] };
+  readonly byJudge: { readonly met: readonly number[]; readonly unmet: readonly number[] };
 }
 
 /** How one check ended, compared with the baseline by the gate. */
@@ -126,6 +137,8 @@ export interface TaskRecord {
   readonly sequence: number;
   /** How long a question to a person stays open, in milliseconds; a week if absent. */
   readonly waitMs?: number;
+  /** For how long the clock of the question that is asked now has run, in milliseconds; a pause stops it. Absent = not yet. */
+  readonly askedMs?: number;
   /** Whether a spent limit is waited on instead of died of. */
   readonly waitsOnBudget?: boolean;
   /** Where the task stands: 0 for a task of the file, 1 for its child. */
@@ -153,6 +166,21 @@ export const beginRecord = (limits: LimitsSpec, models: readonly ModelChoice[], 
 export function recordCall(record: TaskRecord, name: string, spent: Spending): TaskRecord {
   const calls = { ...record.calls, [name]: spent };
   return { ...record, calls, spending: sumSpending(Object.values(calls)) };
+}
+
+/** The same record with one sum in place of the calls of each attempt that has ended: they report nothing any more. */
+export function withoutOldCalls(record: TaskRecord, attempt: number): TaskRecord {
+  const isCurrent = (name: string): boolean => name.startsWith(`a${attempt}.`);
+  const entries = Object.entries(record.calls);
+  const sums = new Map<string, Spending>();
+  for (const [name, spent] of entries.filter(([each]) => !isCurrent(each))) {
+    const of = `${name.split('.', 1)[0] ?? name}.all`;
+    sums.set(of, addSpending(sums.get(of) ?? NOTHING_SPENT, spent));
+  }
+  return {
+    ...record,
+    calls: { ...Object.fromEntries(sums), ...Object.fromEntries(entries.filter(([name]) => isCurrent(name))) },
+  };
 }
 
 export const sumSpending = (all: readonly Spending[]): Spending => all.reduce(addSpending, NOTHING_SPENT);

@@ -1,4 +1,5 @@
 /** What the Web UI shows of a task: Markdown without images or HTML. */
+import { countWords } from './gate.js';
 import type { AttemptRecord, DecisionRecord, Spending } from './record.js';
 import { totalTokens } from './record.js';
 import { showFailure, type Failure } from './failures.js';
@@ -45,7 +46,8 @@ export const usd = ({ costUsdMicros, unpriced }: Pick<Spending, 'costUsdMicros' 
 function attemptTable(attempts: readonly AttemptRecord[]): string {
   const rows = attempts.slice(-ATTEMPTS_SHOWN).map((attempt) => {
     const verdict = verdictOf(attempt.outcome);
-    const checks = attempt.checks.map(({ name, passed }) => `${passed ? '✓' : '✗'} ${cell(name)}`).join(', ');
+    const verdicts = attempt.checks.map(({ name, passed }) => `${passed ? '✓' : '✗'} ${cell(name)}`).join(', ');
+    const checks = attempt.tests === undefined ? verdicts : `${verdicts} (${countWords(attempt.tests)})`;
     const took = `${((attempt.endedAt - attempt.startedAt) / 1_000).toFixed(1)} s`;
     return `| ${attempt.attempt} | ${verdict} | ${checks} | ${cell(attempt.model)} | ${totalTokens(attempt.spending)} | ${usd(attempt.spending)} | ${took} |`;
   });
@@ -56,10 +58,15 @@ function attemptTable(attempts: readonly AttemptRecord[]): string {
   ].join('\n');
 }
 
+const COMMANDS: Readonly<Record<string, (taskId: string) => string>> = {
+  approval: (taskId) => `weaver approve ${taskId}`,
+  work: (taskId) => `weaver done ${taskId}`,
+};
+
 /** What a person is asked, with the command that answers it. */
 function questionLines({ question, taskId }: ShownTask): readonly string[] {
   if (question === undefined || question === null) return [];
-  const command = question.kind === 'approval' ? `weaver approve ${taskId}` : `weaver answer ${taskId} 'TEXT'`;
+  const command = COMMANDS[question.kind]?.(taskId) ?? `weaver answer ${taskId} 'TEXT'`;
   return [`Asks: **${cell(question.text)}**`, `Answer with \`${command}\`.`];
 }
 

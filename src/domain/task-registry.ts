@@ -4,7 +4,8 @@
  */
 import { failure, type FailureCode } from './failures.js';
 import type { ArtifactRef } from './outcome.js';
-import type { Dependency, JobState, JobTaskRow, Prerequisite } from './job.js';
+import { PREREQUISITES_MAX, type Dependency, type JobState, type JobTaskRow, type Prerequisite } from './job.js';
+import { cutToBytes, utf8Bytes } from './payload-limit.js';
 import { NOTHING_SPENT, sumSpending, type Spending } from './record.js';
 import { isTerminalState, type TaskState, type TerminalState } from './task.js';
 
@@ -427,8 +428,24 @@ export class TaskRegistry {
       .slice(0, FAILED_SHOWN_MAX);
   }
 
-  /** For the next run of a job that continues as new: without what no dependent will ask for any more. */
-  carry(): readonly unknown[] {
+  /**
+   * For the next run of a job that continues as new: without what no dependent will ask for any more. Where that is too much,
+   * what dependents will be told is made shorter, and at last the branches go that only people ask for.
+   */
+  carry({ bytesMax = Infinity, knownTitle = unknownTitle }: CarryOptions = {}): readonly unknown[] {
+    const told = this.told();
+    const whole = this.packedRows(knownTitle, told);
+    if (bytesMax === Infinity || bytesOf(whole) <= bytesMax) return whole;
+    const left = bytesMax - bytesOf(this.packedRows(knownTitle, new Map()));
+    if (left >= 0) return this.packedRows(knownTitle, shortened(told, left));
+    return this.packedRows(knownTitle, new Map(), (path) => told.has(path));
+  }
+
+  private packedRows(
+    knownTitle: KnownTitle,
+    told: ReadonlyMap<string, Told>,
+    keepsBranch: (path: string) => boolean = () => true,
+  ): readonly Carried[] {
     const rowOf = new Map(this.paths.map((path, row) => [path, row]));
     return [...this.nodes.values()].map((node): Carried => {
       const { path, title, dependsOn, parent, gated, join, state, startedAt, ended } = node;
@@ -437,25 +454,30 @@ export class TaskRegistry {
         return whenFailed === 'fail' ? row : [row, whenFailed];
       });
       const flags = (gated ? 1 : 0) + (join === true ? 2 : 0);
-      const kept = ended === null ? null : packed(ended, this.isAskedFor(path));
-      return [path, title, edges, parent, flags, state, startedAt, kept];
+      const branch = ended !== null && keepsBranch(path) ? ended : NO_BRANCH;
+      const kept = ended === null ? null : packed({ ...ended, ...branchOf(branch), ...(told.get(path) ?? NOT_TOLD) });
+      return [path, title === knownTitle(path) ? '' : title, edges, parent, flags, state, startedAt, kept];
     });
   }
 
-  /** Whether a task that has not begun, or a parent's dependents, will be told of it. */
-  private isAskedFor(path: string): boolean {
-    const isOpen = (dependents: readonly string[]): boolean =>
-      dependents.some((each) => this.node(each).ended === null);
-    for (let at: string | null = path; at !== null; at = this.node(at).parent)
-      if (isOpen(this.dependents.get(at) ?? [])) return true;
-    return false;
+  /** Of each ended task what those that have not ended will be told. */
+  private told(): ReadonlyMap<string, Told> {
+    const told = new Map<string, Told>();
+    for (const { ended, dependsOn } of this.nodes.values()) {
+      if (ended !== null) continue;
+      const all = dependsOn.flatMap(({ on }) => this.standsFor(on)).slice(0, PREREQUISITES_MAX);
+      for (const node of all)
+        if (node.ended !== null) told.set(node.path, { summary: node.ended.summary, diff: node.ended.diff });
+    }
+    return told;
   }
 
   /** The inverse of `carry`; what had been taken as a consequence before stays taken. */
-  static restore(carried: readonly unknown[]): TaskRegistry {
+  static restore(carried: readonly unknown[], knownTitle: KnownTitle = unknownTitle): TaskRegistry {
     const registry = new TaskRegistry();
     const rows = carried as readonly Carried[];
-    for (const [path, title, edges, parent, flags] of rows) {
+    for (const [path, written, edges, parent, flags] of rows) {
+      const title = written === '' ? (knownTitle(path) ?? '') : written;
       const dependsOn = edges.map((edge): Dependency => {
         const [row, whenFailed] = typeof edge === 'number' ? ([edge, 'fail'] as const) : edge;
         return { on: rows[row]?.[0] ?? '', whenFailed };
@@ -490,6 +512,50 @@ export class TaskRegistry {
   }
 }
 
+interface CarryOptions {
+  /** Bytes of it as JSON, where that is to be bounded. */
+  readonly bytesMax?: number;
+  /** What the next run knows without being told: titles of the file. */
+  readonly knownTitle?: KnownTitle;
+}
+type KnownTitle = (path: string) => string | null;
+const unknownTitle: KnownTitle = () => null;
+
+/** What dependents will be told of a task, beside its branch. */
+type Told = Pick<Ended, 'summary' | 'diff'>;
+const NOT_TOLD: Told = { summary: '', diff: null };
+const NO_BRANCH = { branch: null, commit: null };
+const branchOf = ({ branch, commit }: Pick<Ended, 'branch' | 'commit'>) => ({ branch, commit });
+
+const bytesOf = (rows: readonly unknown[]): number => utf8Bytes(JSON.stringify(rows));
+
+/** Of a row that has something to tell: two fields of a list, and what stands for a failure that it has not. */
+const TOLD_BYTES = 16;
+/** A summary below this says nothing; then the patch is worth more. */
+const SUMMARY_BYTES_MIN = 24;
+
+/** The same room for each: a shorter summary first, then no patch, then neither. */
+function shortened(told: ReadonlyMap<string, Told>, bytes: number): ReadonlyMap<string, Told> {
+  const room = Math.floor(bytes / told.size) - TOLD_BYTES;
+  return new Map([...told].map(([path, each]) => [path, fitting(each, room)]));
+}
+
+function fitting({ summary, diff }: Told, room: number): Told {
+  const diffBytes = diff === null ? 0 : utf8Bytes(JSON.stringify(diff));
+  if (room < SUMMARY_BYTES_MIN) return NOT_TOLD;
+  const isRoomForBoth = room - diffBytes >= SUMMARY_BYTES_MIN;
+  return { summary: cutAsJson(summary, isRoomForBoth ? room - diffBytes : room), diff: isRoomForBoth ? diff : null };
+}
+
+/** Escaped, a character may take six bytes. */
+function cutAsJson(text: string, bytes: number): string {
+  for (let max = bytes; max >= SUMMARY_BYTES_MIN; max = Math.floor(max / 2)) {
+    const cut = cutToBytes(text, max);
+    if (utf8Bytes(JSON.stringify(cut)) <= bytes) return cut;
+  }
+  return '';
+}
+
 type Carried = readonly [
   path: string,
   title: string,
@@ -516,16 +582,13 @@ type Packed = readonly [
   diff?: ArtifactRef | null,
 ];
 
-function packed(
-  { attempts, spending, branch, commit, failure: why, summary, diff, endedAt }: Ended,
-  isAsked: boolean,
-): Packed {
+function packed({ attempts, spending, branch, commit, failure: why, summary, diff, endedAt }: Ended): Packed {
   const { callsSent, callsInDoubt, tokens, costUsdMicros, unpriced } = spending;
   const { prompt, cached, completion, reasoning } = tokens;
   const spent = [callsSent, callsInDoubt, prompt, cached, completion, reasoning, costUsdMicros, unpriced ? 1 : 0];
-  const failed = why === null ? null : ([why.code, isAsked ? why.detail : ''] as const);
-  const told = isAsked ? [summary, diff] : [];
-  const all = [branch, commit, failed, ...told];
+  // Its code is shown; the detail stands in the task's own record.
+  const failed = why === null ? null : ([why.code, ''] as const);
+  const all = [branch, commit, failed, summary, diff];
   while (all.length > 0 && (all.at(-1) ?? '') === '') all.pop();
   return [attempts, spent, endedAt, ...all] as unknown as Packed;
 }

@@ -1,5 +1,10 @@
 /** What a task is: the specification as validated, and the states of its life. */
+import type { AskRules } from './ask-mode.js';
+import type { GuardPolicies } from './guards/change.js';
 import { isObject } from './plain-object.js';
+import type { Playbook, PlaybookFile, Variables } from './playbook.js';
+import type { PullRequestSpec } from './pull-request.js';
+import type { ShadowSpec } from './shadow.js';
 
 /** What a task may change in files that a glob names. */
 export type ProtectPolicy = 'allow' | 'add-only' | 'deny';
@@ -16,6 +21,16 @@ export interface RepoSpec {
 export interface CheckSpec {
   readonly name: string;
   /** A line for the shell (`sh -c`), run at the top of the repository. */
+  readonly run: string;
+  readonly timeoutSeconds: number;
+  /** Glob of the files that the check's runner writes its results to; absent = the usual places, and what it prints. */
+  readonly report?: string;
+}
+
+/** An acceptance criterion that a command tells: it is met if that ends with exit code 0. */
+export interface CriterionCheck {
+  /** Number of the criterion, from 1. */
+  readonly criterion: number;
   readonly run: string;
   readonly timeoutSeconds: number;
 }
@@ -57,14 +72,26 @@ export interface AttemptLimits {
 
 /**
  * How a task is carried out. `agent` works with tools until it says that it is done, `one-shot` gives one answer with edits. `join` merges the branches of the tasks it depends on and runs the checks on the whole;
- * `resolve` does the same where they conflict, with a model's help: weaver makes it itself, no file names it.
+ * `resolve` does the same where they conflict, with a model's help: weaver makes it itself, no file names it. `script`, `human`
+ * and `playbook` ask no model: a program, a person or a list of commands works in the task's work tree.
  */
-export const HANDLERS = ['one-shot', 'agent', 'plan', 'join', 'resolve'] as const;
+export const HANDLERS = ['one-shot', 'agent', 'plan', 'join', 'resolve', 'script', 'human', 'playbook'] as const;
 export type Handler = (typeof HANDLERS)[number];
 
 /** Handlers that do for any task; the others need what only weaver's own tasks have, or tasks to come after. */
 export const FREE_HANDLERS = ['one-shot', 'agent', 'plan'] as const satisfies readonly Handler[];
 export type FreeHandler = (typeof FREE_HANDLERS)[number];
+
+/** Handlers that ask no model. */
+const WITHOUT_MODEL: readonly Handler[] = ['script', 'human', 'playbook'];
+export const asksModel = (handler: Handler): boolean => !WITHOUT_MODEL.includes(handler);
+
+/** The program of the handler `script`: a line for the shell, with the task as JSON on its standard input. */
+export interface ScriptSpec {
+  readonly run: string;
+  readonly timeoutSeconds: number;
+  readonly network: boolean;
+}
 
 /** All that is named must hold. */
 export interface HandlerCondition {
@@ -104,6 +131,13 @@ export interface PeopleSpec {
   readonly unanswered: 'approve' | 'reject' | 'stuck';
 }
 
+export interface LandingSpec {
+  /** When the base branch has gone on meanwhile: put the change on top of it and check it there, or keep it where it is. */
+  readonly onMovedBase: 'rebase' | 'keep';
+  /** Opened when the commit is pushed, and kept up to date. Absent = none. */
+  readonly pullRequest?: PullRequestSpec;
+}
+
 /** A provider of weaver.config.yaml, with the model to ask it for (its own default if absent). */
 export interface ModelChoice {
   readonly provider: string;
@@ -127,15 +161,41 @@ export interface TaskSpec {
   readonly handler: Handler;
   /** Absent = `handler` it is. Asked once, for the first attempt. */
   readonly chooseHandler?: ChooseHandlerSpec;
+  /** Name of an agent of the configuration, which says how the task is carried out. */
+  readonly agent?: string;
+  /** Of the handler `script`. */
+  readonly script?: ScriptSpec;
+  /** Of the handler `playbook`: its steps, or a file of the repository; absent = the repository's own, or the default one. */
+  readonly playbook?: Playbook | PlaybookFile;
+  /** Values for the playbook's variables. */
+  readonly variables?: Variables;
   /** Absent = detected from the files of the repository. */
   readonly checks?: readonly CheckSpec[];
+  /** Those of the criteria that a command tells. */
+  readonly criterionChecks?: readonly CriterionCheck[];
+  /** Who tells of the others whether they are met: the task's own model, or another one. Absent = nobody. */
+  readonly judge?: true | ModelChoice;
+  /** The change must bring a test that fails without the rest of it. */
+  readonly reproduceFirst?: true;
+  /** Tests that fail at the base may go on failing, if others of them are mended. */
+  readonly allowOldFailures?: true;
+  /** What guards do that find something in a change; absent = what each does by itself. */
+  readonly guards?: GuardPolicies;
   readonly relatedFiles: readonly string[];
   readonly protect: readonly ProtectSpec[];
   readonly limits: LimitsSpec;
   /** The ladder: attempt n asks the n-th, the last one from then on. Empty = the configured default. */
   readonly models: readonly ModelChoice[];
+  /** Asks all of `models` in each turn, in this way, in place of climbing the ladder. */
+  readonly ask?: AskRules;
+  /** Answers to one question, each checked, of which the best is landed. Absent = 1. */
+  readonly candidates?: number;
+  /** A second model is asked beside the first, and only compared. */
+  readonly shadow?: ShadowSpec;
   readonly setup: readonly SetupSpec[];
   readonly commit: CommitSpec;
+  /** Absent = a moved base is built upon. */
+  readonly landing?: LandingSpec;
   readonly tags: readonly string[];
   readonly key?: string;
   /** Absent = nobody is asked unless the model asks. */
@@ -168,6 +228,8 @@ export const TASK_DEFAULTS = {
   wallTimeSeconds: 30 * 60,
   outageSeconds: 12 * 60 * 60,
   checkTimeoutSeconds: 300,
+  /** An hour: a script may be a whole agent of somebody else's. */
+  scriptTimeoutSeconds: 60 * 60,
   /** A week: longer than any weekend. */
   waitSeconds: 7 * 24 * 60 * 60,
 } as const;

@@ -14,6 +14,8 @@ export interface ToolCall {
   readonly name: string;
   /** A text of JSON, if the model keeps to the form. */
   readonly arguments: string;
+  /** Of its endpoint, which wants to see it again beside the call; means nothing to anybody else. */
+  readonly signature?: string;
 }
 
 export const TOOL_NAMES = [

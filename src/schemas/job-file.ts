@@ -19,6 +19,7 @@ import { byLine, fieldOf, nowhere, placed, retypeSets, setsOf, wantText, type Pl
 import { applySets } from './set-values.js';
 import {
   crossFaults,
+  executionFaults,
   ownHandlerFaults,
   parseRead,
   twoCosts,
@@ -243,6 +244,7 @@ function examineTask(task: unknown, defaults: TaskContent, cwd: string | undefin
       ...(content['key'] === undefined ? [] : [{ path: ['key'], says: 'belongs to the job: write it at the top' }]),
       ...(validated.kind === 'ok' ? [] : validated.faults),
       ...crossFaults(whole),
+      ...executionFaults(whole),
       ...ownHandlerFaults(whole),
       ...(place.success ? roleFaults(whole, place.data) : []),
     ],

@@ -5,7 +5,7 @@ import { siblingFaults, type Plan, type PlannedChild } from '../domain/proposal.
 import { readAnswerObject } from './answer-object.js';
 import { malformed, questionOf, type Fields, type MalformedAnswer } from './answer.js';
 import { sayIssue, showPath } from './faults.js';
-import { taskFileSchema } from './task-shape.js';
+import { criterionText, TASK_BOUNDS, taskFileSchema } from './task-shape.js';
 
 const text = { type: 'string' };
 const texts = { type: 'array', items: text };
@@ -49,7 +49,7 @@ const CHARACTERS_MAX = 1_000_000;
 /** As long as a page: a child that takes more words is no small step. All children together fit into a task of their own. */
 const DESCRIPTION_CHARACTERS_MAX = 8_000;
 
-const { title, description, acceptanceCriteria, relatedFiles, checks } = taskFileSchema.shape;
+const { title, description, relatedFiles, checks } = taskFileSchema.shape;
 
 /** Left out or null is an empty list. */
 const listOf = <T extends z.ZodType>(list: T) => z.preprocess((value) => value ?? [], list);
@@ -58,7 +58,7 @@ const listOf = <T extends z.ZodType>(list: T) => z.preprocess((value) => value ?
 const childShape = z.object({
   title,
   description: description.max(DESCRIPTION_CHARACTERS_MAX),
-  acceptanceCriteria: listOf(acceptanceCriteria),
+  acceptanceCriteria: listOf(z.array(criterionText).max(TASK_BOUNDS.criteria)),
   relatedFiles: listOf(relatedFiles),
   checks: listOf(checks.unwrap()),
   dependsOn: listOf(z.array(z.number().int('must be the number of a child'))),

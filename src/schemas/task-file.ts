@@ -1,6 +1,8 @@
 /** Task files, flags and start inputs become a specification, or every fault there is. */
 import { HANDLERS, type LimitsSpec, type TaskSpec } from '../domain/task.js';
 import { utf8Bytes } from '../domain/payload-limit.js';
+import { isMap } from '../domain/plain-object.js';
+import { OWN_VARIABLES } from '../domain/playbook.js';
 import { PortFault } from '../ports.js';
 import {
   sayIssue,
@@ -22,9 +24,10 @@ import {
   type PlaceOf,
   type Sets,
 } from './placed-faults.js';
+import { rawPlaybookFaults } from './playbook-file.js';
 import { isRelativePath, resolvePath } from './remote-url.js';
 import { applySets, type SetValue } from './set-values.js';
-import { CHOSEN_HANDLERS, TASK_BOUNDS, taskFields, taskFileSchema, toSpec } from './task-shape.js';
+import { CHOSEN_HANDLERS, storedSchema, TASK_BOUNDS, taskFields, taskFileSchema, toSpec } from './task-shape.js';
 import { readYaml, type ReadText } from './yaml-text.js';
 
 export type ParsedTask =
@@ -94,6 +97,10 @@ export function parseSpec(value: unknown, limits: Partial<LimitsSpec> = {}): Tas
   throw new PortFault('invalidTask', parsed.faults.map((fault) => showFault(fault)).join('; '), false);
 }
 
+/** A specification that weaver has kept, with changes: it may have a handler that no file names. */
+export const parseStored = (value: unknown, { sets }: Pick<TaskOptions, 'sets'> = {}): ParsedTask =>
+  parseContent(value, setsOf(sets), {}, nowhere, []);
+
 const FLAGS: Readonly<Record<string, string>> = {
   title: '--title',
   description: '--description',
@@ -122,13 +129,16 @@ function parseContent(
 ): ParsedTask {
   const applied = applySets(given, sets.values);
   const content = withAbsoluteUrl(applied.content, options.cwd);
-  const first = validateTask(content);
+  const schema = options.alone === true ? taskFileSchema : storedSchema;
+  const validate = (each: unknown): ValidatedTask => validateTask(each, taskFields, schema);
+  const first = validate(content);
   const retyped = first.kind === 'ok' ? null : retypeSets(content, first.wantText, sets.values);
   const { final, result } =
-    retyped === null ? { final: content, result: first } : { final: retyped, result: validateTask(retyped) };
+    retyped === null ? { final: content, result: first } : { final: retyped, result: validate(retyped) };
   const found = [
     ...(result.kind === 'ok' ? [] : result.faults),
     ...crossFaults(final),
+    ...executionFaults(final),
     ...(options.alone === true ? aloneFaults(final) : []),
   ];
   const faults = [
@@ -150,8 +160,12 @@ export type ValidatedTask =
   | { readonly kind: 'faults'; readonly faults: readonly ShapeFault[]; readonly wantText: readonly Path[] };
 
 /** What each field says of itself; `fields` are those that a fault may suggest. */
-export function validateTask(content: unknown, fields: FieldNames = taskFields): ValidatedTask {
-  const parsed = taskFileSchema.safeParse(content, { error: sayIssue });
+export function validateTask(
+  content: unknown,
+  fields: FieldNames = taskFields,
+  schema: typeof taskFileSchema | typeof storedSchema = taskFileSchema,
+): ValidatedTask {
+  const parsed = schema.safeParse(content, { error: sayIssue });
   if (parsed.success) return { kind: 'ok', file: parsed.data };
   const { issues } = parsed.error;
   return { kind: 'faults', faults: shapeFaults(issues, fields), wantText: wantText(issues) };
@@ -176,7 +190,63 @@ export function crossFaults(content: unknown): readonly ShapeFault[] {
     ...twoCosts(content, ['limits', 'attempt']),
     ...repeatedNames(content, 'checks'),
     ...repeatedNames(content, 'setup'),
+    ...askingFaults(content),
   ];
+}
+
+/** Ways of asking that the handler does not have, or that exclude each other. */
+function askingFaults(content: unknown): readonly ShapeFault[] {
+  const [handler = 'one-shot', agent, ask] = ['handler', 'agent', 'ask'].map((name) => fieldOf(content, name));
+  const has = (name: string): boolean => fieldOf(content, name) !== undefined;
+  if (agent !== undefined) return [];
+  const stray = (name: string, wanted: readonly string[]): readonly ShapeFault[] =>
+    has(name) && !wanted.includes(String(handler))
+      ? [{ path: [name], says: `is for handler: ${wanted.join(' or ')}` }]
+      : [];
+  return [
+    ...stray('ask', ['one-shot', 'plan']),
+    ...stray('candidates', ['one-shot']),
+    ...stray('shadow', ['one-shot']),
+    ...(has('candidates') && ask !== undefined
+      ? [{ path: ['candidates'], says: 'stands beside ask: name one of them' }]
+      : []),
+  ];
+}
+
+/** Fields of a handler that another one would not read, and a playbook as a whole. */
+export function executionFaults(content: unknown): readonly ShapeFault[] {
+  const [handler, agent] = [fieldOf(content, 'handler'), fieldOf(content, 'agent')];
+  const [script, playbook, variables] = ['script', 'playbook', 'variables'].map((name) => fieldOf(content, name));
+  const stray = (name: string, value: unknown, wanted: string): readonly ShapeFault[] =>
+    value !== undefined && agent === undefined && handler !== wanted
+      ? [{ path: [name], says: `is for handler: ${wanted}` }]
+      : [];
+  const isScriptless = handler === 'script' && agent === undefined && script === undefined;
+  const given = isMap(variables) ? Object.keys(variables) : [];
+  return [
+    ...(isScriptless ? [{ path: ['script'], says: 'is missing: name what handler: script runs' }] : []),
+    ...stray('script', script, 'script'),
+    ...stray('playbook', playbook, 'playbook'),
+    ...stray('variables', variables, 'playbook'),
+    ...ownVariableFaults(given),
+    ...rawPlaybookFaults(playbook, given, checkNames(content)).map(({ path, says }) => ({
+      path: ['playbook', ...path],
+      says,
+    })),
+  ];
+}
+
+const ownVariableFaults = (given: readonly string[]): readonly ShapeFault[] =>
+  given
+    .filter((name) => OWN_VARIABLES.some((own) => own === name))
+    .map((name) => ({ path: ['variables', name], says: 'is a variable that every playbook has already' }));
+
+/** Null where they are detected later, or named by their commands. */
+function checkNames(content: unknown): readonly string[] | null {
+  const checks = fieldOf(content, 'checks');
+  if (!Array.isArray(checks)) return null;
+  const names = checks.map((each: unknown) => fieldOf(each, 'name'));
+  return names.every((name) => typeof name === 'string') ? names : null;
 }
 
 /** The same limit in two units. */
@@ -189,10 +259,18 @@ export function twoCosts(content: unknown, path: readonly string[]): readonly Sh
 /** What makes sense in a job only; a task of a job, which is validated again when it begins, is not asked. */
 const aloneFaults = (content: unknown): readonly ShapeFault[] => [
   ...ownHandlerFaults(content),
+  ...agentFaults(content),
   ...(fieldOf(content, 'handler') === 'join'
     ? [{ path: ['handler'], says: 'is for a task of a job that depends on others: join merges their branches' }]
     : []),
 ];
+
+/** A finished specification has the default handler beside the agent. */
+function agentFaults(content: unknown): readonly ShapeFault[] {
+  const handler = fieldOf(content, 'handler');
+  if (fieldOf(content, 'agent') === undefined || handler === undefined || handler === 'one-shot') return [];
+  return [{ path: ['handler'], says: 'stands beside agent, which names the handler: leave one of them out' }];
+}
 
 /** Weaver's own handlers are named by its own specifications only. */
 export function ownHandlerFaults(content: unknown): readonly ShapeFault[] {

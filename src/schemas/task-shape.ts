@@ -1,22 +1,31 @@
 /** The fields of a task file: their types, their bounds and their defaults. */
 import { z } from 'zod';
 import { branchFaults } from '../domain/branch-name.js';
+import { JOB_TASKS_MAX } from '../domain/job.js';
+import { GUARDS, type GuardName, type GuardPolicies } from '../domain/guards/change.js';
 import { isKey, KEY_RULE } from '../domain/key.js';
 import { START_INPUT_BYTES_MAX, utf8Bytes } from '../domain/payload-limit.js';
-import { defined } from '../domain/plain-object.js';
+import { defined, isMap } from '../domain/plain-object.js';
+import type { Playbook, PlaybookFile } from '../domain/playbook.js';
 import {
   FREE_HANDLERS,
   HANDLERS,
   TASK_DEFAULTS,
   type AttemptLimits,
   type CheckSpec,
+  type CriterionCheck,
   type ChooseHandlerSpec,
   type HandlerCondition,
+  type LandingSpec,
   type LimitsSpec,
   type TaskSpec,
 } from '../domain/task.js';
-import type { FieldNames } from './faults.js';
+import { askFields, askShapes } from './ask-shape.js';
+import { sayIssue, type FieldNames } from './faults.js';
+import { playbookFields, playbookMap, stepFields, variableMap } from './playbook-shape.js';
+import { pullRequest, pullRequestFields } from './pull-request-shape.js';
 import { remoteUrlFault } from './remote-url.js';
+import { commandLine, line, passIssues, prose, seconds, shorthand } from './text-shape.js';
 
 /** Every bound of a task, with its reason. */
 export const TASK_BOUNDS = {
@@ -37,6 +46,10 @@ export const TASK_BOUNDS = {
   commandSeconds: 86_400,
   relatedFiles: 200,
   protect: 200,
+  /** Of a specification that weaver has made: each file of a conflict is one more. */
+  storedProtect: 5_000,
+  /** As many branches as a job has tasks. */
+  merge: JOB_TASKS_MAX,
   /** What file systems allow for a path, about. */
   pathCharacters: 1_000,
   attempts: 100,
@@ -62,34 +75,9 @@ export const TASK_BOUNDS = {
   tagsBytes: 1_900,
 } as const;
 
-// oxlint-disable-next-line no-control-regex
-const CONTROL = /[\u0000-\u001f\u007f]/;
-// oxlint-disable-next-line no-control-regex
-const CONTROL_BUT_WHITESPACE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
-const SURROGATE = /\p{Surrogate}/u;
+export { line } from './text-shape.js';
 
-/** Text of any number of lines. Nothing that is not text: git and Temporal refuse it later and less kindly. */
-const prose = (charactersMax: number) =>
-  z
-    .string()
-    .max(charactersMax)
-    .refine((text) => !CONTROL_BUT_WHITESPACE.test(text), 'has a control character')
-    .refine((text) => !SURROGATE.test(text), 'is not valid Unicode');
-
-/** Text of one line, without blanks around it. */
-export const line = (charactersMax: number) =>
-  z
-    .string()
-    .trim()
-    .min(1)
-    .max(charactersMax)
-    .refine((text) => !CONTROL.test(text), 'must be one line, without control characters')
-    .refine((text) => !SURROGATE.test(text), 'is not valid Unicode');
-
-const command = prose(TASK_BOUNDS.commandCharacters).refine((text) => text.trim() !== '', 'must not be empty');
-
-const seconds = (minimum: number, maximum: number) =>
-  z.number().int('must be a whole number').min(minimum).max(maximum);
+const command = commandLine(TASK_BOUNDS.commandCharacters);
 
 const branch = z.string().superRefine((name, context) => {
   for (const says of branchFaults(name)) context.addIssue({ code: 'custom', message: says });
@@ -136,6 +124,7 @@ const commandShape = {
   run: command,
   timeoutSeconds: seconds(1, TASK_BOUNDS.commandSeconds).default(TASK_DEFAULTS.checkTimeoutSeconds),
 };
+const checkShape = { ...commandShape, report: glob.optional() };
 const setupShape = { ...commandShape, network: z.boolean().default(false) };
 const protectShape = { glob, policy: z.enum(['allow', 'add-only', 'deny']) };
 const modelShape = {
@@ -144,13 +133,9 @@ const modelShape = {
 };
 const repoShape = { url, baseBranch: branch.optional(), branch: branch.optional() };
 
-/** A text instead of a map: its one needed field. */
-const shorthand = <T extends z.ZodType>(field: string, schema: T) =>
-  z.preprocess((value) => (typeof value === 'string' ? { [field]: value } : value), schema);
-
 export const protectList = z.array(z.strictObject(protectShape)).max(TASK_BOUNDS.protect);
 
-const oneModel = shorthand('provider', z.strictObject(modelShape)).transform(({ provider, model }) => ({
+export const oneModel = shorthand('provider', z.strictObject(modelShape)).transform(({ provider, model }) => ({
   provider,
   ...defined({ model }),
 }));
@@ -234,6 +219,12 @@ const commitShape = {
   message: prose(TASK_BOUNDS.messageCharacters).trim().min(1).optional(),
 };
 
+const landingShape = {
+  /** What has moved meanwhile is built upon, and checked there; `keep` pushes what was checked. */
+  onMovedBase: z.enum(['rebase', 'keep']).default('rebase'),
+  pullRequest: pullRequest.optional(),
+};
+
 const conditionShape = {
   title: line(TASK_BOUNDS.titleCharacters).optional(),
   description: line(TASK_BOUNDS.lineCharacters).optional(),
@@ -262,6 +253,70 @@ const toChoice = ({ rules, model }: z.infer<z.ZodObject<typeof chooseShape>>): C
   ...defined({ model }),
 });
 
+const scriptShape = {
+  run: command,
+  timeoutSeconds: seconds(1, TASK_BOUNDS.commandSeconds).default(TASK_DEFAULTS.scriptTimeoutSeconds),
+  network: z.boolean().default(false),
+};
+
+/** Of a task, or of an agent of the configuration. */
+export const script = shorthand('run', z.strictObject(scriptShape));
+
+const playbookFile = z.strictObject({ file: repositoryPath });
+
+/** A text names a file of the repository; a map is the playbook itself. */
+export const playbook = z.preprocess(
+  (value) => (typeof value === 'string' ? { file: value } : value),
+  z.unknown().transform((value, context): Playbook | PlaybookFile => {
+    const isFile = isMap(value) && 'file' in value;
+    const words = { error: sayIssue };
+    const parsed = isFile ? playbookFile.safeParse(value, words) : playbookMap.safeParse(value, words);
+    if (parsed.success) return parsed.data;
+    passIssues(context, parsed.error.issues, value);
+    return z.NEVER;
+  }),
+);
+
+/** A criterion in words alone. */
+export const criterionText = prose(TASK_BOUNDS.criterionCharacters).trim().min(1);
+
+const criterionShape = {
+  text: criterionText,
+  check: command.optional(),
+  timeoutSeconds: seconds(1, TASK_BOUNDS.commandSeconds).default(TASK_DEFAULTS.checkTimeoutSeconds),
+};
+
+/** Words, or words with a command that tells whether they hold. */
+const criterion = z.unknown().transform((value, context): string | z.infer<z.ZodObject<typeof criterionShape>> => {
+  const words = { error: sayIssue };
+  const parsed = isMap(value)
+    ? z.strictObject(criterionShape).safeParse(value, words)
+    : criterionText.safeParse(value, words);
+  if (parsed.success) return parsed.data;
+  passIssues(context, parsed.error.issues, value);
+  return z.NEVER;
+});
+
+/** As weaver keeps it: the texts stand in `acceptanceCriteria`. */
+const criterionCheckShape = {
+  criterion: z.number().int('must be the number of a criterion').min(1).max(TASK_BOUNDS.criteria),
+  run: command,
+  timeoutSeconds: seconds(1, TASK_BOUNDS.commandSeconds),
+};
+
+const guardPolicy = z.enum(['deny', 'warn', 'allow']).optional();
+const guardsShape = {
+  placeholder: guardPolicy,
+  massDeletion: guardPolicy,
+  whitespaceOnly: guardPolicy,
+  leftovers: guardPolicy,
+  debugStatements: guardPolicy,
+  weakenedTests: guardPolicy,
+  syntax: guardPolicy,
+} satisfies Record<GuardName, unknown>;
+
+const asking = askShapes({ oneModel, microDollars: (dollars) => microDollars(dollars) });
+
 const shape = {
   title: line(TASK_BOUNDS.titleCharacters),
   description: prose(TASK_BOUNDS.descriptionBytes)
@@ -270,10 +325,15 @@ const shape = {
       `must have at most ${TASK_BOUNDS.descriptionBytes} bytes`,
     )
     .refine((text) => text.trim() !== '', 'must not be empty'),
-  acceptanceCriteria: z
-    .array(prose(TASK_BOUNDS.criterionCharacters).trim().min(1))
-    .max(TASK_BOUNDS.criteria)
-    .default([]),
+  acceptanceCriteria: z.array(criterion).max(TASK_BOUNDS.criteria).default([]),
+  criterionChecks: z.array(z.strictObject(criterionCheckShape)).max(TASK_BOUNDS.criteria).optional(),
+  judge: z.union([z.literal(true), oneModel], 'must be true, or a provider with a model').optional(),
+  reproduceFirst: z.boolean().optional(),
+  allowOldFailures: z.boolean().optional(),
+  guards: z
+    .strictObject(guardsShape)
+    .transform((policies): GuardPolicies => defined(policies))
+    .optional(),
   repo: z.strictObject(repoShape, {
     error: ({ code, input }) =>
       code === 'invalid_type' && typeof input === 'string'
@@ -281,21 +341,38 @@ const shape = {
         : undefined,
   }),
   handler: z.enum(HANDLERS, sayHandlers(CHOSEN_HANDLERS)).default('one-shot'),
+  agent: line(TASK_BOUNDS.nameCharacters).optional(),
+  script: script.optional(),
+  playbook: playbook.optional(),
+  variables: variableMap.optional(),
   alternatives: z.array(z.enum(FREE_HANDLERS)).max(TASK_BOUNDS.alternatives).optional(),
   chooseHandler: z.strictObject(chooseShape).transform(toChoice).optional(),
   checks: z
-    .array(shorthand('run', z.strictObject(commandShape)))
+    .array(
+      shorthand(
+        'run',
+        z.strictObject(checkShape).transform(({ report, ...check }) => ({ ...check, ...defined({ report }) })),
+      ),
+    )
     .max(TASK_BOUNDS.checks)
     .optional(),
   relatedFiles: z.array(repositoryPath).max(TASK_BOUNDS.relatedFiles).default([]),
   protect: protectList.default([]),
   limits: limitsMap.default({}),
   models: modelList.default([]),
+  ...asking,
   setup: z
     .array(shorthand('run', z.strictObject(setupShape)))
     .max(TASK_BOUNDS.checks)
     .default([]),
   commit: z.strictObject(commitShape).default({ trailers: [] }),
+  landing: z
+    .strictObject(landingShape)
+    .transform((landing): LandingSpec => ({
+      onMovedBase: landing.onMovedBase,
+      ...defined({ pullRequest: landing.pullRequest }),
+    }))
+    .optional(),
   tags: z
     .array(line(TASK_BOUNDS.tagCharacters))
     .max(TASK_BOUNDS.tags)
@@ -315,6 +392,9 @@ const shape = {
   priority: priority.optional(),
 };
 
+/** Of a task as of the configuration. */
+export const { shadow } = asking;
+
 /** Of a task as of a job. */
 export const { title, tags, key } = shape;
 
@@ -323,6 +403,15 @@ export const taskFileSchema = z.strictObject(shape);
 
 export type TaskFile = z.infer<typeof taskFileSchema>;
 
+/** A specification as weaver keeps it: a task that resolves a conflict names the branches, and may write their files. */
+export const storedSchema = z.strictObject({
+  ...shape,
+  merge: z.array(branch).max(TASK_BOUNDS.merge).optional(),
+  protect: z.array(z.strictObject(protectShape)).max(TASK_BOUNDS.storedProtect).default([]),
+});
+
+type Stored = TaskFile & { readonly merge?: readonly string[] | undefined };
+
 export const limitFields = Object.keys(limitsShape);
 export const protectFields = Object.keys(protectShape);
 export const modelFields = Object.keys(modelShape);
@@ -330,28 +419,41 @@ export const modelFields = Object.keys(modelShape);
 export const taskFields: FieldNames = {
   '': Object.keys(shape),
   repo: Object.keys(repoShape),
-  'checks[]': Object.keys(commandShape),
+  'checks[]': Object.keys(checkShape),
+  'acceptanceCriteria[]': Object.keys(criterionShape),
+  'criterionChecks[]': Object.keys(criterionCheckShape),
+  guards: GUARDS,
   'setup[]': Object.keys(setupShape),
   limits: limitFields,
   'limits.attempt': Object.keys(attemptShape),
   commit: Object.keys(commitShape),
+  landing: Object.keys(landingShape),
+  'landing.pullRequest': pullRequestFields,
   people: Object.keys(peopleShape),
   chooseHandler: Object.keys(chooseShape),
   'chooseHandler.rules[]': Object.keys(ruleShape),
   'chooseHandler.rules[].when': Object.keys(conditionShape),
   'chooseHandler.model': modelFields,
+  ...askFields,
+  'ask.judge': modelFields,
+  'shadow.model': modelFields,
   'protect[]': protectFields,
   'models[]': modelFields,
+  script: Object.keys(scriptShape),
+  playbook: playbookFields,
+  'playbook.steps[]': stepFields,
 };
 
 /** The specification of a valid file: names and limits that it leaves out are filled in. */
-export function toSpec(file: TaskFile, limits: Partial<LimitsSpec>): TaskSpec {
+export function toSpec(file: Stored, limits: Partial<LimitsSpec>): TaskSpec {
   const { repo, checks, commit } = file;
   const attempt = { ...limits.attempt, ...file.limits.attempt };
   return {
     title: file.title,
     description: file.description,
-    acceptanceCriteria: file.acceptanceCriteria,
+    ...criteriaOf(file),
+    ...(file.reproduceFirst === true ? { reproduceFirst: true } : {}),
+    ...(file.allowOldFailures === true ? { allowOldFailures: true } : {}),
     repo: { url: repo.url, ...defined({ baseBranch: repo.baseBranch, branch: repo.branch }) },
     handler: file.handler,
     ...(checks === undefined ? {} : { checks: named(checks) }),
@@ -375,14 +477,42 @@ export function toSpec(file: TaskFile, limits: Partial<LimitsSpec>): TaskSpec {
     tags: file.tags,
     ...defined({
       key: file.key,
+      agent: file.agent,
+      script: file.script,
+      playbook: file.playbook,
+      variables: file.variables,
+      landing: file.landing,
       people: file.people,
       alternatives: file.alternatives,
       chooseHandler: file.chooseHandler,
+      ask: file.ask,
+      candidates: file.candidates,
+      shadow: file.shadow,
       decider: file.decider,
       shadowDecider: file.shadowDecider,
       baseCommit: file.baseCommit,
+      merge: file.merge,
+      judge: file.judge,
+      guards: file.guards,
       priority: file.priority,
     }),
+  };
+}
+
+/** The texts, and the commands of those that have one. */
+function criteriaOf({
+  acceptanceCriteria,
+  criterionChecks = [],
+}: Pick<Stored, 'acceptanceCriteria' | 'criterionChecks'>): Pick<TaskSpec, 'acceptanceCriteria' | 'criterionChecks'> {
+  const checks = acceptanceCriteria.flatMap((each, index): readonly CriterionCheck[] =>
+    typeof each === 'string' || each.check === undefined
+      ? []
+      : [{ criterion: index + 1, run: each.check, timeoutSeconds: each.timeoutSeconds }],
+  );
+  const all = [...checks, ...criterionChecks];
+  return {
+    acceptanceCriteria: acceptanceCriteria.map((each) => (typeof each === 'string' ? each : each.text)),
+    ...(all.length === 0 ? {} : { criterionChecks: all }),
   };
 }
 

@@ -10,10 +10,13 @@ import { settleHandler } from './choose-handler.js';
 import { knownDeciders, unknownDeciders } from './deciders.js';
 import { outcomeOfFault } from './faults.js';
 import { agent } from './handlers/agent.js';
+import { human } from './handlers/human.js';
 import { join } from './handlers/join.js';
 import { oneShot } from './handlers/one-shot.js';
 import { plan } from './handlers/plan.js';
+import { playbook } from './handlers/playbook.js';
 import { resolve } from './handlers/resolve.js';
+import { script } from './handlers/script.js';
 import { open } from './steps.js';
 import type { TaskRun } from './task-run.js';
 import { mayBegin } from './wait.js';
@@ -24,6 +27,9 @@ const handlers: Readonly<Record<Handler, (run: TaskRun, opened: Opened) => Promi
   plan,
   join,
   resolve,
+  script,
+  human,
+  playbook,
 };
 
 export async function attempt(run: TaskRun): Promise<Outcome> {
@@ -35,7 +41,7 @@ export async function attempt(run: TaskRun): Promise<Outcome> {
       if (task.consideredCancelled) throw thrown;
       return timeOutcome(run);
     }
-    const outcome = outcomeOfFault(thrown);
+    const outcome = outcomeOfFault(thrown, run.record.limits.whenSpent ?? 'wait');
     if (outcome === null) throw thrown;
     return withAlternatives(outcome, run);
   }
@@ -54,7 +60,16 @@ async function handled(run: TaskRun): Promise<Outcome> {
   if ('outcome' in settled) return settled.outcome;
   const { handler = 'one-shot', url, repositoryPlaces } = settled.opened;
   const work = (): Promise<Outcome> => handlers[handler](run, settled.opened);
-  return await run.permits.during(repositoryWishes(url, repositoryPlaces), work);
+  const outcome = await run.permits.during(repositoryWishes(url, repositoryPlaces), work);
+  return passesOver(run, outcome) ? await handled(run) : outcome;
+}
+
+/** An agent whose program is not on the host has done nothing: the next of its chain takes the attempt over. */
+function passesOver(run: TaskRun, outcome: Outcome): boolean {
+  const chosen = run.steps.opened?.agent;
+  if (chosen?.hasNext !== true || outcome.kind !== 'failed' || outcome.failure.code !== 'programMissing') return false;
+  run.passOver({ agent: chosen.name, reason: outcome.failure.detail });
+  return true;
 }
 
 const missingDeciders = ({ decider = DECIDER, shadowDecider = DECIDER }: Opened): readonly string[] => [

@@ -11,7 +11,7 @@ export const TAGS_MAX = 20;
 const TAG_CHARACTERS_MAX = 100;
 
 /** Nobody has validated the specification yet: anything may stand in it. */
-export const childAttributes = ({ spec, requester }: TaskInput) => [
+export const childAttributes = ({ spec, requester, place }: TaskInput) => [
   { key: SEARCH_ATTRIBUTES.phase, value: 'opening' },
   {
     key: SEARCH_ATTRIBUTES.repo,
@@ -21,6 +21,7 @@ export const childAttributes = ({ spec, requester }: TaskInput) => [
   { key: SEARCH_ATTRIBUTES.handler, value: known(HANDLERS, fieldText(spec, 'handler') || 'one-shot') },
   { key: SEARCH_ATTRIBUTES.decider, value: knownDecider(fieldText(spec, 'decider') || DECIDER) },
   { key: SEARCH_ATTRIBUTES.tags, value: tagsOf(spec) },
+  ...(place?.deadline === undefined ? [] : [{ key: SEARCH_ATTRIBUTES.deadline, value: new Date(place.deadline) }]),
 ];
 
 /** A worker refuses to start when open tasks name what it lacks: nonsense in a specification must not keep it from starting. */

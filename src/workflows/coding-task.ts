@@ -7,12 +7,14 @@ import type { Outcome } from '../domain/outcome.js';
 import { branchWishes } from '../domain/permits.js';
 import { fieldOf } from '../domain/task.js';
 import { attempt } from './attempt.js';
+import { continueTaskAsNew, mayContinueAsNew } from './carried-task.js';
 import { decided } from './decided.js';
 import { decompose } from './decompose.js';
 import { reportSignal } from './definitions.js';
 import { listen } from './listen.js';
 import { CANCELLED_WITHOUT_REASON, type TaskInput, type TaskResult } from './messages.js';
 import { closeWorkspace } from './proxies.js';
+import { openPullRequest } from './pull-request.js';
 import { TaskRun } from './task-run.js';
 import { admitted, forDependency, isTold, pause, unheld, waitFor } from './wait.js';
 
@@ -22,6 +24,8 @@ export async function codingTask(input: TaskInput): Promise<TaskResult> {
   try {
     if (await admitted(run))
       await run.permits.during(branchWishes(fieldOf(input.spec, 'repo')), () => untilDecided(run));
+    const landed = run.pullRequestInput();
+    if (landed !== null) await openPullRequest(run, landed);
   } catch (thrown) {
     if (!isCancellation(thrown)) throw thrown;
     run.bookCancel(run.cancel ?? CANCELLED_WITHOUT_REASON);
@@ -36,6 +40,7 @@ export async function codingTask(input: TaskInput): Promise<TaskResult> {
 
 async function untilDecided(run: TaskRun): Promise<void> {
   while (!run.isOver) {
+    if (mayContinueAsNew(run)) await continueTaskAsNew(run);
     await unheld(run);
     const outcome = await attempt(run);
     run.bookOutcome(outcome);

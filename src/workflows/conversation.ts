@@ -23,6 +23,10 @@ export interface Conversation {
   readonly questions: number;
   /** Instructions of people that it has been told of. */
   readonly instructions: number;
+  /** How often it was made shorter; absent = never. */
+  readonly compactions?: number;
+  /** Turns that had ended when it was made shorter last. */
+  readonly compactedAfter?: number;
 }
 
 export const beginConversation = (prompt: ArtifactRef, tree: string, instructions: number): Conversation => ({

@@ -13,12 +13,21 @@ import {
 } from '@temporalio/workflow';
 import type { Unpublished } from '../activities/contract.js';
 import { failure } from '../domain/failures.js';
-import { contentOf, type Prerequisite } from '../domain/job.js';
+import { contentOf, PREREQUISITES_MAX, type Prerequisite } from '../domain/job.js';
 import { lineageOf } from '../domain/lineage.js';
 import { fairnessKeyOf } from '../domain/permits.js';
+import { defined } from '../domain/plain-object.js';
 import { fieldOf, fieldText, type TaskSpec } from '../domain/task.js';
 import { TAGS_MAX } from './attributes.js';
-import { allowanceSignal, cancelSignal, goSignal, grantSignal, holdSignal, reportToSignal } from './definitions.js';
+import {
+  allowanceSignal,
+  cancelSignal,
+  deadlineSignal,
+  goSignal,
+  grantSignal,
+  holdSignal,
+  reportToSignal,
+} from './definitions.js';
 import type { JobRun } from './job-run.js';
 import {
   unreported,
@@ -36,8 +45,6 @@ import {
 import { unpublish } from './proxies.js';
 import { startTask, type TaskHandle } from './start-task.js';
 
-/** What a start input holds of them; a prompt shows fewer. */
-const PREREQUISITES_MAX = 200;
 /** Prerequisites in one signal: with their titles and branches they stay below 8 KB. */
 const PREREQUISITES_AT_ONCE = 12;
 
@@ -77,6 +84,7 @@ export class Crew {
     }
     this.sayUnsaid();
     this.serveAskers();
+    this.callDue();
     while (this.mayStart()) {
       const path = run.ready[0];
       if (path === undefined) break;
@@ -93,6 +101,15 @@ export class Crew {
     if (this.isSpentToDeath) this.endSpent();
     // What has just ended for lack of a prerequisite has consequences of its own.
     if (run.registry.hasConsequences) this.act();
+  }
+
+  /** Children before what has not begun at all: a task that was split is over sooner. */
+  private callDue(): void {
+    const { due, registry } = this.run;
+    while (due.length > 0 && this.mayStart()) {
+      const path = due.shift() ?? '';
+      if (registry.stateOf(path) === 'pending') this.go(path);
+    }
   }
 
   /** Nothing is left, nobody works who may leave something over, and the file says that tasks die then. */
@@ -172,13 +189,18 @@ export class Crew {
     const prerequisites = run.registry.prerequisitesOf(path).slice(0, PREREQUISITES_MAX);
     const content = tagged(stacked(contentOf(spec, task), task.stackOn, prerequisites), spec.tags);
     const { resume } = input;
+    const deadline = run.deadline ?? undefined;
     return {
       schemaVersion: 1,
       spec: content as unknown as TaskSpec,
       requester: (fieldText(input, 'requester') || 'unknown').slice(0, 100),
       lineage: resume?.lineage ?? lineageOf(taskId),
       suffix: uuid4().slice(0, 8),
-      ...(isOne ? {} : { place: { jobId, path, watched: true, gated: false, prerequisites, allowance } }),
+      ...(isOne
+        ? {}
+        : {
+            place: { jobId, path, watched: true, gated: false, prerequisites, allowance, ...defined({ deadline }) },
+          }),
       ...(resume === undefined ? {} : { resume }),
     };
   }
@@ -192,7 +214,9 @@ export class Crew {
     const allowances = refused === null ? children.map(({ id }) => run.allowanceFor(`${path}.${id}`)) : [];
     // Slices grow smaller, and all children are told the same: no more than the last of them was given.
     const allowance = run.ledger.isLimited ? (allowances.at(-1) ?? NOTHING_LEFT) : null;
-    this.send(path, (handle) => handle.signal(grantSignal, { sequence, refused, allowance }));
+    const queued = refused === null ? run.queuedOf(announcement) : [];
+    const grant = { sequence, refused, allowance, ...(queued.length === 0 ? {} : { queued }) };
+    this.send(path, (handle) => handle.signal(grantSignal, grant));
     const { paused } = run;
     if (paused !== null && refused === null)
       for (const { id } of children)
@@ -249,6 +273,13 @@ export class Crew {
   }
 
   // ---- what people ask of the job
+
+  /** It is shown, and searched for, on each task. */
+  tellDeadline(): void {
+    const { run } = this;
+    for (const path of run.registry.paths.filter((each) => run.registry.endedOf(each) === null && run.isMade(each)))
+      this.send(path, (handle) => handle.signal(deadlineSignal, run.deadline));
+  }
 
   hold(said: Said, held: boolean): void {
     const { run } = this;

@@ -9,7 +9,7 @@ import { lineageOf } from '../domain/lineage.js';
 import type { Outcome, ProposedChild } from '../domain/outcome.js';
 import type { Handler, TaskSpec } from '../domain/task.js';
 import { announceSignal } from './definitions.js';
-import type { Allowance, TaskInput } from './messages.js';
+import type { Grant, TaskInput } from './messages.js';
 import type { TaskRun } from './task-run.js';
 import { startTask } from './start-task.js';
 import { isTold } from './wait.js';
@@ -37,13 +37,13 @@ export async function decompose(
   if (!(await isTold(place.jobId, (job) => job.signal(announceSignal, announcement))))
     return { ...proposed, faults: ['the job has ended: nobody grants the children'] };
   await condition(() => run.talk.grant?.sequence === sequence);
-  const { refused = null, allowance = null } = run.talk.grant ?? {};
+  const { refused = null, ...granted } = run.talk.grant ?? {};
   if (refused !== null) return { ...proposed, faults: [refused] };
   // The job counts on them from now on: a cancel reaches them through it, not by leaving some unmade.
   const handlerOf = (child: ProposedChild): Handler =>
     run.status().handler === 'join' ? 'resolve' : child.spec === joinSpec ? 'join' : 'one-shot';
   await CancellationScope.nonCancellable(() =>
-    Promise.all(all.map((child) => startOnce(inputOf(run, child, handlerOf(child), allowance)))),
+    Promise.all(all.map((child) => startOnce(inputOf(run, child, handlerOf(child), granted)))),
   );
   run.children = all.map(({ id }) => `${place.path}.${id}`);
   return null;
@@ -63,10 +63,16 @@ const joinOf = (children: readonly ProposedChild[], spec: ProposedChild['spec'],
   spec,
 });
 
-function inputOf(run: TaskRun, child: ProposedChild, handler: Handler, allowance: Allowance | null): TaskInput {
-  const { input } = run;
+function inputOf(
+  run: TaskRun,
+  child: ProposedChild,
+  handler: Handler,
+  { allowance = null, queued = [] }: Partial<Grant>,
+): TaskInput {
+  const { input, deadline } = run;
   const { jobId, path } = placeOf(run);
   const childPath = `${path}.${child.id}`;
+  const isQueued = queued.includes(child.id);
   return {
     schemaVersion: 1,
     spec: briefOf(input.spec, child, handler),
@@ -78,10 +84,12 @@ function inputOf(run: TaskRun, child: ProposedChild, handler: Handler, allowance
       jobId,
       path: childPath,
       watched: false,
-      gated: child.dependsOn.length > 0,
+      gated: isQueued || child.dependsOn.length > 0,
+      ...(isQueued ? { queued: true } : {}),
       // A conflict is resolved over the branches that its parent could not merge.
       prerequisites: run.prerequisites,
       allowance,
+      ...(deadline === null ? {} : { deadline }),
     },
   };
 }

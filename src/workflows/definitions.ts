@@ -42,6 +42,7 @@ export const resumeQuery = defineQuery<ResumePoint | null, [ResumeRequest]>(RESU
 
 export const answerUpdate = defineUpdate<TaskStatus, [AnswerRequest]>(UPDATES.answer);
 export const approveUpdate = defineUpdate<TaskStatus, [ApproveRequest]>(UPDATES.approve);
+export const doneUpdate = defineUpdate<TaskStatus, [Said]>(UPDATES.done);
 export const addInstructionUpdate = defineUpdate<TaskStatus, [InstructionRequest]>(UPDATES.addInstruction);
 export const pauseUpdate = defineUpdate<TaskStatus, [Said]>(UPDATES.pause);
 export const resumeUpdate = defineUpdate<TaskStatus, [Said]>(UPDATES.resume);
@@ -52,6 +53,8 @@ export const grantSignal = defineSignal<[Grant]>(TASK_SIGNALS.grant);
 export const goSignal = defineSignal<[Go]>(TASK_SIGNALS.go);
 export const allowanceSignal = defineSignal<[AllowanceAnswer]>(TASK_SIGNALS.allowance);
 export const holdSignal = defineSignal<[Hold]>(TASK_SIGNALS.hold);
+/** The deadline of the job is another one: epoch milliseconds. */
+export const deadlineSignal = defineSignal<[at: number | null]>(TASK_SIGNALS.deadline);
 /** The job has continued as new and cannot see the end of the workflow any more. */
 export const reportToSignal = defineSignal<[jobId: string]>(TASK_SIGNALS.reportTo);
 

@@ -1,5 +1,9 @@
+export { askModels } from './ask-models.js';
 export { codingTask } from './coding-task.js';
+export { compareModels } from './compare-models.js';
 export { janitor } from './janitor.js';
 export { job } from './job.js';
 export { permits } from './permits.js';
+export { providerLimits } from './provider-limits.js';
 export { scheduledJob } from './scheduled-job.js';
+export { shadowCall } from './shadow-call.js';

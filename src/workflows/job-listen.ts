@@ -1,5 +1,5 @@
 /** What a job can be asked and told, by people and by its tasks. */
-import { setHandler } from '@temporalio/workflow';
+import { patched, setHandler } from '@temporalio/workflow';
 import type { Crew } from './crew.js';
 import {
   announceSignal,
@@ -14,8 +14,10 @@ import {
   setJobBudgetUpdate,
   stopUpdate,
 } from './definitions.js';
+import { onUpdate } from './heard.js';
 import type { JobRun } from './job-run.js';
-import { limitWords, refusalOfJobLimits, refusalOfStop, refusalOfWords, refuse } from './refusals.js';
+import type { BudgetRequest, JobStatus, Said, StopAnswer, StopRequest } from './messages.js';
+import { limitWords, refusalOfJobLimits, refusalOfStop, refusalOfWords } from './refusals.js';
 
 export function listenToJob(run: JobRun, crew: Crew): void {
   setHandler(cancelSignal, (request) => void crew.stopAll(request));
@@ -31,50 +33,44 @@ export function listenToJob(run: JobRun, crew: Crew): void {
 }
 
 function listenToPeople(run: JobRun, crew: Crew): void {
-  setHandler(
-    holdJobUpdate,
-    (said) => {
-      crew.hold(said, true);
-      return run.status();
-    },
-    { validator: (said) => refuse(over(run) ?? refusalOfWords(said)), description: 'Begins nothing new until resume.' },
-  );
-  setHandler(
-    releaseJobUpdate,
-    (said) => {
-      crew.hold(said, false);
-      return run.status();
-    },
-    {
-      validator: (said) =>
-        refuse(over(run) ?? refusalOfWords(said) ?? (run.paused === null ? 'The job is not paused.' : null)),
-      description: 'Goes on after a pause.',
-    },
-  );
-  setHandler(
-    setJobBudgetUpdate,
-    (request) => {
-      const { by, why, ...limits } = request;
-      run.changeBudget(request);
-      run.book({ kind: 'said', update: 'setBudget', by, why, detail: limitWords(limits) });
-      return run.status();
-    },
-    {
-      validator: (request) => refuse(over(run) ?? refusalOfJobLimits(request) ?? refusalOfWords(request)),
-      description: 'New limits of the whole job.',
-    },
-  );
-  setHandler(
-    stopUpdate,
-    ({ path, reason, requester, deleteBranches }) =>
-      path === undefined
-        ? crew.stopAll({ reason, requester }, deleteBranches === true)
-        : crew.stop(path, { reason, requester }, deleteBranches === true),
-    {
-      validator: (request) => refuse(refusalOfStop(run, request)),
-      description: 'Cancels a task with all that came of it, or the whole job.',
-    },
-  );
+  const { heard } = run;
+  const held = (said: Said, isHeld: boolean): JobStatus => {
+    crew.hold(said, isHeld);
+    return run.status();
+  };
+  onUpdate(heard, holdJobUpdate, (said) => held(said, true), {
+    refusal: (said) => over(run) ?? refusalOfWords(said),
+    description: 'Begins nothing new until resume.',
+  });
+  onUpdate(heard, releaseJobUpdate, (said) => held(said, false), {
+    refusal: (said) => over(run) ?? refusalOfWords(said) ?? (run.paused === null ? 'The job is not paused.' : null),
+    description: 'Goes on after a pause.',
+  });
+  onUpdate(heard, setJobBudgetUpdate, (request) => changed(run, crew, request), {
+    refusal: (request) => over(run) ?? refusalOfJobLimits(request) ?? refusalOfWords(request),
+    description: 'New limits of the whole job.',
+  });
+  onUpdate(heard, stopUpdate, (request) => stopped(crew, request), {
+    refusal: (request) => refusalOfStop(run, request),
+    description: 'Cancels a task with all that came of it, or the whole job.',
+  });
+}
+
+function stopped(crew: Crew, { path, reason, requester, deleteBranches }: StopRequest): StopAnswer {
+  const request = { reason, requester };
+  return path === undefined
+    ? crew.stopAll(request, deleteBranches === true)
+    : crew.stop(path, request, deleteBranches === true);
+}
+
+const DEADLINE_PATCH = 'tells-deadline';
+
+function changed(run: JobRun, crew: Crew, request: BudgetRequest): JobStatus {
+  const { by, why, ...limits } = request;
+  run.changeBudget(request);
+  run.book({ kind: 'said', update: 'setBudget', by, why, detail: limitWords(limits) });
+  if (request.deadlineSeconds !== undefined && patched(DEADLINE_PATCH)) crew.tellDeadline();
+  return run.status();
 }
 
 const over = ({ registry }: JobRun): string | null => (registry.isOver ? 'The job has ended.' : null);

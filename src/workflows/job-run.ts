@@ -1,13 +1,15 @@
 /** The job as its workflow holds it: registry, budget, who is paused or stopped. State only; `job.ts` acts on it. */
-import { workflowInfo } from '@temporalio/workflow';
+import { patched, workflowInfo } from '@temporalio/workflow';
 import type { NewEntry } from '../domain/entries.js';
 import { failure } from '../domain/failures.js';
 import { JobLedger, NOTICE_SHARE, type Used } from '../domain/job-budget.js';
 import { contentOf, DECOMPOSITION, JOB_DEFAULTS, type JobSpec, type JobTask } from '../domain/job.js';
+import { CARRIED_BYTES_MAX, utf8Bytes } from '../domain/payload-limit.js';
 import { defined } from '../domain/plain-object.js';
 import { totalTokens } from '../domain/record.js';
 import { fieldOf, fieldText, isTerminalState, titleOf, type TerminalState } from '../domain/task.js';
 import { TaskRegistry, type Consequence } from '../domain/task-registry.js';
+import { Heard, type CarriedAnswers } from './heard.js';
 import {
   unreported,
   type Announcement,
@@ -27,6 +29,7 @@ import {
 const ROWS_MAX = 500;
 /** A dependent is told no more of it, and thousands are carried along. */
 const SUMMARY_CHARACTERS_MAX = 120;
+const PLACES_PATCH = 'children-take-places';
 /** Paths named in the answer to a stop. */
 const NAMED_MAX = 100;
 
@@ -34,13 +37,18 @@ interface Carried {
   readonly registry: readonly unknown[];
   readonly consequences: readonly Consequence[];
   readonly ledger: unknown;
-  readonly ready: readonly string[];
+  /** Rows of the register, as for `unwanted`; paths in histories of before. */
+  readonly ready: readonly (number | string)[];
+  /** Absent in histories of before, whose children took no places. */
+  readonly due?: readonly (number | string)[];
+  readonly takesPlaces?: boolean;
+  readonly heard?: CarriedAnswers;
   readonly askers: readonly (readonly [string, Used])[];
   readonly startedAt: number;
   readonly paused: Said | null;
   readonly stop: CancelRequest | null;
   readonly noticed: readonly string[];
-  readonly unwanted: readonly string[];
+  readonly unwanted: readonly (number | string)[];
   readonly parked: readonly string[];
   readonly stopped: readonly string[];
   readonly sequence: number;
@@ -55,6 +63,10 @@ export class JobRun {
   readonly ledger: JobLedger;
   /** Tasks that may begin, in the order in which they became ready. */
   readonly ready: string[];
+  /** Children that wait only for a place among those that run side by side, in their order. */
+  readonly due: string[];
+  /** What was answered to whom says something twice. */
+  readonly heard: Heard;
   /** Tasks that have used their slice up, and what they had used then. */
   readonly askers: Map<string, Used>;
   readonly startedAt: number;
@@ -74,6 +86,8 @@ export class JobRun {
   isDirty = true;
   sequence: number;
   private readonly noticed: Set<string>;
+  /** Whether children wait for a place like all others; those of jobs that split one before did not. */
+  private takesPlaces: boolean;
   private readonly fileTasks = new Map<string, JobTask>();
   private unwritten: { sequence: number; record: unknown }[] = [];
   /** The task that the job's state is owed to: the first that ended badly, or the last one. */
@@ -85,23 +99,29 @@ export class JobRun {
     this.isOne = input.job === undefined;
     this.spec = input.job ?? jobOfOne(input);
     const { tasks, budget, concurrency } = this.spec;
-    this.registry = carried === undefined ? new TaskRegistry() : TaskRegistry.restore(carried.registry);
+    for (const task of tasks) this.fileTasks.set(task.id, task);
+    this.registry =
+      carried === undefined
+        ? new TaskRegistry()
+        : TaskRegistry.restore(carried.registry, (path) => this.fileTitle(path));
     this.ledger =
       carried === undefined ? new JobLedger(budget, concurrency) : JobLedger.restore(carried.ledger, concurrency);
     this.registry.giveBack(carried?.consequences ?? []);
-    this.ready = [...(carried?.ready ?? [])];
+    this.ready = this.pathsOf(carried?.ready);
+    this.due = this.pathsOf(carried?.due);
+    this.takesPlaces = carried?.takesPlaces ?? false;
+    this.heard = new Heard(carried?.heard);
     this.askers = new Map(carried?.askers);
     this.startedAt = carried?.startedAt ?? Date.now();
     this.paused = carried?.paused ?? null;
     this.stop = carried?.stop ?? null;
-    this.unwanted = new Set(carried?.unwanted);
+    this.unwanted = new Set(this.pathsOf(carried?.unwanted));
     this.parked = new Set(carried?.parked);
     this.stopped = new Set(carried?.stopped);
     this.lookAt = Date.now();
     this.noticed = new Set(carried?.noticed);
     this.sequence = carried?.sequence ?? 0;
     this.spokesman = carried?.spokesman ?? null;
-    for (const task of tasks) this.fileTasks.set(task.id, task);
     this.unwatched = new Set(carried === undefined ? [] : this.registry.paths.filter((path) => this.isMade(path)));
     for (const path of this.unwatched) if (this.registry.endedOf(path) !== null) this.unwatched.delete(path);
     if (carried === undefined)
@@ -116,24 +136,44 @@ export class JobRun {
       );
   }
 
+  /** Bounded: the register gets what the rest leaves of it. */
   carry(): Carried {
-    const { ready, askers, startedAt, paused, stop, sequence, spokesman } = this;
-    return {
-      registry: this.registry.carry(),
-      consequences: this.registry.takeConsequences(),
+    const { askers, startedAt, paused, stop, sequence, spokesman, takesPlaces } = this;
+    const rowOf = new Map(this.registry.paths.map((path, row) => [path, row]));
+    const rows = (paths: Iterable<string>): readonly number[] => [...paths].map((path) => rowOf.get(path) ?? 0);
+    // What has become ready meanwhile is one number in place of a sentence.
+    const consequences = this.takeConsequences();
+    const rest = {
+      consequences,
       ledger: this.ledger.carry(),
-      ready,
+      ready: rows(this.ready),
+      due: rows(this.due),
+      takesPlaces,
+      heard: this.heard.carry(),
       askers: [...askers],
       startedAt,
       paused,
       stop,
       noticed: [...this.noticed],
-      unwanted: [...this.unwanted],
+      unwanted: rows(this.unwanted),
       parked: [...this.parked],
       stopped: [...this.stopped],
       sequence,
       spokesman,
     };
+    const bytesMax = CARRIED_BYTES_MAX - utf8Bytes(JSON.stringify(rest));
+    return { ...rest, registry: this.registry.carry({ bytesMax, knownTitle: (path) => this.fileTitle(path) }) };
+  }
+
+  /** Of rows that were carried. */
+  private pathsOf(rows: readonly (number | string)[] = []): string[] {
+    const { paths } = this.registry;
+    return rows.map((row) => (typeof row === 'string' ? row : (paths[row] ?? '')));
+  }
+
+  private fileTitle(path: string): string | null {
+    const task = this.fileTasks.get(path);
+    return task === undefined ? null : this.titleOf(task);
   }
 
   private titleOf({ content, id }: JobTask): string {
@@ -170,8 +210,11 @@ export class JobRun {
   takeConsequences(): readonly Exclude<Consequence, { kind: 'start' }>[] {
     const told: Exclude<Consequence, { kind: 'start' }>[] = [];
     for (const consequence of this.registry.takeConsequences()) {
-      if (consequence.kind !== 'start') told.push(consequence);
-      else if (this.registry.stateOf(consequence.path) === 'pending') this.ready.push(consequence.path);
+      const { kind, path } = consequence;
+      const isPending = this.registry.stateOf(path) === 'pending';
+      if (kind === 'go' && isPending && this.takesPlaces) this.due.push(path);
+      else if (kind !== 'start') told.push(consequence);
+      else if (isPending) this.ready.push(path);
     }
     return told;
   }
@@ -230,13 +273,14 @@ export class JobRun {
     if (paths.every((child) => registry.has(child))) return null;
     const refused = this.refusalOf(path, children.length - (joins ? 1 : 0));
     if (refused !== null) return refused;
+    let places = this.placesFor();
     registry.add(
       children.map(({ id, title, dependsOn }, index) => ({
         path: `${path}.${id}`,
         title,
         dependsOn: dependsOn.map((on) => ({ on: `${path}.${on}`, whenFailed: 'fail' as const })),
         parent: path,
-        gated: dependsOn.length > 0,
+        gated: dependsOn.length > 0 || (places -= 1) < 0,
         ...(joins && index === children.length - 1 ? { join: true } : {}),
       })),
     );
@@ -245,6 +289,19 @@ export class JobRun {
       if (!registry.isGated(child)) registry.begin(child, Date.now());
     }
     return null;
+  }
+
+  /** How many children may begin at once: the place of their parent is theirs, for it ends when they have started. */
+  private placesFor(): number {
+    this.takesPlaces ||= patched(PLACES_PATCH);
+    if (!this.takesPlaces) return Infinity;
+    return Math.max(0, this.spec.concurrency - this.registry.running + this.parked.size) + 1;
+  }
+
+  /** Children of a granted announcement that wait for nothing but a place. */
+  queuedOf({ path, children }: Announcement): readonly string[] {
+    const isQueued = (id: string): boolean => this.registry.isGated(`${path}.${id}`);
+    return children.filter(({ id, dependsOn }) => dependsOn.length === 0 && isQueued(id)).map(({ id }) => id);
   }
 
   private refusalOf(path: string, children: number): string | null {
@@ -333,11 +390,13 @@ export class JobRun {
 
   /** Why pending tasks have not begun, beside their prerequisites: one reason holds for all that are ready. */
   private waits(): (path: string) => string | null {
-    const ready = new Set(this.ready);
+    const [ready, due] = [new Set(this.ready), new Set(this.due)];
     const spent = this.paused === null ? this.ledger.spentKind() : null;
     const full = `resource (${this.spec.concurrency} tasks run side by side)`;
-    const why = this.paused !== null ? 'human (the job is paused)' : spent === null ? full : `budget (${spent})`;
-    return (path) => (ready.has(path) ? why : null);
+    const held = this.paused === null ? full : 'human (the job is paused)';
+    // Children were given their slices when they were announced.
+    const why = spent === null ? held : `budget (${spent})`;
+    return (path) => (ready.has(path) ? why : due.has(path) ? held : null);
   }
 
   get state(): JobStatus['state'] {
@@ -361,6 +420,7 @@ export class JobRun {
       endedAt: this.endedAt,
       deadline: this.deadline,
       concurrency: this.spec.concurrency,
+      ...(this.ledger.isLimited ? { left: this.ledger.left() } : {}),
     };
   }
 
@@ -407,7 +467,8 @@ const jobOfOne = (input: JobInput): JobSpec => ({
   tasks: [{ id: '0', dependsOn: [], content: (fieldOf(input, 'spec') ?? {}) as JobTask['content'] }],
   defaults: {},
   budget: { whenSpent: JOB_DEFAULTS.whenSpent },
-  concurrency: 1,
+  // For the children that its task may be split into.
+  concurrency: JOB_DEFAULTS.concurrency,
   priority: JOB_DEFAULTS.priority,
   tags: [],
   ...(fieldText(fieldOf(input, 'spec'), 'key') === '' ? {} : { key: fieldText(fieldOf(input, 'spec'), 'key') }),

@@ -1,5 +1,6 @@
 /** What a task can be asked and told. A refused update leaves no event; an accepted one is recorded with who and why. */
 import { setHandler } from '@temporalio/workflow';
+import { DONE } from '../domain/outcome.js';
 import { defined } from '../domain/plain-object.js';
 import {
   addInstructionUpdate,
@@ -7,7 +8,9 @@ import {
   answerUpdate,
   approveUpdate,
   cancelSignal,
+  deadlineSignal,
   decisionsQuery,
+  doneUpdate,
   goSignal,
   grantSignal,
   holdSignal,
@@ -19,14 +22,15 @@ import {
   setBudgetUpdate,
   statusQuery,
 } from './definitions.js';
-import type { AnswerRequest, ApproveRequest, BudgetRequest, Said, TaskStatus } from './messages.js';
+import { onUpdate } from './heard.js';
+import type { AnswerRequest, ApproveRequest, BudgetRequest, InstructionRequest, Said, TaskStatus } from './messages.js';
 import {
   limitWords,
   refusalOfAnswer,
   refusalOfBudget,
+  refusalOfDone,
   refusalOfInstruction,
   refusalOfSaid,
-  refuse,
 } from './refusals.js';
 import type { TaskRun } from './task-run.js';
 
@@ -50,75 +54,67 @@ export function listen(run: TaskRun): void {
   setHandler(reportToSignal, (jobId) => {
     run.reportsTo = jobId;
   });
+  setHandler(deadlineSignal, (at) => run.changeDeadline(at));
   listenToPeople(run);
 }
 
 function listenToPeople(run: TaskRun): void {
-  const { talk } = run;
+  const { talk, heard } = run;
   const told = (update: string, { by, why }: Said, detail = ''): TaskStatus => {
     run.book({ kind: 'said', update, by, why, detail });
     return run.status();
   };
-  setHandler(answerUpdate, (request) => answered(run, request, request.answer), {
-    validator: (request) => refuse(refusalOfAnswer(run, request)),
+  onUpdate(heard, answerUpdate, (request) => answered(run, request, request.answer), {
+    refusal: (request) => refusalOfAnswer(run, request),
     description: 'Answers the open question.',
   });
-  setHandler(approveUpdate, (request) => answered(run, request, request.approved === true ? 'approve' : 'reject'), {
-    validator: (request) =>
-      refuse(refusalOfAnswer(run, { ...request, answer: request.approved === true ? 'approve' : 'reject' })),
+  onUpdate(heard, approveUpdate, (request) => answered(run, request, wordOf(request)), {
+    refusal: (request) => refusalOfAnswer(run, { ...request, answer: wordOf(request) }),
     description: 'Approves or rejects what the task asks for.',
   });
-  setHandler(
-    addInstructionUpdate,
-    (request) => {
-      talk.instructions.push(request.text);
-      return told('addInstruction', request, request.text);
-    },
-    {
-      validator: (request) => refuse(refusalOfInstruction(run, request)),
-      description: 'One more thing to heed from the next attempt on.',
-    },
-  );
-  setHandler(
-    pauseUpdate,
-    (said) => {
-      talk.paused = said;
-      return told('pause', said);
-    },
-    { validator: (said) => refuse(refusalOfSaid(run, said)), description: 'Nothing new is begun until resume.' },
-  );
-  setHandler(
-    resumeUpdate,
-    (said) => {
-      talk.paused = null;
-      return told('resume', said);
-    },
-    {
-      validator: (said) =>
-        refuse(refusalOfSaid(run, said) ?? (talk.paused === null ? 'The task is not paused.' : null)),
-      description: 'Goes on after a pause.',
-    },
-  );
-  setHandler(
-    retryNowUpdate,
-    (said) => {
-      talk.isWoken = true;
-      return told('retryNow', said);
-    },
-    {
-      validator: (said) =>
-        refuse(refusalOfSaid(run, said) ?? (run.isPausing ? null : 'The task does not wait for a retry.')),
-      description: 'Ends the pause before the next attempt now.',
-    },
-  );
-  setHandler(setBudgetUpdate, (request) => told('setBudget', request, changed(run, request)), {
-    validator: (request) => refuse(refusalOfBudget(run, request)),
+  onUpdate(heard, doneUpdate, (request) => answered(run, request, DONE), {
+    refusal: (said) => refusalOfDone(run, said),
+    description: 'The work that the task asks a person for is done.',
+  });
+  const instructed = (request: InstructionRequest): TaskStatus => {
+    talk.instructions.push(request.text);
+    return told('addInstruction', request, request.text);
+  };
+  onUpdate(heard, addInstructionUpdate, instructed, {
+    refusal: (request) => refusalOfInstruction(run, request),
+    description: 'One more thing to heed from the next attempt on.',
+  });
+  const held = (update: string, paused: Said | null, said: Said): TaskStatus => {
+    talk.paused = paused;
+    return told(update, said);
+  };
+  onUpdate(heard, pauseUpdate, (said) => held('pause', said, said), {
+    refusal: (said) => refusalOfSaid(run, said),
+    description: 'Nothing new is begun until resume.',
+  });
+  onUpdate(heard, resumeUpdate, (said) => held('resume', null, said), {
+    refusal: (said) => refusalOfSaid(run, said) ?? (talk.paused === null ? 'The task is not paused.' : null),
+    description: 'Goes on after a pause.',
+  });
+  const woken = (said: Said): TaskStatus => {
+    talk.isWoken = true;
+    return told('retryNow', said);
+  };
+  onUpdate(heard, retryNowUpdate, woken, {
+    refusal: (said) => refusalOfSaid(run, said) ?? (run.isPausing ? null : 'The task does not wait for a retry.'),
+    description: 'Ends the pause before the next attempt now.',
+  });
+  onUpdate(heard, setBudgetUpdate, (request) => told('setBudget', request, changed(run, request)), {
+    refusal: (request) => refusalOfBudget(run, request),
     description: 'New limits.',
   });
 }
 
-function answered(run: TaskRun, request: AnswerRequest | ApproveRequest, answer: string): TaskStatus {
-  const questionId = request.questionId ?? run.talk.question?.id ?? '';
+const wordOf = ({ approved }: ApproveRequest): string => (approved === true ? 'approve' : 'reject');
+
+function answered(run: TaskRun, request: AnswerRequest | ApproveRequest | Said, answer: string): TaskStatus {
+  const named = 'questionId' in request ? request.questionId : undefined;
+  const questionId = named ?? run.talk.question?.id ?? '';
   const { by, why } = request;
   const entry = { questionId, answer, by, why, at: Date.now() };
   run.talk.answer(entry);

@@ -1,8 +1,11 @@
 /** What workflows and their callers say to each other: inputs, results, names of signals and queries, search attributes. */
+import type { CarriedTask } from './carried-task.js';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { Failure } from '../domain/failures.js';
+import type { TestCounts } from '../domain/gate.js';
 import type { JobSpec, JobState, JobTaskRow, Prerequisite } from '../domain/job.js';
 import type { Answered, ArtifactRef, Landing, Question, WaitingOn } from '../domain/outcome.js';
+import type { PullRequestEnd } from '../domain/pull-request.js';
 import { NOTHING_SPENT, type DecisionRecord, type Spending } from '../domain/record.js';
 import type { TaskSpec, TaskState } from '../domain/task.js';
 
@@ -42,6 +45,12 @@ export interface ResumePoint {
   readonly steps?: unknown;
   /** What the last attempt failed of, for the prompt of a fresh one. */
   readonly last?: { readonly failure: Failure; readonly evidence: ArtifactRef | null } | null;
+  /** What the task had to wait for in its job, as it was told of it; absent = nothing. */
+  readonly prerequisites?: readonly Prerequisite[];
+  /** Branches of those that it builds on. */
+  readonly stackOn?: readonly string[];
+  /** The job whose budget still bounds it. */
+  readonly budgetOf?: string;
 }
 
 export interface TaskInput {
@@ -57,6 +66,10 @@ export interface TaskInput {
   /** Absent in a job of one task. */
   readonly place?: TaskPlace;
   readonly resume?: ResumePoint;
+  /** Of the run before, when the task continues as new. */
+  readonly carried?: CarriedTask;
+  /** Length of the history beyond which the task continues as new between two attempts; 4,000 if absent. */
+  readonly eventsMax?: number;
 }
 
 /** Where a task stands in its job. */
@@ -72,6 +85,10 @@ export interface TaskPlace {
   readonly prerequisites: readonly Prerequisite[];
   /** What it may use before it has to ask the job for more; null = the job has no budget. */
   readonly allowance: Allowance | null;
+  /** True of a gated one that waits for nothing but a place among those that run side by side. */
+  readonly queued?: boolean;
+  /** Of the job, epoch milliseconds; absent = it has none. */
+  readonly deadline?: number;
 }
 
 /** Cumulative: what the task may have used in all. Null = no limit of this kind. */
@@ -95,6 +112,8 @@ export interface TaskResult {
   readonly children?: readonly string[];
   /** First words of what it did, at most 300 characters. */
   readonly summary?: string;
+  /** What came of the pull request; absent if none was wanted, or nothing has landed. */
+  readonly pullRequest?: PullRequestEnd;
 }
 
 /** What is known of a task that could not report itself. */
@@ -157,6 +176,8 @@ export interface TaskStatus {
   readonly failure: Failure | null;
   /** Epoch milliseconds at which a waiting task goes on by itself. */
   readonly wakesAt: number | null;
+  /** What became of the tests since the base, as far as the gate has come. */
+  readonly tests?: TestCounts;
   /** What a person is asked now. */
   readonly question?: Question | null;
   /** Questions answered so far, at most 20, oldest first. */
@@ -166,6 +187,8 @@ export interface TaskStatus {
   readonly children?: readonly string[];
   readonly parent?: string | null;
   readonly handler?: string;
+  /** What came of the pull request; absent if none was wanted. */
+  readonly pullRequest?: PullRequestEnd;
 }
 
 /** Of a task: answers with what a retry or reset of it needs, or null if there is nothing. Argument: ResumeRequest. */
@@ -191,6 +214,8 @@ export const UPDATES = {
   answer: 'answer',
   /** ApproveRequest: the same for an approval. */
   approve: 'approve',
+  /** Said, whose `why` is the commit message: a person has done the work that the task asks for. */
+  done: 'done',
   /** InstructionRequest: one more thing for the model to heed, from the next attempt or turn on. */
   addInstruction: 'addInstruction',
   /** Said: nothing new is begun until `resume`. Also of a job, for all its tasks. */
@@ -278,6 +303,7 @@ export const TASK_SIGNALS = {
   allowance: 'allowance',
   reportTo: 'reportTo',
   hold: 'hold',
+  deadline: 'deadline',
 } as const;
 /** Answer to an Announcement. */
 export interface Grant {
@@ -286,6 +312,8 @@ export interface Grant {
   readonly refused: string | null;
   /** Slice of the budget of each child; null = the job has none. */
   readonly allowance: Allowance | null;
+  /** Ids of children that no other comes before and that have to wait for the word to go: there is no place for them yet. */
+  readonly queued?: readonly string[];
 }
 /** What a gated task, or one that has added a dependency, waits for. */
 export interface Go {
@@ -325,6 +353,8 @@ export interface JobStatus {
   /** Epoch milliseconds. */
   readonly deadline: number | null;
   readonly concurrency: number;
+  /** What of each limit no task has used or been given; absent without limits, and from workers of before. */
+  readonly left?: Partial<BudgetQuestion['used']>;
 }
 /** Of a job: answers with JobTasksPage. Arguments: JobTasksRequest. */
 export const JOB_TASKS_QUERY = 'jobTasks';

@@ -37,9 +37,23 @@ export const { callModel } = proxyActivities<Activities>({
   retry: shortRetry,
 });
 
-/** Each check has its own limit inside; this bounds all of them together with the set-up. The cancel waits: processes must be gone. */
+/**
+ * The same for one of several: who is left behind still tells what it has cost, when its request is stopped. Nobody waits
+ * for that.
+ */
+export const { callModel: callOneOfSeveral } = proxyActivities<Activities>({
+  startToCloseTimeout: '20m',
+  heartbeatTimeout: '5s',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: shortRetry,
+});
+
+/**
+ * Each check has its own limit inside; this bounds all of them together with the set-up, where the gate runs them up to four
+ * times: again, with the tests of the base, and the base with the new tests. The cancel waits: processes must be gone.
+ */
 export const { runChecks } = proxyActivities<Activities>({
-  startToCloseTimeout: '2h',
+  startToCloseTimeout: '8h',
   heartbeatTimeout: '15s',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   retry: shortRetry,
@@ -53,12 +67,32 @@ export const { land, mergeBranches, unpublish } = proxyActivities<Activities>({
   retry: shortRetry,
 });
 
+/**
+ * A few questions to a forge, half a minute each at most. The commit has landed, so an outage is not waited for longer than
+ * somebody in front of `weaver run` would; a pause that the forge asks for beyond that ends the tries at once.
+ */
+export const { openPullRequest } = proxyActivities<Activities>({
+  startToCloseTimeout: '4m',
+  scheduleToCloseTimeout: '10m',
+  heartbeatTimeout: '5s',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: { ...shortRetry, maximumAttempts: 20 },
+});
+
 /** Local: milliseconds of work that may be done again, without a round trip to the server (docs/decisions/0004). */
 const local = { startToCloseTimeout: '60s', scheduleToCloseTimeout: '120s', retry: shortRetry } as const;
-export const { applyEdits, propose, record, closeWorkspace, say } = proxyLocalActivities<Activities>({
-  ...local,
-  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-});
+export const { applyEdits, propose, record, closeWorkspace, say, compactConversation } =
+  proxyLocalActivities<Activities>({
+    ...local,
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  });
+
+/** What an answer says, and what a judge is asked of it. */
+export const { digestAnswer, criteriaPrompt, judgePrompt, keepTrials, recordShadow, storeQuestion } =
+  proxyLocalActivities<Activities>({
+    ...local,
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  });
 
 /** Calls of tools that only look and edit: milliseconds, but for a search through a large repository. */
 export const { runTools: runQuickTools } = proxyLocalActivities<Activities>({
@@ -120,3 +154,22 @@ export const sweepOn = (taskQueue: string): HostActivities['sweep'] =>
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry: shortRetry,
   }).sweep;
+
+/**
+ * A program of the task's own has its limits inside, a day at most. A dead worker is noticed by the missing heartbeat; then the
+ * work begins anew from the clean snapshot. The cancel waits: processes must be gone.
+ */
+export const { runScript, runPlaybook } = proxyActivities<Activities>({
+  startToCloseTimeout: '26h',
+  heartbeatTimeout: '15s',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: shortRetry,
+});
+
+/** A checkout, or a look at one: minutes for a large repository. */
+export const { handOver, takeWork } = proxyActivities<Activities>({
+  startToCloseTimeout: '10m',
+  heartbeatTimeout: '15s',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: shortRetry,
+});

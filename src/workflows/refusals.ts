@@ -40,6 +40,7 @@ export function refusalOfAnswer(
   const before = typeof questionId === 'string' ? run.talk.answerTo(questionId) : null;
   if (before !== null) return `Question ${questionId} was answered by ${before.by}: ${before.answer}`;
   if (question === null) return 'The task asks nothing.';
+  if (question.kind === 'work') return `Question ${question.id} is about work: weaver done says that it is done.`;
   if (questionId !== undefined && questionId !== question.id) return `The open question is ${question.id}.`;
   if ('approved' in request && typeof request.approved !== 'boolean') return '“approved” must be true or false.';
   if ('approved' in request && question.kind !== 'approval')
@@ -49,6 +50,14 @@ export function refusalOfAnswer(
   const options = question.kind === 'approval' ? ['approve', 'reject'] : question.options;
   if (question.kind !== 'text' && !options.includes(answer)) return `The answer must be one of ${options.join(', ')}.`;
   return null;
+}
+
+export function refusalOfDone(run: TaskRun, said: unknown): string | null {
+  const refused = refusalOfSaid(run, said);
+  if (refused !== null) return refused;
+  const { question } = run.talk;
+  if (question === null) return 'The task waits for nobody’s work.';
+  return question.kind === 'work' ? null : `Question ${question.id} wants an answer, not work.`;
 }
 
 export function refusalOfInstruction(run: TaskRun, request: InstructionRequest): string | null {

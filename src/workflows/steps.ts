@@ -2,12 +2,25 @@
  * The steps of an attempt. Each is asked for once an attempt: after an outage or an answer the attempt goes on where it
  * stopped (`run.steps`).
  */
-import { CancellationScope } from '@temporalio/workflow';
-import type { Called, CallInput, Checked, LandInput, Opened, OpenContext } from '../activities/contract.js';
+import { CancellationScope, sleep } from '@temporalio/workflow';
+import type {
+  Called,
+  CallFaultDetails,
+  CallInput,
+  Checked,
+  Landed,
+  LandInput,
+  Opened,
+  OpenContext,
+  Rebased,
+} from '../activities/contract.js';
 import { judge } from '../domain/gate.js';
+import type { Failure } from '../domain/failures.js';
 import type { Outcome } from '../domain/outcome.js';
+import type { CheckVerdict } from '../domain/record.js';
 import { textParts } from '../domain/text-parts.js';
 import { spendingOfFault } from './faults.js';
+import { criteriaOf } from './found-criteria.js';
 import { callModel, land, openWorkspace, runChecks } from './proxies.js';
 import type { TaskRun } from './task-run.js';
 import { isFree, mayAsk, mayBeRefused, unheld } from './wait.js';
@@ -24,6 +37,7 @@ export async function open(run: TaskRun): Promise<Opened> {
     suffix: input.suffix,
     last: run.lastFailed,
     ...(handler === null ? {} : { handler }),
+    ...(run.passedOver.length === 0 ? {} : { passedOver: run.passedOver }),
   };
   const context: OpenContext = {
     spec: input.spec,
@@ -32,7 +46,9 @@ export async function open(run: TaskRun): Promise<Opened> {
     instructions: run.talk.instructions,
     ...(run.stacksOn.length === 0 ? {} : { stackOn: run.stacksOn }),
   };
-  return run.bookOpened(await openWorkspace.executeWithOptions(options, [request, ...textParts(context)]));
+  const opened = run.bookOpened(await openWorkspace.executeWithOptions(options, [request, ...textParts(context)]));
+  run.tellAgent(opened);
+  return opened;
 }
 
 export type Asked =
@@ -74,16 +90,41 @@ export async function ask(
   return { kind: 'asked', call };
 }
 
-/** Every call of a model goes through here: what it has spent is booked, also where it failed. */
-export async function paidCall(run: TaskRun, summary: string, request: CallInput): Promise<Called> {
+/** Whoever pays for calls: a task, or what asks models without one. */
+export type Payer = Pick<TaskRun, 'bookCall'> & Partial<Pick<TaskRun, 'bookNoRoom' | 'bookRoom'>>;
+
+/**
+ * Every call of a model goes through here: what it has spent is booked, also where it failed.
+ * @param model `callOneOfSeveral` where others are asked beside it
+ */
+export async function paidCall(
+  run: Payer,
+  summary: string,
+  request: CallInput,
+  model: typeof callModel = callModel,
+): Promise<Called> {
+  for (;;) {
+    try {
+      const call = await model.executeWithOptions({ activityId: request.name, summary }, [request]);
+      run.bookCall(request.name, call.spending);
+      return call;
+    } catch (thrown) {
+      const spent = spendingOfFault(thrown);
+      if (spent !== null) run.bookCall(spent.name, spent.spending);
+      if (spent?.busy === undefined) throw thrown;
+      await untilRoom(run, spent.busy);
+    }
+  }
+}
+
+/** The provider is as it should be, only asked by many: no try and no attempt is used up, and no worker waits. */
+async function untilRoom(run: Payer, { at, why }: NonNullable<CallFaultDetails['busy']>): Promise<void> {
+  const waitMs = Math.max(1, at - Date.now());
   try {
-    const call = await callModel.executeWithOptions({ activityId: request.name, summary }, [request]);
-    run.bookCall(request.name, call.spending);
-    return call;
-  } catch (thrown) {
-    const spent = spendingOfFault(thrown);
-    if (spent !== null) run.bookCall(spent.name, spent.spending);
-    throw thrown;
+    await run.bookNoRoom?.(why, waitMs);
+    await sleep(Math.max(1, at - Date.now()), { summary: why.slice(0, 120) });
+  } finally {
+    run.bookRoom?.();
   }
 }
 
@@ -110,7 +151,7 @@ export async function checkTree(run: TaskRun, opened: Opened, tree: string): Pro
     activityId: `a${attempt}.checks`,
     summary: `attempt ${attempt}: ${opened.checks.join(', ')}`.slice(0, 120),
   };
-  const checked = await runChecks.executeWithOptions(options, [checkInput(run, opened, tree)]);
+  const checked = await runChecks.executeWithOptions(options, [checkInput(run, opened, tree, run.steps.baseline)]);
   run.bookStep({ checked });
   return checked;
 }
@@ -119,10 +160,20 @@ export async function checkTree(run: TaskRun, opened: Opened, tree: string): Pro
 export function gateOutcome(baseline: Checked, checked: Checked): Outcome | null {
   if (baseline.kind === 'setupFailed') return setupOutcome(baseline);
   if (checked.kind === 'setupFailed') return setupOutcome(checked);
-  const gate = judge(baseline.verdicts, checked.verdicts);
-  if (gate.kind === 'passed') return null;
+  const refused = refusalOf(baseline.verdicts, checked);
+  if (refused === null) return null;
   const evidence = checked.evidence === null ? {} : { evidence: checked.evidence };
-  return { kind: 'failed', failure: gate.failure, signature: gate.signature, ...evidence };
+  return { kind: 'failed', ...refused, ...evidence };
+}
+
+/** Histories from before there were verdicts for each test are judged by their exit codes. */
+function refusalOf(
+  before: readonly CheckVerdict[],
+  { gated, verdicts }: Extract<Checked, { kind: 'checked' }>,
+): { readonly failure: Failure; readonly signature: string } | null {
+  if (gated !== undefined) return gated.refused;
+  const gate = judge(before, verdicts);
+  return gate.kind === 'passed' ? null : { failure: gate.failure, signature: gate.signature };
 }
 
 export const setupOutcome = ({ failure: failed, log }: Extract<Checked, { kind: 'setupFailed' }>): Outcome => ({
@@ -135,36 +186,102 @@ export const setupOutcome = ({ failure: failed, log }: Extract<Checked, { kind: 
 /** What is landed, beside where it goes. */
 export type Work = Pick<LandInput, 'tree' | 'callId'> & Partial<LandInput> & { readonly subject: string };
 
-export async function landWork(run: TaskRun, opened: Opened, { subject, ...work }: Work): Promise<Outcome> {
-  if (!isFree(run)) await unheld(run);
+export async function landWork(run: TaskRun, opened: Opened, work: Work): Promise<Outcome> {
+  const known = run.steps.landed;
+  if (known?.kind === 'landed') return { kind: 'succeeded', landing: known.landing };
+  for (;;) {
+    if (!isFree(run)) await unheld(run);
+    const landed = await landOnce(run, opened, work);
+    switch (landed.kind) {
+      case 'landed':
+        run.bookStep({ landed });
+        return { kind: 'succeeded', landing: landed.landing };
+      case 'refused': {
+        run.bookStep({ landed });
+        const { failure: failed, evidence } = landed;
+        return {
+          kind: 'failed',
+          failure: failed,
+          signature: failed.code,
+          ...(evidence === undefined ? {} : { evidence }),
+        };
+      }
+      case 'rebased': {
+        const red = await checkRebased(run, opened, landed);
+        if (red !== null) return red;
+        continue;
+      }
+      default:
+        throw new TypeError(`unknown end of a landing ${JSON.stringify(landed satisfies never)}`);
+    }
+  }
+}
+
+/** A base that moves faster than the checks run: after so many times the change lands where it was checked last. */
+const REBASES_MAX = 3;
+
+async function landOnce(run: TaskRun, opened: Opened, { subject, ...work }: Work): Promise<Landed> {
   const { attempt, taskId, input } = run;
-  run.enter('landing', `attempt ${attempt}: pushing ${opened.branch}`);
-  const { spec, baseBranch, branch, baseCommit, baseTree, branchTip } = opened;
-  const options = { activityId: `a${attempt}.land`, summary: `push ${branch}: ${subject}`.slice(0, 120) };
-  const place = { spec, baseBranch, branch, baseCommit, baseTree, branchTip, dateSeconds: run.landingSeconds() };
+  const { spec, baseBranch, branch, branchTip } = opened;
+  const { times = 0, ...rebased } = run.steps.rebased ?? {};
+  const { baseCommit, baseTree, tree } = { ...opened, ...work, ...rebased };
+  run.enter('landing', `attempt ${attempt}: pushing ${branch}`);
+  const activityId = `a${attempt}.land${times === 0 ? '' : `.r${times}`}`;
+  const options = { activityId, summary: `push ${branch}: ${subject}`.slice(0, 120) };
   const parents = work.parents ?? opened.parents;
+  const criteria = criteriaOf(run.steps);
   const request: LandInput = {
     taskId,
     lineage: input.lineage,
-    ...place,
+    spec,
+    baseBranch,
+    branch,
+    branchTip,
+    dateSeconds: run.landingSeconds(),
     ...work,
+    baseCommit,
+    baseTree,
+    tree,
     subject,
     ...(parents === undefined ? {} : { parents }),
+    ...(criteria === null ? {} : { criteria }),
+    ...(opened.rebases === true && parents === undefined && times < REBASES_MAX ? { rebases: true } : {}),
   };
   // A push that is under way may have reached the remote: it is seen to its end, and success wins over a cancel.
-  const landed = await CancellationScope.nonCancellable(() => land.executeWithOptions(options, [request]));
-  run.bookStep({ landed });
-  if (landed.kind === 'landed') return { kind: 'succeeded', landing: landed.landing };
-  return { kind: 'failed', failure: landed.failure, signature: landed.failure.code };
+  return await CancellationScope.nonCancellable(() => land.executeWithOptions(options, [request]));
 }
 
-const checkInput = (run: TaskRun, { spec, baseCommit, baseTree }: Opened, tree: string) => ({
+/** What has merged without a conflict can be wrong all the same: the checks run on the new base, and on the change there. */
+async function checkRebased(
+  run: TaskRun,
+  opened: Opened,
+  { baseCommit, baseTree, tree }: Rebased,
+): Promise<Outcome | null> {
+  const times = (run.steps.rebased?.times ?? 0) + 1;
+  const { attempt } = run;
+  const place = { ...opened, baseCommit, baseTree };
+  run.enter('verifying', `attempt ${attempt}: ${opened.baseBranch} has gone on, checking the change on top of it`);
+  const check = (what: string, checked: string, base?: Checked): Promise<Checked> =>
+    runChecks.executeWithOptions(
+      { activityId: `a${attempt}.${what}.r${times}`, summary: `attempt ${attempt}: ${what} on the new base` },
+      [checkInput(run, place, checked, base)],
+    );
+  const baseline = await check('baseline', baseTree);
+  const checked = await check('checks', tree, baseline);
+  const red = gateOutcome(baseline, checked);
+  if (red === null) run.bookStep({ rebased: { times, baseCommit, baseTree, tree } });
+  return red;
+}
+
+/** @param base what the checks say at the base, for the gate to compare with */
+export const checkInput = (run: TaskRun, { spec, baseCommit, baseTree }: Opened, tree: string, base?: Checked) => ({
   taskId: run.taskId,
   lineage: run.input.lineage,
   spec,
   baseCommit,
   baseTree,
   tree,
+  ...(base?.kind === 'checked' && base.results !== undefined ? { baseline: base.results } : {}),
 });
 
 /** Both to their end before either's fault goes on: a check must not run on behind an attempt that has ended. */

@@ -3,6 +3,7 @@ import { failure } from '../domain/failures.js';
 import type { Prerequisite } from '../domain/job.js';
 import type { Answered, Outcome, Question } from '../domain/outcome.js';
 import type { Used } from '../domain/job-budget.js';
+import type { CarriedTalk } from './carried-task.js';
 import type { Allowance, AllowanceAnswer, Go, Grant, Said } from './messages.js';
 
 /** A prompt holds no more, and a person who says more should write a new task. */
@@ -25,7 +26,20 @@ export class Talk {
   /** What the job was last asked for. */
   wants: readonly (keyof Used)[] = [];
   private readonly answers = new Map<string, Answered>();
+  /** Milliseconds for which the clock of each question that has no answer yet has run. */
+  private readonly open = new Map<string, number>();
   private arrived: Prerequisite[] = [];
+
+  carry(): CarriedTalk {
+    const { paused, held, instructions, answered, go, allowance } = this;
+    return { paused, held, instructions, answered, go, allowance };
+  }
+
+  takeOver({ instructions, answered, ...state }: CarriedTalk): void {
+    Object.assign(this, state);
+    this.instructions.push(...instructions);
+    for (const each of answered) this.answer(each);
+  }
 
   get isHeld(): Said | null {
     return this.paused ?? this.held;
@@ -41,7 +55,16 @@ export class Talk {
     return { kind: 'blocked', waitingOn: 'human', failure: failure('needsPerson', question.text), question };
   }
 
+  bookOpen(questionId: string, ms: number): void {
+    this.open.set(questionId, this.openMs(questionId) + ms);
+  }
+
+  openMs(questionId: string): number {
+    return this.open.get(questionId) ?? 0;
+  }
+
   answer(answered: Answered): void {
+    this.open.delete(answered.questionId);
     this.answers.set(answered.questionId, answered);
     this.answered.push(answered);
     if (this.answered.length > ANSWERS_KEPT) this.answered.shift();

@@ -13,18 +13,24 @@ import type {
   Done,
   Edited,
   Landed,
+  Made,
   Merged,
+  NamedModel,
   Opened,
   Proposed,
+  PullRequestInput,
+  Rebased,
 } from '../activities/contract.js';
 import type { RecordInput } from '../activities/contract.js';
 import type { HandlerChoice } from '../domain/choose-handler.js';
 import { DECIDER } from '../domain/decide.js';
+import { standInsOf, type PassedOver } from '../domain/agents.js';
 import type { Decision } from '../domain/decision.js';
 import type { NewEntry } from '../domain/entries.js';
 import { failure, type Failure } from '../domain/failures.js';
 import type { Prerequisite } from '../domain/job.js';
 import type { ArtifactRef, Outcome, WaitingOn } from '../domain/outcome.js';
+import { pullRequestWords, type PullRequestEnd } from '../domain/pull-request.js';
 import {
   beginRecord,
   recordCall,
@@ -34,6 +40,7 @@ import {
   recordWait,
   sumSpending,
   totalTokens,
+  withoutOldCalls,
 } from '../domain/record.js';
 import type { AttemptRecord, DecisionRecord, Spending, TaskRecord } from '../domain/record.js';
 import { describeTask } from '../domain/report.js';
@@ -45,6 +52,7 @@ import {
   titleOf,
   type Handler,
   type LimitsSpec,
+  type TaskState,
 } from '../domain/task.js';
 import { textParts } from '../domain/text-parts.js';
 import { decideAs, type Advice, type Decided, type Pending } from './deciders.js';
@@ -58,7 +66,11 @@ import {
   type TaskResult,
   type TaskStatus,
 } from './messages.js';
+import type { CarriedTask } from './carried-task.js';
 import type { Conversation } from './conversation.js';
+import type { Candidacy } from './modes/best-of.js';
+import { Heard } from './heard.js';
+import { criteriaOf, type Judged } from './found-criteria.js';
 import { Permits } from './permit.js';
 import { resumePointOf } from './resume-point.js';
 import { Talk } from './talk.js';
@@ -75,6 +87,23 @@ export interface Steps {
   proposed?: Proposed;
   checked?: Checked;
   landed?: Landed;
+  /** What a judge has said of the acceptance criteria. */
+  judged?: Judged;
+  /** The work on top of a base that came later, checked there. */
+  rebased?: Rebased & { readonly times: number };
+  /** What a program or a person has made. */
+  made?: Extract<Made, { kind: 'made' }>;
+  /** How often a person's work has come back from the checks, and what was found the last time. */
+  rounds?: number;
+  found?: { readonly says: string; readonly evidence: ArtifactRef | null };
+  /** What a script has asked, oldest first. */
+  asked?: readonly { readonly id: string; readonly text: string }[];
+  /** Whose answer each turn took, where several models were asked. */
+  askedOf?: readonly NamedModel[];
+  /** What each of several candidates has come to. */
+  candidates?: readonly Candidacy[];
+  /** Whether a shadow call stands beside the attempt. */
+  hasShadow?: boolean;
   /** How far the conversation of the handler `agent` has come. */
   conversation?: Conversation;
   landingSeconds?: number;
@@ -84,37 +113,56 @@ export interface Steps {
 const EDITING: readonly Handler[] = ['one-shot', 'agent'];
 /** Decisions kept for the query; the store has all of them. */
 const DECISIONS_KEPT = 20;
+/** Of each kind, when the task continues as new: some kilobytes an attempt. */
+const CARRIED_MAX = 5;
 /** Attempts that a reset can go back to. */
 const ATTEMPTS_KEPT = 20;
+
+/** Shorter waits for a provider are shown to who asks, and cost no event. */
+const SHOWN_WAIT_MS = 5_000;
+/** Longer ones are written down, for who asks when no worker answers. */
+const RECORDED_WAIT_MS = 60_000;
 
 export class TaskRun {
   readonly taskId = workflowInfo().workflowId;
   readonly talk = new Talk();
+  /** What was answered to whoever says something twice. */
+  readonly heard: Heard;
   readonly permits: Permits;
   record: TaskRecord;
   steps: Steps;
   cancel: CancelRequest | null = null;
   /** Set when the decider has taken an alternative. */
   handler: Handler | null = null;
+  /** Agents of the task that could not work on this host. */
+  passedOver: readonly PassedOver[] = [];
   children: readonly string[] = [];
   /** Where its end is told; null if the job sees the end of the workflow itself. */
   reportsTo: string | null = null;
+  /** Of the job, epoch milliseconds. */
+  deadline: number | null;
   /** True while it only waits for time to pass. */
   isPausing = false;
   private phase = 'starting';
   private shownWaitingOn: WaitingOn | null = null;
   private wakesAt: number | null = null;
+  private roomWaits = 0;
+  private wasBlocked = false;
+  private hasShownWait = false;
   private limitChanges: Partial<LimitsSpec> = {};
   private readonly attempts: AttemptRecord[] = [];
   private readonly done = new Map<number, Steps>();
   private readonly decided: DecisionRecord[] = [];
+  private readonly toldStandIns = new Set<string>();
   private unwritten: { sequence: number; record: unknown }[] = [];
   private last: { failure: Failure; evidence: ArtifactRef | null } | null;
   private opened: Opened | null = null;
+  private pullRequest: PullRequestEnd | 'opening' | null = null;
   private diff: ArtifactRef | null = null;
   private summary = '';
 
   constructor(readonly input: TaskInput) {
+    this.heard = new Heard(input.carried?.heard);
     this.permits = new Permits({
       taskId: this.taskId,
       priority: fieldOf(input.spec, 'priority'),
@@ -123,11 +171,50 @@ export class TaskRun {
     // Replaced by the validated limits as soon as the workspace is open.
     this.record = beginRecord(claimedLimits(input.spec), [], Date.now());
     if (input.place?.gated === true) this.record = { ...this.record, state: 'pending' };
+    if (input.place?.queued === true) this.record = { ...this.record, waitingOn: 'resource' };
     this.last = input.resume?.last ?? null;
+    this.deadline = input.place?.deadline ?? null;
     if (input.place?.watched === false) this.reportsTo = input.place.jobId;
     this.talk.allowance = input.place?.allowance ?? null;
     this.steps = { startedAt: Date.now(), calls: [] };
-    if (input.resume?.steps !== undefined) this.takeUp(input.resume.steps as Steps);
+    if (input.carried !== undefined) this.takeOver(input.carried);
+    else if (input.resume?.steps !== undefined) this.takeUp(input.resume.steps as Steps);
+  }
+
+  /** The task is where its run before had come to. */
+  private takeOver(before: CarriedTask): void {
+    const { talk, done, attempts, decided, heard: _, ...carried } = before;
+    Object.assign(this, carried);
+    this.attempts.push(...attempts);
+    this.decided.push(...decided);
+    for (const [attempt, steps] of done) this.done.set(attempt, steps);
+    this.talk.takeOver(talk);
+  }
+
+  /** What a run that continues as new has to know: small, for the store has the rest. */
+  carry(): CarriedTask {
+    const { handler, last, limitChanges, opened, diff, summary, reportsTo, talk } = this;
+    return {
+      record: withoutOldCalls(this.record, this.attempt),
+      handler,
+      last,
+      limitChanges,
+      attempts: this.attempts.slice(-CARRIED_MAX),
+      decided: this.decided.slice(-CARRIED_MAX),
+      done: [...this.done].slice(-CARRIED_MAX),
+      opened,
+      diff,
+      summary,
+      reportsTo,
+      talk: talk.carry(),
+      deadline: this.deadline,
+      heard: this.heard.carry(),
+    };
+  }
+
+  /** Whether all that was booked is in the store. */
+  get isWritten(): boolean {
+    return this.unwritten.length === 0;
   }
 
   /** A resumed attempt begins with the steps that are kept of it. */
@@ -153,13 +240,17 @@ export class TaskRun {
   /** What had to end first: from the start, from the word to go, or of a dependency added on the way. */
   get prerequisites(): readonly Prerequisite[] {
     const { go } = this.talk;
-    return go === null || go.prerequisites.length === 0 ? (this.input.place?.prerequisites ?? []) : go.prerequisites;
+    const { place, resume } = this.input;
+    const given = place?.prerequisites ?? resume?.prerequisites ?? [];
+    return go === null || go.prerequisites.length === 0 ? given : go.prerequisites;
   }
 
   /** A proposed child builds on the work of the siblings that it has waited for; those that merge do so themselves. */
   get stacksOn(): readonly string[] {
-    const { place, spec } = this.input;
-    if (place?.gated !== true || !EDITING.some((name) => name === fieldText(spec, 'handler'))) return [];
+    const { place, spec, resume } = this.input;
+    if (resume?.stackOn !== undefined) return resume.stackOn;
+    if (place?.gated !== true || place.queued === true || !EDITING.some((name) => name === fieldText(spec, 'handler')))
+      return [];
     return this.prerequisites.flatMap(({ branch, state }) =>
       branch === null || state !== 'succeeded' ? [] : [branch],
     );
@@ -184,6 +275,23 @@ export class TaskRun {
   tell(words: string): void {
     this.phase = words;
     this.show();
+  }
+
+  /** The attempt begins anew with another agent; nothing was done in it. */
+  passOver(passed: PassedOver): void {
+    this.passedOver = [...this.passedOver, { agent: passed.agent, reason: passed.reason.slice(0, 300) }];
+    this.steps = { startedAt: this.steps.startedAt, calls: [] };
+  }
+
+  /** Which handler the agent has, and who stands in for whom: each said once. */
+  tellAgent({ agent, handler }: Opened): void {
+    if (agent === undefined) return;
+    upsertSearchAttributes([{ key: SEARCH_ATTRIBUTES.handler, value: handler ?? null }]);
+    for (const text of standInsOf(agent)) {
+      if (this.toldStandIns.has(text)) continue;
+      this.toldStandIns.add(text);
+      this.book({ kind: 'note', about: 'standIn', text });
+    }
   }
 
   bookOpened(opened: Opened): Opened {
@@ -230,9 +338,20 @@ export class TaskRun {
     this.record = { ...this.record, limits: { ...this.record.limits, ...changes } };
   }
 
+  changeDeadline(at: number | null): void {
+    this.deadline = at;
+    upsertSearchAttributes([{ key: SEARCH_ATTRIBUTES.deadline, value: at === null ? null : new Date(at) }]);
+  }
+
   /** Waits for something that is no outcome: a pause, a slice of the budget. */
   bookWait(on: WaitingOn): void {
     this.record = recordWait(this.record, on, Date.now());
+  }
+
+  /** The task waits for an answer, for so long; null = somebody holds it, and the clock stands still. */
+  bookAsks(leftMs: number | null): void {
+    this.bookWait('human');
+    this.wakesAt = leftMs === null ? null : Date.now() + leftMs;
   }
 
   private async waitForPermit(words: string | null): Promise<void> {
@@ -246,9 +365,32 @@ export class TaskRun {
     await this.writeRecords();
   }
 
+  /** A call waits for its provider; several may at once. A moment is not worth an event. */
+  async bookNoRoom(words: string, waitMs: number): Promise<void> {
+    this.roomWaits += 1;
+    if (this.roomWaits > 1) return;
+    this.wasBlocked = this.record.blockedSince !== null;
+    this.bookWait('resource');
+    this.wakesAt = Date.now() + waitMs;
+    this.hasShownWait = waitMs >= SHOWN_WAIT_MS;
+    if (this.hasShownWait) this.enter('waiting', words, 'resource');
+    else this.tell(words);
+    if (waitMs >= RECORDED_WAIT_MS) await this.writeRecords();
+  }
+
+  /** There may be room now. An outage that was there before goes on until a step is done. */
+  bookRoom(): void {
+    this.roomWaits -= 1;
+    if (this.roomWaits > 0) return;
+    if (!this.wasBlocked) this.bookGoesOn();
+    this.wakesAt = null;
+    if (this.hasShownWait) this.enter('working', 'goes on');
+    else this.tell('goes on');
+  }
+
   /** A gated task has got its word. */
   bookBegins(): void {
-    this.record = { ...this.record, state: 'running', startedAt: Date.now() };
+    this.record = { ...this.record, state: 'running', waitingOn: null, startedAt: Date.now() };
   }
 
   bookGoesOn(): void {
@@ -270,7 +412,7 @@ export class TaskRun {
     this.unwritten.push({ sequence, record: attemptRecord });
     if (outcome.kind !== 'blocked') this.attempts.push(attemptRecord);
     const { attempt } = this;
-    this.record = recordOutcome(this.record, outcome, Date.now());
+    this.record = withClock(recordOutcome(this.record, outcome, Date.now()), outcome, this.talk);
     if (outcome.kind === 'failed') this.last = { failure: outcome.failure, evidence: outcome.evidence ?? null };
     const { edited, merged } = this.steps;
     const work = edited?.kind === 'edited' ? edited : merged?.kind === 'merged' ? merged : null;
@@ -306,7 +448,7 @@ export class TaskRun {
       decider,
       decision,
       outcome,
-      ...(notes === undefined ? {} : { notes }),
+      ...notesOf(notes, standInsOf(this.opened?.agent)),
       ...(shadow === null ? {} : { shadow: shadowOf(shadow) }),
     };
     this.decided.push(decided);
@@ -385,38 +527,87 @@ export class TaskRun {
     ]);
   }
 
+  /** What has landed, if a pull request is wanted for it; else null. */
+  pullRequestInput(): PullRequestInput | null {
+    const { landing, spending, state } = this.record;
+    const { opened, taskId, summary } = this;
+    const last = this.attempts.at(-1);
+    if (state !== 'succeeded' || landing === null || opened?.pullRequest !== true || last === undefined) return null;
+    const { tests, criteria, checks, attempt } = last;
+    const judged = this.done.get(attempt)?.judged;
+    return {
+      taskId,
+      lineage: this.input.lineage,
+      spec: opened.spec,
+      landing,
+      baseBranch: opened.baseBranch,
+      summary,
+      attempts: attempt,
+      spending,
+      checks: checks.map(({ name, passed, durationMs }) => ({ name, passed, durationMs })),
+      ...(tests === undefined ? {} : { tests }),
+      ...(criteria === undefined ? {} : { criteria }),
+      ...(judged === undefined ? {} : { judged: judged.answer }),
+    };
+  }
+
+  /** The task has landed, and has not ended yet. */
+  beginPullRequest(): void {
+    this.pullRequest = 'opening';
+  }
+
+  bookPullRequest(ended: PullRequestEnd): void {
+    this.pullRequest = ended;
+    this.phase = this.decided.at(-1)?.decision.reason ?? '';
+    this.book({ kind: 'note', about: 'pullRequest', text: pullRequestWords(ended) });
+  }
+
+  /** As others see it: while the pull request is opened the task is at work. */
+  private get shownState(): TaskState {
+    return this.pullRequest === 'opening' ? 'running' : this.record.state;
+  }
+
   get decisions(): readonly DecisionRecord[] {
     return this.decided;
   }
 
   resumePoint(request: ResumeRequest): ResumePoint | null {
-    const { input, taskId, last } = this;
-    return resumePointOf(request, { of: taskId, lineage: input.lineage, last, done: this.done });
+    const { input, taskId, last, done, prerequisites, stacksOn: stackOn } = this;
+    return resumePointOf(request, { of: taskId, lineage: input.lineage, last, done, prerequisites, stackOn });
   }
 
   status(): TaskStatus {
-    const { state, attempts, limits, waitingOn, spending, lastFailure } = this.record;
+    const { attempts, limits, waitingOn, spending, lastFailure } = this.record;
+    const state = this.shownState;
     const { question, answered, isHeld: paused } = this.talk;
+    const tests = foundOf(this.steps).tests ?? this.attempts.at(-1)?.tests;
     return {
       taskId: this.taskId,
       // Before it is validated it may be anything.
       title: this.opened?.title ?? titleOf(this.input.spec),
       state,
       phase: this.phase,
-      attempt: isTerminalState(state) ? attempts : Math.min(attempts + 1, limits.attempts),
+      attempt: isTerminalState(this.record.state) ? attempts : Math.min(attempts + 1, limits.attempts),
       attemptsMax: limits.attempts,
       waitingOn,
       spending,
       branch: this.opened?.branch ?? null,
       failure: lastFailure,
       wakesAt: this.wakesAt,
+      ...(tests === undefined ? {} : { tests }),
       ...(question === null ? {} : { question }),
       ...(answered.length === 0 ? {} : { answered }),
       ...(paused === null ? {} : { paused }),
       ...(this.children.length === 0 ? {} : { children: this.children }),
       ...(this.opened?.handler === undefined ? {} : { handler: this.opened.handler }),
+      ...this.pullRequestEnd(),
       ...this.parent(),
     };
+  }
+
+  private pullRequestEnd(): { readonly pullRequest?: PullRequestEnd } {
+    const { pullRequest } = this;
+    return pullRequest === null || pullRequest === 'opening' ? {} : { pullRequest };
   }
 
   private parent(): { readonly parent?: string } {
@@ -425,7 +616,8 @@ export class TaskRun {
   }
 
   result(): TaskResult {
-    const { state, attempts, spending, landing, lastFailure } = this.record;
+    const { attempts, spending, landing, lastFailure } = this.record;
+    const state = this.shownState;
     return {
       taskId: this.taskId,
       state,
@@ -438,6 +630,7 @@ export class TaskRun {
       diff: this.diff,
       ...(this.children.length === 0 ? {} : { children: this.children }),
       ...(this.summary === '' ? {} : { summary: this.summary }),
+      ...this.pullRequestEnd(),
     };
   }
 
@@ -446,8 +639,8 @@ export class TaskRun {
   }
 
   private attemptRecord(sequence: number, outcome: Outcome): AttemptRecord & { readonly kind: 'attempt' } {
-    const { opened, calls, edited, merged, checked, landed, baseline, startedAt } = this.steps;
-    const done = [opened, ...calls, baseline, merged, checked, landed].filter((step) => step !== undefined);
+    const { opened, calls, edited, made, merged, checked, landed, baseline, startedAt } = this.steps;
+    const done = [opened, ...calls, baseline, made, merged, checked, landed].filter((step) => step !== undefined);
     const prefix = `a${this.attempt}.`;
     const spent = Object.entries(this.record.calls).filter(([name]) => name.startsWith(prefix));
     return {
@@ -469,9 +662,29 @@ export class TaskRun {
       artifacts: artifactsOf(this.steps),
       sandbox: checked?.sandbox ?? baseline?.sandbox ?? null,
       checks: checked?.kind === 'checked' ? checked.verdicts : [],
-      ...(edited?.kind === 'edited' && edited.notes !== undefined ? { notes: edited.notes } : {}),
+      ...foundOf(this.steps),
     };
   }
+}
+
+/** What the gate and the guards have found beside the verdicts. */
+function foundOf({ edited, checked, judged }: Steps): Pick<AttemptRecord, 'notes' | 'tests' | 'criteria'> {
+  const tests = checked?.kind === 'checked' ? checked : null;
+  const notes = [...(edited?.kind === 'edited' ? (edited.notes ?? []) : []), ...(tests?.notes ?? [])];
+  const criteria = criteriaOf({ checked, judged });
+  return {
+    ...(notes.length === 0 ? {} : { notes }),
+    ...(tests?.gated === undefined ? {} : { tests: tests.gated.counts }),
+    ...(criteria === null ? {} : { criteria }),
+  };
+}
+
+/** A question that is looked at again, after a pause or another wait, has only the rest of its time. */
+function withClock(before: TaskRecord, outcome: Outcome, talk: Talk): TaskRecord {
+  const { askedMs: _, ...record } = before;
+  const { question = null } = outcome.kind === 'blocked' ? outcome : {};
+  const askedMs = question === null ? 0 : talk.openMs(question.id);
+  return askedMs === 0 ? record : { ...record, askedMs };
 }
 
 /** Activities that decide and have not answered yet. */
@@ -487,6 +700,9 @@ const pendingOf = (...answers: readonly (Answer | null)[]): readonly Pending[] =
   const pending = answers.flatMap((answer) => (answer?.kind === 'pending' ? [answer] : []));
   return pending.filter(({ name }, index) => pending.findIndex((other) => other.name === name) === index);
 };
+
+const notesOf = (notes: readonly string[] = [], more: readonly string[]): Pick<DecisionRecord, 'notes'> =>
+  notes.length + more.length === 0 ? {} : { notes: [...notes, ...more] };
 
 const shadowOf = ({ decider, decision, notes }: Decided): NonNullable<DecisionRecord['shadow']> => ({
   decider,
@@ -507,25 +723,32 @@ const workersOf = (done: readonly Done[]): readonly string[] => [...new Set(done
 function artifactsOf({
   opened,
   calls,
+  candidates,
   edited,
+  made,
   merged,
   proposed,
   checked,
   baseline,
   conversation,
+  judged,
 }: Steps): readonly ArtifactRef[] {
   const logs = checked?.kind === 'checked' ? checked.verdicts.map(({ log }) => log) : [];
   const setup = [baseline, checked].flatMap((step) => (step?.kind === 'setupFailed' ? [step.log] : []));
   return [
-    ...(opened === undefined ? [] : [opened.prompt]),
+    ...(opened === undefined ? [] : [opened.prompt, opened.spec]),
     ...calls.map(({ answer }) => answer),
+    ...(candidates ?? []).flatMap(({ edited: own }) => (own?.kind === 'edited' ? [own.diff] : [])),
     ...(conversation === undefined ? [] : [conversation.last]),
     ...(edited?.kind === 'edited' ? [edited.diff] : []),
     ...(edited?.kind === 'rejected' ? [edited.evidence] : []),
     ...(merged?.kind === 'merged' ? [merged.diff] : []),
     ...(merged?.kind === 'conflict' ? [merged.evidence] : []),
+    ...(made?.log === undefined ? [] : [made.log]),
     ...(proposed === undefined ? [] : [proposed.plan]),
     ...logs,
+    ...(checked?.kind === 'checked' && checked.results !== undefined ? [checked.results] : []),
+    ...(judged === undefined ? [] : [judged.answer]),
     ...setup,
   ];
 }

@@ -1,11 +1,12 @@
 /** Every way in which a task waits: a pause before an attempt, a person, a budget, another task. */
-import { condition, getExternalWorkflowHandle, isCancellation, TemporalFailure } from '@temporalio/workflow';
+import { condition, getExternalWorkflowHandle, isCancellation, patched, TemporalFailure } from '@temporalio/workflow';
 import { TASK_DEFAULTS } from '../domain/task.js';
 import type { Decision } from '../domain/decision.js';
 import { isBudget, limitReached } from '../domain/decide.js';
+import { minuteText } from '../domain/costs.js';
 import { failure, type FailureCode } from '../domain/failures.js';
 import type { Used } from '../domain/job-budget.js';
-import type { Outcome, WaitingOn } from '../domain/outcome.js';
+import type { Outcome, Question, WaitingOn } from '../domain/outcome.js';
 import { sumSpending, totalTokens } from '../domain/record.js';
 import { askBudgetSignal, dependSignal } from './definitions.js';
 import type { TaskRun } from './task-run.js';
@@ -52,9 +53,7 @@ async function forAnswer(run: TaskRun, timeoutMs: number): Promise<void> {
   run.book({ kind: 'question', question, until: Date.now() + timeoutMs });
   run.enter('waiting', `asks: ${question.text.slice(0, 200)}`, 'human');
   await run.writeRecords();
-  const summary = `waits for an answer: ${question.text}`.slice(0, 120);
-  const isAnswered = await condition(() => talk.question === null, timeoutMs, { summary });
-  if (!isAnswered && question.default !== null) {
+  if (!(await isAnswered(run, question, timeoutMs)) && question.default !== null) {
     const by = {
       questionId: question.id,
       answer: question.default,
@@ -68,7 +67,38 @@ async function forAnswer(run: TaskRun, timeoutMs: number): Promise<void> {
   run.enter('working', 'goes on');
 }
 
+const CLOCK_PATCH = 'question-clock';
+
+/** False if the time is up. While somebody holds the task the clock of its question stands still. */
+async function isAnswered(run: TaskRun, question: Question, timeoutMs: number): Promise<boolean> {
+  const { talk } = run;
+  const summary = `waits for an answer: ${question.text}`.slice(0, 120);
+  const isStopped = (): boolean => talk.isHeld !== null && patched(CLOCK_PATCH);
+  let leftMs = timeoutMs;
+  for (let pauses = 0; ; pauses += 1) {
+    const since = Date.now();
+    const isNews = await condition(() => talk.question === null || isStopped(), leftMs, { summary });
+    if (talk.question === null) return true;
+    const openMs = Date.now() - since;
+    // Without a pause the record itself knows for how long the task has been blocked.
+    if (isNews || pauses > 0) talk.bookOpen(question.id, openMs);
+    if (!isNews) return false;
+    leftMs = Math.max(1, leftMs - openMs);
+    run.bookAsks(null);
+    await unheld(run);
+    if (run.talk.answerTo(question.id) !== null) return true;
+    run.bookAsks(leftMs);
+    run.enter('waiting', `asks: ${question.text.slice(0, 200)}`, 'human');
+    await run.writeRecords();
+  }
+}
+
+const forProvider = (untilMs: number): string =>
+  `waits for the budget of its provider, at most until ${minuteText(untilMs)}`;
+
 async function forBudget(run: TaskRun, timeoutMs: number): Promise<void> {
+  if (run.record.lastFailure?.code === 'providerBudget')
+    return await pause(run, timeoutMs, forProvider(Date.now() + timeoutMs), 'budget');
   run.enter('waiting', `waits for budget: ${shortOf(run) ?? ''}`, 'budget');
   await run.writeRecords();
   const { talk } = run;
@@ -191,8 +221,10 @@ export async function isTold(
 
 /** A child whose siblings come first. False if it must not begin. */
 export async function admitted(run: TaskRun): Promise<boolean> {
-  if (run.input.place?.gated !== true) return true;
-  run.enter('waiting', 'waits for its siblings', 'dependency');
+  // A run that continues another one has been let in already.
+  if (run.input.place?.gated !== true || run.input.carried !== undefined) return true;
+  if (run.input.place.queued === true) run.enter('waiting', 'waits for a place', 'resource');
+  else run.enter('waiting', 'waits for its siblings', 'dependency');
   await condition(() => run.talk.go !== null);
   const { go } = run.talk;
   if (go?.refused != null) {

@@ -6,11 +6,14 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import type { ActivityPorts } from '../../src/activities/activity-ports.js';
 import { createArtifactStore } from '../../src/adapters/artifacts/artifact-store.js';
 import { createRecords } from '../../src/adapters/artifacts/records.js';
+import { createForge } from '../../src/adapters/forge/create-forge.js';
 import { createGit } from '../../src/adapters/git/create-git.js';
 import { createLedger, type Ledger } from '../../src/adapters/model/ledger.js';
 import { createModel } from '../../src/adapters/model/model.js';
 import { createRedactor } from '../../src/adapters/redact.js';
 import { runCommand } from '../../src/adapters/sandbox/run-command.js';
+import { syntaxFault } from '../../src/adapters/syntax/syntax-fault.js';
+import { createTestReports } from '../../src/adapters/test-reports/create-test-reports.js';
 import { createPlainSandbox } from '../../src/adapters/sandbox/plain.js';
 import type { TaskSpec } from '../../src/domain/task.js';
 import type { ArtifactRef } from '../../src/domain/outcome.js';
@@ -42,8 +45,13 @@ export function openActivityWorld(): ActivityWorld {
     sandboxWarning: null,
     // None of the activities tested here tells anybody outside of its work.
     events: { emit: () => Promise.resolve() },
+    forge: createForge({ forgeOf: () => undefined, tokenOf: () => undefined, redact: redactor.redact }),
     findSecrets: redactor.findSecrets,
     taskFolder: (lineage) => join(home, 'tasks', lineage),
+    setupFolder: join(home, 'setups'),
+    alone: (_lineage, work) => work(),
+    testReports: createTestReports(),
+    syntax: syntaxFault,
     detectChecks: () => [],
     pathsForDetection: [],
     settings: {

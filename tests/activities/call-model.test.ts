@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import type { CallInput, Called } from '../../src/activities/contract.js';
 import { createCallModel } from '../../src/activities/call-model.js';
 import { createModel, type RunningModel } from '../../src/adapters/model/model.js';
 import { startScriptedEndpoint, type ScriptedEndpoint } from '../../src/adapters/model/scripted.js';
+import type { ProviderSettings } from '../../src/ports.js';
 import {
   compileAdapter,
   removeFolder,
@@ -51,9 +53,16 @@ const answers = (...texts: readonly (string | object)[]): void =>
     },
   ]);
 
-async function call(more: Partial<CallInput> = {}): Promise<Called> {
+async function call(more: Partial<CallInput> = {}, settings: Partial<ProviderSettings> = {}): Promise<Called> {
   const prompt = await world.ports.artifacts.put('prompt', JSON.stringify([{ role: 'user', content: 'The task.' }]));
-  const ports = portsWithProvider({ ports: { ...world.ports, model } }, { ...PROVIDER, baseUrl: endpoint.baseUrl });
+  const ports = portsWithProvider(
+    { ports: { ...world.ports, model } },
+    {
+      ...PROVIDER,
+      baseUrl: endpoint.baseUrl,
+      ...settings,
+    },
+  );
   const input = { lineage: LINEAGE, name: 'a1.t1', prompt, provider: 'p', model: 'm', repairs: null, ...more };
   return await world.run(() => createCallModel(ports)(input));
 }
@@ -65,6 +74,25 @@ const lastRequest = () => {
   };
   return body;
 };
+
+describe('the id of a call', () => {
+  it('is what it was before there were settings, so that paid answers are found', async () => {
+    answers('ok');
+    const asked = [LINEAGE, 'a1.t1', 'p', 'm', [{ role: 'user', content: 'The task.' }]];
+    const id = createHash('sha256').update(JSON.stringify(asked)).digest('hex').slice(0, 40);
+    expect((await call()).callId).toBe(id);
+    expect((await call({}, { contextWindow: 9_000, api: 'chat', kind: 'vllm' })).callId).toBe(id);
+  });
+
+  it('LS-67 is another one for other settings: the answer would be another', async () => {
+    answers('one', 'two', 'three');
+    const cold = await call({}, { sampling: { temperature: 0 } });
+    const warm = await call({}, { sampling: { temperature: 1 } });
+    const again = await call({}, { sampling: { temperature: 0 } });
+    expect(warm.callId).not.toBe(cold.callId);
+    expect(again).toMatchObject({ callId: cold.callId, answer: cold.answer });
+  });
+});
 
 describe('an answer with edits', () => {
   it('is usable', async () => {

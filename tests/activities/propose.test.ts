@@ -102,6 +102,22 @@ describe('children of a plan', () => {
     expect(await stored(joinSpec)).not.toHaveProperty('checks');
   });
 
+  it('have a pull request each where nobody joins them, with a title of its own', async () => {
+    const pullRequest = { draft: true, title: 'All of it', labels: ['bot'], reviewers: [] };
+    const parent = { ...PARENT, landing: { onMovedBase: 'keep' as const, pullRequest } };
+    const { title: _, ...own } = pullRequest;
+    const apart = await propose({ children: [planned('One')] }, parent);
+    expect((await stored(apart.children[0]?.spec)).landing).toEqual({ onMovedBase: 'keep', pullRequest: own });
+  });
+
+  it('leave the pull request to the join, which opens it in the name of the whole', async () => {
+    const pullRequest = { draft: false, labels: [], reviewers: [] };
+    const parent = { ...PARENT, landing: { onMovedBase: 'rebase' as const, pullRequest } };
+    const joined = await propose({ children: [planned('One')], join: true }, parent);
+    expect(await stored(joined.children[0]?.spec)).not.toHaveProperty('landing');
+    expect((await stored(joined.joinSpec)).landing?.pullRequest?.title).toBe('Everything');
+  });
+
   it('are valid tasks, as if somebody had written them', async () => {
     const { priority: _, people: __, ...plain } = PARENT;
     const { children } = await propose({ children: [planned('One', { checks: ['true'] })] }, plain);

@@ -99,7 +99,7 @@ describe('shapes of credentials', () => {
     expect(bare.findSecrets(text)).toEqual([{ rule: 'password in a URL', line: 1 }]);
   });
 
-  it('takes the credentials out of a header, which is no reason to refuse a change', () => {
+  it('MD-18 takes the credentials out of a header, which is no reason to refuse a change', () => {
     const text = '> Authorization: Bearer fake-fake-fake-fake';
     expect(bare.scrub(text)).toBe('> Authorization: Bearer [redacted]');
     expect(bare.findSecrets(text)).toEqual([]);

@@ -26,10 +26,13 @@ const AT_ONCE = 6;
 const TIMEOUT_MS = SOAK ? 3 * 60 * 60_000 : 300_000;
 
 /** What only the command line calls; everything else of the port list must be called, or is not tested. */
-/** By handlers that search or merge, and by a cancel that takes a branch back; these have tests of their own. */
-const NOT_CALLED = ['git.search', 'git.merge', 'git.unpublish'];
-/** Ports that stand beside the way of a task: what reads the outbox, counts, and tidies up. */
-const BESIDE = new Set(['EventLog', 'Meter', 'Housekeeping']);
+/** By handlers that search or merge, a cancel that takes a branch back, and pull requests; these have tests of their own. */
+const NOT_CALLED = ['git.search', 'git.capture', 'git.merge', 'git.unpublish', 'forge.ensureKnown', 'forge.open'];
+/**
+ * Ports that stand beside the way of a task: what reads the outbox or the ledgers, counts, and tidies up; what only reads a text;
+ * and what an activity gives to a port.
+ */
+const BESIDE = new Set(['EventLog', 'Meter', 'Housekeeping', 'TestReports', 'Costs', 'SendGate']);
 
 const CALM: Account = {
   state: 'succeeded',

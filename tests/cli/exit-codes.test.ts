@@ -37,7 +37,7 @@ const FAULTS = [
   ':7: checks must be a list',
 ];
 
-describe('misuse ends with 2', () => {
+describe('LC-43 misuse ends with 2', () => {
   it('an unknown command, with what was probably meant', async () => {
     const { exitCode, stderr, stdout } = await desk.weaver(['stauts', 'x']);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });

@@ -82,6 +82,7 @@ describe('arguments', () => {
     [['run', 'x', '--timeout', 'soon'], /whole number/],
     [['run', 'x', '--timeout', '0'], /whole number/],
     [['run', 'x', 'y'], /too many arguments/],
+    [['run', 'x', '--record', 'a', '--replay', 'b'], /cannot be used with option/],
     [['cancel', 'x'], /--reason/],
     [['list', '--state', 'nice'], /Allowed choices/],
     [['up', '--port', '99999'], /port number/],

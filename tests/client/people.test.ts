@@ -69,6 +69,9 @@ describe('the command that lets a task go on', () => {
       "weaver answer job/k/t/0 -- '-1'",
     ]);
     expect(answersTo('job/k/t/0', question({ kind: 'approval' }))[0]).toBe('weaver approve job/k/t/0');
+    expect(answersTo('job/k/t/0', question({ kind: 'work' }))).toEqual([
+      "weaver done job/k/t/0 --message 'what was done'",
+    ]);
   });
 
   it('resumes what is paused, and hurries what waits for a resource', () => {

@@ -155,6 +155,16 @@ describe('the account of a task', () => {
     );
   });
 
+  it('has what became of the tests, and of the criteria that were looked at', () => {
+    const tests = { fixed: 3, fresh: 0, old: 1, flaky: 2, vanished: 0 };
+    const criteria = { byCheck: { met: [1, 3], unmet: [] }, byJudge: { met: [], unmet: [2] } };
+    expect(entryLines({ kind: 'attempt', ...attempt, tests, criteria }).slice(-2)).toEqual([
+      '  tests: 3 fixed, 0 new, 1 old, 0 vanished, 2 flaky',
+      '  criteria: 1, 3 met (check); 2 unmet (judge)',
+    ]);
+    expect(statusLines(view({ tests }))).toContain('tests    3 fixed, 0 new, 1 old, 0 vanished, 2 flaky');
+  });
+
   it('has the reason of each decision and how long it waits', () => {
     const decision = { kind: 'retry', reason: 'the checks failed', delayMs: 2_000, changes: 'evidence' } as const;
     const entry = {
@@ -167,6 +177,29 @@ describe('the account of a task', () => {
       outcome: attempt.outcome,
     } as const;
     expect(entryLines(entry)).toEqual(['1970-01-01 00:00:01  retry in 2.0 s: the checks failed (standard@1)']);
+  });
+
+  it('has under it what was not taken over, and what the shadow would have done', () => {
+    const entry = {
+      kind: 'decision',
+      sequence: 1,
+      attempt: 1,
+      decidedAt: 1_000,
+      decider: 'default@1',
+      decision: { kind: 'markDead', reason: 'attempts 1/1', failure: { code: 'checksFailed', detail: '' } },
+      outcome: attempt.outcome,
+      notes: ['frugal@1 was passed over: no idea'],
+      shadow: {
+        decider: 'bold@1',
+        decision: { kind: 'retry', reason: 'again', delayMs: 1, changes: 'evidence' },
+        notes: ['bold@1: delayMs 0 became 1'],
+      },
+    } as const;
+    expect(entryLines(entry).slice(1)).toEqual([
+      '  frugal@1 was passed over: no idea',
+      '  bold@1 would: retry, again',
+      '    bold@1: delayMs 0 became 1',
+    ]);
   });
 
   it('has who cancelled it and why', () => {

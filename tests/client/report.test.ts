@@ -62,6 +62,40 @@ describe('the page', () => {
     expect(page).toContain('3 tasks proposed and approved: Expire sessions in the store · Say so in the login page');
   });
 
+  it('says who decided otherwise, and what was not taken over', () => {
+    const outcome = failed('red');
+    const said = {
+      kind: 'markDead',
+      reason: 'attempts 1/1',
+      failure: { code: 'checksFailed', detail: 'red' },
+    } as const;
+    const shadow = {
+      decider: 'bold@1',
+      decision: { kind: 'complete', reason: 'good enough' },
+      notes: ['1 < 2'],
+    } as const;
+    const task: ReportTask = {
+      row: row('a', 'A', { state: 'dead' }),
+      entries: [
+        {
+          kind: 'decision',
+          sequence: 1,
+          attempt: 1,
+          decidedAt: BEGIN,
+          decider: 'default@1',
+          decision: said,
+          outcome,
+          notes: ['frugal@1 was passed over: no idea'],
+          shadow,
+        },
+      ],
+      texts: new Map(),
+    };
+    const html = reportPage(only(task));
+    for (const words of ['frugal@1 was passed over: no idea', 'bold@1 would: complete, good enough', '1 &lt; 2'])
+      expect(html).toContain(`<p class="note">${words}</p>`);
+  });
+
   it('shows changes and the logs of checks, folded', () => {
     expect(page).toContain('<details class="text"><summary><span class="what">Change</span>');
     expect(page).toContain('<span class="removed">-    this.all.push(session);</span>');

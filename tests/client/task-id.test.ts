@@ -43,7 +43,7 @@ describe('a key', () => {
     for (const key of keys) expect(idsOf(jobIdOfKey(key)).jobId).toMatch(/^job\/[a-z0-9]{12}$/);
   });
 
-  it('WT-49 and WT-50 made by chance begins with its time, and differs in the same millisecond', () => {
+  it('WT-49, WT-50 and MD-10 made by chance begins with its time, and differs in the same millisecond', () => {
     const keys = Array.from({ length: 50 }, () => randomKey(1_763_719_579_000));
     expect(new Set(keys).size).toBeGreaterThan(45);
     expect(new Set(keys.map((key) => key.slice(0, 8)))).toEqual(new Set([(1_763_719_579_000).toString(36)]));

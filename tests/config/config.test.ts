@@ -65,11 +65,12 @@ const OPENAI = {
 
 describe('without a file and without variables', () => {
   it('there is a default for everything, and weaver must answer itself', () => {
-    const { keyOf, gitTokenOf, secrets, ...rest } = config();
+    const { keyOf, gitTokenOf, secrets, forgeOf, ...rest } = config();
     expect(rest).toEqual({
       home: join(folder, '.local/state/weaver'),
       file: null,
       taskQueue: 'weaver',
+      agents: [],
       uiUrl: null,
       temporal: { configured: false, namespace: 'default', connection: {} },
       providers: [],
@@ -83,10 +84,12 @@ describe('without a file and without variables', () => {
       logLevel: 'info',
       telemetry: { listen: null },
       events: { webhook: null, file: null, keepDays: 30 },
+      recordings: null,
       environment: { HOME: folder },
       requester: `${userInfo().username}@${hostname()}`,
     });
     expect([keyOf('OPENAI_API_KEY'), gitTokenOf('example.com'), secrets()]).toEqual([undefined, undefined, []]);
+    expect([forgeOf('example.com'), forgeOf('github.com')?.kind]).toEqual([undefined, 'github']);
   });
 
   it('its own endpoint becomes the default model', () => {
@@ -255,7 +258,7 @@ providers:
 });
 
 describe('the file', () => {
-  it('may be the commented example as it stands', () => {
+  it('LS-76 may be the commented example as it stands', () => {
     copyFileSync(resolve(__dirname, '../../weaver.config.example.yaml'), join(folder, 'weaver.config.yaml'));
     expect(load({ WEAVER_MODEL: 'gpt-5-mini' })).toMatchObject({
       kind: 'ok',
@@ -297,8 +300,39 @@ describe('the file', () => {
   });
 });
 
+describe('forges', () => {
+  it('are known by host, with the usual address of the API and a variable of their own', () => {
+    const file = [
+      'forges:',
+      '  Git.example.org: { kind: gitea, tokenEnv: OUR_TOKEN }',
+      '  ghe.example.org: { kind: github, tokenEnv: GHE_TOKEN }',
+      '  "127.0.0.1:3000": { kind: gitea, apiUrl: "http://127.0.0.1:3000/below/api/v1/", tokenEnv: OUR_TOKEN }',
+    ].join('\n');
+    const { forgeOf, secrets } = config({ WEAVER_MODEL: 'm', OUR_TOKEN: 'token-of-ours' }, file);
+    const found = ['github.com', 'git.example.org', 'ghe.example.org', '127.0.0.1:3000', 'evil.example.org'].map(
+      forgeOf,
+    );
+    expect(found).toEqual([
+      { kind: 'github', apiUrl: 'https://api.github.com', tokenVariable: 'GITHUB_TOKEN' },
+      { kind: 'gitea', apiUrl: 'https://git.example.org/api/v1', tokenVariable: 'OUR_TOKEN' },
+      { kind: 'github', apiUrl: 'https://ghe.example.org/api/v3', tokenVariable: 'GHE_TOKEN' },
+      { kind: 'gitea', apiUrl: 'http://127.0.0.1:3000/below/api/v1', tokenVariable: 'OUR_TOKEN' },
+      undefined,
+    ]);
+    expect(secrets()).toContain('token-of-ours');
+  });
+
+  it('with faults name their fields', () => {
+    expect(faults({}, 'forges: { a.org: { kind: gitlab, tokenEnv: ghp_hunter2, token: x } }')).toEqual([
+      expect.stringContaining('forges.a.org.kind must be one of github, gitea'),
+      expect.stringContaining('forges.a.org.tokenEnv must be the name of an environment variable'),
+      expect.stringContaining('forges.a.org.token is no field'),
+    ]);
+  });
+});
+
 describe('a file with faults', () => {
-  it('gives every fault at once, with lines, beside those of the variables', () => {
+  it('LC-41 gives every fault at once, with lines, beside those of the variables', () => {
     const file = [
       'provider: {}',
       'providers:',
@@ -324,11 +358,11 @@ describe('a file with faults', () => {
       'weaver.config.yaml:4: providers.a.baseUrl must start with https:// or http://',
       'weaver.config.yaml:6: providers.a.apiKey is no field: secrets do not belong into this file; put it into an environment variable and name that (keyVariable, git.tokenEnv)',
       'weaver.config.yaml:7: providers.a.keyVariable must be the name of an environment variable (not the secret itself)',
-      'weaver.config.yaml:8: providers.a.level must be one of tools, json-schema, json-object, text',
+      'weaver.config.yaml:8: providers.a.level must be one of tools, json-schema, json-object, text, auto',
       'weaver.config.yaml:9: providers.a.concurrency must be at least 1',
       'weaver.config.yaml:10: providers.a.price.promptUsdPerMillion is missing',
       'weaver.config.yaml:10: providers.a.price.date must be a date such as 2026-01-31',
-      'weaver.config.yaml:10: providers.a.price.prompt is no field; there are promptUsdPerMillion, cachedUsdPerMillion, completionUsdPerMillion, date',
+      'weaver.config.yaml:10: providers.a.price.prompt is no field; there are promptUsdPerMillion, cachedUsdPerMillion, completionUsdPerMillion, reasoningUsdPerMillion, date',
       'weaver.config.yaml:11: providers.b c has a name that is not 1 to 40 letters, digits, ".", "_" or "-"',
       'weaver.config.yaml:12: limits.costUsd must be more than 0',
       'weaver.config.yaml:13: protect[0].policy must be one of allow, add-only, deny',

@@ -190,6 +190,17 @@ it('counts an outage from its own beginning, not from one that was over', () => 
   expect(decide(later, again, START + 700_000).kind).toBe('wait');
 });
 
+it('gives a question whose clock stood still only the rest of its time', () => {
+  const asks: Outcome = { kind: 'blocked', waitingOn: 'human', failure: failure('needsPerson', 'May it?') };
+  const begun = { ...beginRecord(LIMITS, [], START), waitMs: 10_000 };
+  const resumed = recordOutcome({ ...begun, askedMs: 4_000 }, asks, START + 60_000);
+  expect(decide(resumed, asks, START + 60_000)).toMatchObject({ kind: 'wait', probeMs: 6_000 });
+  expect(decide({ ...resumed, askedMs: 10_000 }, asks, START + 60_000)).toMatchObject({
+    kind: 'markStuck',
+    failure: { code: 'unanswered' },
+  });
+});
+
 describe('the account of a failure', () => {
   const evidence = { kind: 'log', sha256: 'ab', sizeBytes: 9 } as const;
   const withEvidence: Outcome = {

@@ -280,7 +280,7 @@ describe('the beginning of an attempt', () => {
 });
 
 describe('the envelope', () => {
-  it('is that of CloudEvents 1.0', () => {
+  it('MD-11 is that of CloudEvents 1.0, with its time', () => {
     const [event] = beginningOf({
       taskId: TASK,
       attempt: 2,

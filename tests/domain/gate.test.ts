@@ -1,4 +1,6 @@
-import { judge } from '../../src/domain/gate';
+import { countWords, isWorthRerun, judge, judgeTests, type GateRules } from '../../src/domain/gate';
+import { gateEvidence } from '../../src/domain/gate-evidence';
+import { tableOf, type CheckResult, type TestState } from '../../src/domain/test-results';
 import type { CheckVerdict } from '../../src/domain/record';
 
 const log = { kind: 'log', sha256: 'x', sizeBytes: 1 } as const;
@@ -67,3 +69,138 @@ const signature = (s: string) => {
   const verdict = judge([check('test', true)], [check('test', false, s)]);
   return verdict.kind === 'failed' ? verdict.signature : '';
 };
+
+const ran = (
+  states: Readonly<Record<string, TestState>> | null,
+  more: Partial<CheckResult> & { readonly name?: string } = {},
+): CheckResult => {
+  const cases = Object.entries(states ?? {}).map(([name, state]) => ({
+    names: [name],
+    state,
+    says: `${name} is wrong`,
+  }));
+  const passed = !cases.some(({ state }) => state === 'failed');
+  const failing = cases.filter(({ state }) => state === 'failed').map(({ names }) => names[0]);
+  return {
+    name: 'test',
+    passed,
+    exitCode: passed ? 0 : 1,
+    timedOut: false,
+    signature: failing.join(),
+    tests: tableOf('junit', cases),
+    ...more,
+  };
+};
+const red = (printed: string, more: Partial<CheckResult> = {}): CheckResult =>
+  ran(null, { passed: false, exitCode: 1, signature: printed, ...more });
+
+const STRICT: GateRules = { mayVanish: () => false, oldFailuresMayStay: false };
+const judged = (before: CheckResult, after: CheckResult | readonly CheckResult[], rules: Partial<GateRules> = {}) => {
+  const runs = Array.isArray(after) ? (after as readonly CheckResult[]) : [after as CheckResult];
+  return judgeTests([before], [{ name: 'test', runs }], { ...STRICT, ...rules });
+};
+const said = (judgement: ReturnType<typeof judged>) => [
+  judgement.refused?.failure.code ?? 'passed',
+  countWords(judgement.counts),
+];
+
+const refusedOver = (gone: string) =>
+  judged(ran({ a: 'passed', b: 'passed', [gone]: 'passed' }), ran({ a: 'passed' })).refused?.signature;
+
+describe('the gate with verdicts for each test', () => {
+  it('passes when all is green, and says what was fixed', () => {
+    expect(said(judged(ran({ a: 'failed', b: 'passed' }), ran({ a: 'passed', b: 'passed', c: 'passed' })))).toEqual([
+      'passed',
+      '1 fixed, 0 new, 0 old, 0 vanished',
+    ]);
+  });
+
+  it('names new failures before old ones', () => {
+    const judgement = judged(ran({ a: 'failed', b: 'passed' }), ran({ a: 'failed', b: 'failed' }));
+    expect(said(judgement)).toEqual(['checksFailed', '0 fixed, 1 new, 1 old, 0 vanished']);
+    expect(judgement.refused?.failure.detail).toBe('Failed: test (exit 1): b.');
+    expect(gateEvidence(judgement.checks, () => '$ npm test')).toBe(
+      'test: new failures, caused by the change (1):\n- b\n    b is wrong\n\ntest: failing since the base (1):\n- a\n\n$ npm test',
+    );
+  });
+
+  it('refuses a green run from which tests have gone', () => {
+    const judgement = judged(ran({ a: 'failed', b: 'passed' }), ran({ b: 'passed' }));
+    expect(said(judgement)).toEqual(['testsVanished', '0 fixed, 0 new, 0 old, 1 vanished']);
+    expect(gateEvidence(judgement.checks, () => 'output')).toContain(
+      'not run any more (gone, renamed or skipped) (1):\n- a',
+    );
+  });
+
+  it('refuses a green run that says nothing of its tests any more', () => {
+    expect(said(judged(ran({ a: 'passed' }), ran(null)))[0]).toBe('testsVanished');
+  });
+
+  it('has the same failures as before for a broken base, fixed ones or not', () => {
+    const before = ran({ a: 'failed', b: 'failed' });
+    expect(said(judged(before, before))).toEqual(['baselineBroken', '0 fixed, 0 new, 2 old, 0 vanished']);
+    expect(said(judged(before, ran({ a: 'passed', b: 'failed' })))).toEqual([
+      'baselineBroken',
+      '1 fixed, 0 new, 1 old, 0 vanished',
+    ]);
+  });
+
+  it('lets old failures stay where the task says so, if something is fixed', () => {
+    const rules = { oldFailuresMayStay: true };
+    const before = ran({ a: 'failed', b: 'failed' });
+    expect(said(judged(before, ran({ a: 'passed', b: 'failed' }), rules))[0]).toBe('passed');
+    expect(said(judged(before, before, rules))[0]).toBe('baselineBroken');
+    expect(said(judged(before, ran({ a: 'failed', b: 'passed', c: 'failed' }), rules))[0]).toBe('checksFailed');
+    // Red in another way than by its tests: the exit code says so.
+    expect(said(judged(before, { ...ran({ a: 'passed', b: 'failed' }), exitCode: 2 }, rules))[0]).toBe('checksFailed');
+  });
+
+  it('takes a failure that another run does not show for flaky', () => {
+    const runs = [ran({ a: 'failed', b: 'passed' }), ran({ a: 'passed', b: 'passed' })];
+    expect(said(judged(ran({ a: 'passed', b: 'passed' }), runs))).toEqual([
+      'passed',
+      '0 fixed, 0 new, 0 old, 0 vanished, 1 flaky',
+    ]);
+  });
+
+  it('takes a check for flaky whose tests have each passed once', () => {
+    const runs = [ran({ a: 'failed', b: 'passed' }), ran({ a: 'passed', b: 'failed' })];
+    expect(said(judged(ran({ a: 'passed', b: 'passed' }), runs))[0]).toBe('passed');
+  });
+
+  it('does not take for flaky what is red for another reason in the other run', () => {
+    const runs = [ran({ a: 'failed' }), { ...ran({ a: 'passed' }), passed: false, exitCode: 1 }];
+    expect(said(judged(ran({ a: 'passed' }), runs))[0]).toBe('checksFailed');
+  });
+
+  it('judges a check without tests by exit code and output', () => {
+    expect(said(judged(red('x'), red('x')))).toEqual(['baselineBroken', '0 fixed, 0 new, 1 old, 0 vanished']);
+    expect(said(judged(red('x'), red('y')))).toEqual(['checksFailed', '0 fixed, 1 new, 0 old, 0 vanished']);
+    expect(said(judged(red('x'), ran(null)))).toEqual(['passed', '1 fixed, 0 new, 0 old, 0 vanished']);
+  });
+
+  it('counts a failing test of a check that exits with 0', () => {
+    expect(said(judged(ran({ a: 'passed' }), { ...ran({ a: 'failed' }), passed: true, exitCode: 0 }))[0]).toBe(
+      'checksFailed',
+    );
+  });
+
+  it('says of a broken down check only that it is red', () => {
+    expect(said(judged(ran({ a: 'passed' }), red('it does not compile')))).toEqual([
+      'checksFailed',
+      '0 fixed, 1 new, 0 old, 0 vanished',
+    ]);
+  });
+
+  it('runs only what may be flaky again', () => {
+    const worth = (after: CheckResult) => judged(ran({ a: 'passed' }), after).checks.map(isWorthRerun);
+    expect(worth(ran({ a: 'failed' }))).toEqual([true]);
+    expect(worth(red('x', { timedOut: true, exitCode: null }))).toEqual([false]);
+    expect(worth(ran({}))).toEqual([false]);
+  });
+
+  it('gives two equal refusals the same signature', () => {
+    expect(refusedOver('b')).toBe(refusedOver('b'));
+    expect(refusedOver('b')).not.toBe(refusedOver('c'));
+  });
+});

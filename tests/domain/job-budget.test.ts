@@ -30,6 +30,15 @@ describe('a slice', () => {
     expect(ledger.spentKind()).toBe('costUsdMicros');
   });
 
+  it('leaves the rest, of each limit that there is', () => {
+    const ledger = ledgerOf({ tokens: 640_000, attempts: 3 }, 4);
+    ledger.grant('a', NOTHING);
+    expect(ledger.left()).toEqual({ tokens: 620_000, attempts: 2 });
+    ledger.settle('a', used({ tokens: 640_001, attempts: 1 }));
+    expect(ledger.left()).toEqual({ tokens: -1, attempts: 2 });
+    expect(ledgerOf({}).left()).toEqual({});
+  });
+
   it('adds up: a task is told what it may use in all', () => {
     const ledger = ledgerOf({ attempts: 5 });
     expect(ledger.grant('a', NOTHING)?.attempts).toBe(1);

@@ -1,4 +1,4 @@
-import { lineageOf } from '../../src/domain/lineage';
+import { lineageOf, ownerOfWorkspace, workspaceOfPerson } from '../../src/domain/lineage';
 
 it('is a folder name for any workflow id', () => {
   for (const id of [
@@ -21,4 +21,10 @@ it('differs for different ids', () => {
   const long = `job/${'x'.repeat(300)}`;
   const ids = ['a/b', 'a~b', 'a:b', 'a-b', 'a~3a~b', 'a b', `${long}/1`, `${long}/2`];
   expect(new Set(ids.map(lineageOf)).size).toBe(ids.length);
+});
+
+it('has a work tree for a person beside its own, which belongs to it too', () => {
+  const lineage = lineageOf('job/login-fix/t/0');
+  expect(workspaceOfPerson(lineage)).not.toBe(lineage);
+  expect([lineage, workspaceOfPerson(lineage)].map(ownerOfWorkspace)).toEqual([lineage, lineage]);
 });

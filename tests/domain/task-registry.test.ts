@@ -1,3 +1,4 @@
+import { CARRIED_BYTES_MAX, JOB_INPUT_BYTES_MAX } from '../../src/domain/payload-limit';
 import { NOTHING_SPENT } from '../../src/domain/record';
 import type { TerminalState } from '../../src/domain/task';
 import { TaskRegistry } from '../../src/domain/task-registry';
@@ -429,6 +430,29 @@ describe('the state of a job', () => {
   });
 });
 
+/** So many ended tasks with much to say, each with one that waits for it. */
+function talkative(count: number): TaskRegistry {
+  const registry = new TaskRegistry();
+  const title = '長'.repeat(100);
+  const pairs = Array.from({ length: count }, (_, n) => [task(`done-${n}`), task(`waits-${n}: done-${n}`)]).flat();
+  registry.add(pairs.map((each) => ({ ...each, title })));
+  const told = {
+    summary: '"句'.repeat(60),
+    diff: { kind: 'diff', sha256: 'd'.repeat(64), sizeBytes: 123_456 },
+  } as const;
+  for (let n = 0; n < count; n += 1) {
+    registry.begin(`done-${n}`, 1_763_719_579_000);
+    const branch = `weaver/${'a'.repeat(40)}-abcdefgh`;
+    registry.end(
+      `done-${n}`,
+      ending('succeeded', { ...told, branch, commit: 'c'.repeat(40), endedAt: 1_763_719_599_000 }),
+    );
+  }
+  return registry;
+}
+const knownTitle = (): string => '長'.repeat(100);
+const bytesOf = (rows: readonly unknown[]): number => Buffer.byteLength(JSON.stringify(rows));
+
 describe('what is carried over', () => {
   it('of 5,000 ended tasks leaves room below the two megabytes of a start input', () => {
     const count = 5_000;
@@ -442,6 +466,39 @@ describe('what is carried over', () => {
       registry.end(path, ending('succeeded', { ...told, endedAt: 1_763_719_599_000 }));
     }
     expect(JSON.stringify(registry.carry()).length).toBeLessThan(1_200_000);
+  });
+
+  it('of 5,000 tasks with long summaries fits beside the largest input of a job', () => {
+    const registry = talkative(2_500);
+    const bytesMax = CARRIED_BYTES_MAX - 100_000;
+    expect(CARRIED_BYTES_MAX + JOB_INPUT_BYTES_MAX).toBeLessThan(2 * 1_024 * 1_024 - 16_384);
+    expect(bytesOf(registry.carry())).toBeGreaterThan(bytesMax);
+    const carried = registry.carry({ bytesMax, knownTitle });
+    expect(bytesOf(carried)).toBeLessThanOrEqual(bytesMax);
+    const restored = TaskRegistry.restore(JSON.parse(JSON.stringify(carried)) as unknown[], knownTitle);
+    const [before, after] = [registry, restored].map((each) => each.prerequisitesOf('waits-7')[0]);
+    expect(after).toEqual({ ...before, summary: after?.summary });
+    expect(before?.summary.startsWith(after?.summary.slice(0, 20) ?? 'nothing')).toBe(true);
+    expect(after?.summary.length).toBeGreaterThan(20);
+  });
+
+  it('of many more loses the words first, then the branches that nobody waits for, and never an end', () => {
+    const registry = talkative(500);
+    for (const path of registry.paths.filter((each) => each.startsWith('waits-')).slice(0, 400))
+      ended(registry, 'succeeded', path);
+    for (const bytesMax of [170_000, 120_000, 100_000]) {
+      const carried = registry.carry({ bytesMax, knownTitle });
+      const restored = TaskRegistry.restore(JSON.parse(JSON.stringify(carried)) as unknown[], knownTitle);
+      expect(bytesOf(carried)).toBeLessThanOrEqual(bytesMax);
+      expect(restored.counts()).toEqual(registry.counts());
+      expect(restored.prerequisitesOf('waits-450')[0]?.branch).toMatch(/^weaver\//);
+    }
+  });
+
+  it('of one that many wait for is told once', () => {
+    const registry = jobOf('a', ...Array.from({ length: 300 }, (_, n) => `t${n}`), 'z: a t0');
+    ended(registry, 'succeeded', 'a', 't0', 't1');
+    expect(carriedOver(registry).prerequisitesOf('z')).toEqual(registry.prerequisitesOf('z'));
   });
 
   it('keeps what a task that waits will be told, and what all have spent', () => {

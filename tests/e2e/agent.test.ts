@@ -32,6 +32,12 @@ const CONVERSATION = [
   tools(finish()),
 ];
 
+const TOO_LONG: ScriptedAnswer = {
+  kind: 'status',
+  status: 400,
+  body: { error: { code: 'context_length_exceeded', message: 'The maximum context length is 8192 tokens.' } },
+};
+
 let world: World;
 let client: Client;
 
@@ -75,6 +81,16 @@ beforeAll(async () => {
       rule('Killed between turns', ...CONVERSATION.map((answer) => ({ ...answer, delayMs: 400 }))),
       rule('Calm conversation', ...CONVERSATION),
       rule('Many turns', ...manyTurns()),
+      rule(
+        'Grows too long',
+        tools(read('long.txt')),
+        tools(call('read_file', { path: 'long.txt', from: 200, to: null })),
+        tools(read('value.txt')),
+        TOO_LONG,
+        mend,
+        tools(finish()),
+      ),
+      rule('Too long from the start', TOO_LONG),
     ],
   });
   client = await world.connect();
@@ -110,7 +126,7 @@ const messagesTo = (title: string): readonly string[] =>
 describe('a conversation that goes well', () => {
   it('lands what it has edited, as one commit with its message', async () => {
     const url = world.repository('six', valueFiles());
-    const result = await world.run(task('Six turns', url));
+    const result = await world.carryOut(task('Six turns', url));
     expect(result).toMatchObject({ state: 'succeeded', attempts: 1, calls: { sent: 6, inDoubt: 0 } });
     const branch = result.branch ?? '';
     expect(commitsOn(url, branch)).toBe(1);
@@ -146,7 +162,7 @@ describe('a conversation that goes well', () => {
 
   it('costs at most twelve events and 4,000 bytes a turn', async () => {
     const url = world.repository('many', valueFiles());
-    const result = await world.run(task('Many turns', url));
+    const result = await world.carryOut(task('Many turns', url));
     expect(result).toMatchObject({ state: 'succeeded', calls: { sent: 32 } });
     const history = await client.workflow.getHandle(result.taskId).fetchHistory();
     expect(history.events?.length ?? Infinity).toBeLessThanOrEqual(12 * 32);
@@ -157,7 +173,7 @@ describe('a conversation that goes well', () => {
 
   it('keeps what commands do to files out of the commit', async () => {
     const url = world.repository('traces', valueFiles());
-    const { branch, state } = await world.run(task('Leaves traces', url));
+    const { branch, state } = await world.carryOut(task('Leaves traces', url));
     expect(state).toBe('succeeded');
     expect(git(url, 'diff', '--name-only', 'main', branch ?? '')).toBe('value.txt');
   }, 60_000);
@@ -166,7 +182,7 @@ describe('a conversation that goes well', () => {
 describe('a conversation that stumbles', () => {
   it('mends malformed calls, none of whose neighbours was carried out', async () => {
     const url = world.repository('malformed', valueFiles());
-    const result = await world.run(task('Malformed then mended', url, once));
+    const result = await world.carryOut(task('Malformed then mended', url, once));
     expect(result).toMatchObject({ state: 'succeeded', calls: { sent: 4 } });
     const said = messagesTo('Malformed then mended').at(-1) ?? '';
     expect(said).toContain('edit_file: the arguments are no JSON');
@@ -178,7 +194,7 @@ describe('a conversation that stumbles', () => {
     'ends after three answers without a valid call: %s',
     async (title) => {
       const url = world.repository(title.replaceAll(' ', '-'), valueFiles());
-      const result = await world.run(task(title, url, once));
+      const result = await world.carryOut(task(title, url, once));
       expect(result).toMatchObject({ state: 'dead', failure: { code: 'malformedAnswer' }, calls: { sent: 3 } });
     },
     60_000,
@@ -186,13 +202,13 @@ describe('a conversation that stumbles', () => {
 
   it('is told which paths are similar to one that is not there', async () => {
     const url = world.repository('lost', valueFiles());
-    expect((await world.run(task('Lost in folders', url, once))).state).toBe('succeeded');
+    expect((await world.carryOut(task('Lost in folders', url, once))).state).toBe('succeeded');
     expect(messagesTo('Lost in folders').at(-1)).toContain('src/value.txt does not exist. Similar paths: value.txt');
   }, 60_000);
 
   it('carries out nothing of an answer that was cut off', async () => {
     const url = world.repository('cut', valueFiles());
-    const result = await world.run(task('Cut off', url, once));
+    const result = await world.carryOut(task('Cut off', url, once));
     expect(result).toMatchObject({ state: 'succeeded', calls: { sent: 3 } });
     const [, second = ''] = messagesTo('Cut off');
     expect(second).toContain('nothing of it was carried out');
@@ -201,25 +217,25 @@ describe('a conversation that stumbles', () => {
 
   it('is told once that it goes in circles, and ended the second time', async () => {
     const url = world.repository('circles', valueFiles());
-    const result = await world.run(task('In circles', url, once));
+    const result = await world.carryOut(task('In circles', url, once));
     expect(result).toMatchObject({ state: 'dead', failure: { code: 'loopDetected' }, calls: { sent: 8 } });
     expect(messagesTo('In circles').at(4)).toContain('You are going in circles');
-    const saved = await world.run(task('Out of the circle', url, once));
+    const saved = await world.carryOut(task('Out of the circle', url, once));
     expect(saved.state).toBe('succeeded');
   }, 60_000);
 
   it('goes on with what the checks print, and ends after three red gates', async () => {
     const url = world.repository('gate', valueFiles());
-    const result = await world.run(task('Red gate', url, once));
+    const result = await world.carryOut(task('Red gate', url, once));
     expect(result).toMatchObject({ state: 'succeeded', calls: { sent: 4 } });
     expect(messagesTo('Red gate').at(-1)).toContain('value is nearly');
-    const never = await world.run(task('Never green', url, once));
+    const never = await world.carryOut(task('Never green', url, once));
     expect(never).toMatchObject({ state: 'dead', failure: { code: 'checksFailed' }, calls: { sent: 3 } });
   }, 60_000);
 
   it('ends at its number of turns', async () => {
     const url = world.repository('few', valueFiles());
-    const result = await world.run(task('Few turns', url, { limits: { attempts: 1, turns: 3 } }));
+    const result = await world.carryOut(task('Few turns', url, { limits: { attempts: 1, turns: 3 } }));
     expect(result).toMatchObject({ state: 'dead', failure: { code: 'attemptLimit' }, calls: { sent: 3 } });
     expect(branchesOf(url)).toEqual(['main']);
   }, 60_000);
@@ -227,16 +243,37 @@ describe('a conversation that stumbles', () => {
   it('cannot touch what the task protects', async () => {
     const url = world.repository('protected', valueFiles());
     const protect = [{ glob: 'check.sh', policy: 'deny' }];
-    const { branch, state } = await world.run(task('Edits the check', url, { ...once, protect }));
+    const { branch, state } = await world.carryOut(task('Edits the check', url, { ...once, protect }));
     expect(state).toBe('succeeded');
     expect(git(url, 'diff', '--name-only', 'main', branch ?? '')).toBe('value.txt');
     expect(messagesTo('Edits the check').at(-1)).toContain('does not allow changes to this file');
   }, 60_000);
 });
 
+describe('a conversation that no longer fits the model', () => {
+  it('is made shorter, says so in the account, and goes on', async () => {
+    const lines = Array.from({ length: 400 }, (_, n) => `line ${n} of a file with many of them\n`).join('');
+    const url = world.repository('long', { ...valueFiles(), 'long.txt': lines });
+    const result = await world.carryOut(task('Grows too long', url, once));
+    expect(result).toMatchObject({ state: 'succeeded', attempts: 1, calls: { sent: 6 } });
+    const [tooLong = '', shorter = ''] = messagesTo('Grows too long').slice(3);
+    expect(shorter.length).toBeLessThan(tooLong.length * 0.6);
+    expect(shorter).toContain('To make room, the turns before this point are not shown any more');
+    expect(shorter).toContain('1| wrong');
+    const { stdout } = await world.cli(['decisions', result.taskId]);
+    expect(stdout).toMatch(/compaction: attempt 1, turn 4: \d+ characters of conversation became \d+/);
+  }, 60_000);
+
+  it('ends the task where the task alone is too long', async () => {
+    const url = world.repository('too-long', valueFiles());
+    const result = await world.carryOut(task('Too long from the start', url, once));
+    expect(result).toMatchObject({ state: 'dead', failure: { code: 'contextOverflow' }, calls: { sent: 1 } });
+  }, 60_000);
+});
+
 it('waits for the answer to a question, and goes on in the same conversation', async () => {
   const url = world.repository('asks', valueFiles());
-  const running = world.run(task('Asks first', url, { ...once, key: 'asks-first' }));
+  const running = world.carryOut(task('Asks first', url, { ...once, key: 'asks-first' }));
   const id = 'job/asks-first/t/0';
   await until(async () => {
     const { stdout } = await world.cli(['status', id, '--json']);
@@ -250,7 +287,7 @@ it('waits for the answer to a question, and goes on in the same conversation', a
 
 it('makes the same commit with the same calls when its worker is killed between turns', async () => {
   const url = world.repository('killed', valueFiles());
-  const running = world.run(task('Killed between turns', url));
+  const running = world.carryOut(task('Killed between turns', url));
   for (const turns of [2, 4, 5]) {
     await until(() => world.requestsFor('Killed between turns') >= turns, `turn ${turns} is asked for`);
     const worker = world.processes.find(
@@ -261,7 +298,7 @@ it('makes the same commit with the same calls when its worker is killed between 
   }
   const killed = await running;
   expect(killed).toMatchObject({ state: 'succeeded', attempts: 1, calls: { sent: 6, inDoubt: 0 } });
-  const calm = await world.run(task('Calm conversation', url, { key: 'calm' }));
+  const calm = await world.carryOut(task('Calm conversation', url, { key: 'calm' }));
   const treeOf = (branch: string | null): string => git(url, 'rev-parse', `${branch}^{tree}`);
   expect(treeOf(killed.branch)).toBe(treeOf(calm.branch));
   expect(calm.calls.sent).toBe(killed.calls.sent);
@@ -289,7 +326,7 @@ it('is done in one answer where the provider has no tools, and says so', async (
   });
   try {
     const url = other.repository('plain', valueFiles());
-    const result = await other.run(task('Without tools', url));
+    const result = await other.carryOut(task('Without tools', url));
     expect(result).toMatchObject({ state: 'succeeded', calls: { sent: 1 } });
     const { stdout } = await other.cli(['decisions', result.taskId]);
     expect(stdout).toContain('plain has no tools (level json-schema)');

@@ -335,6 +335,8 @@ providers:
     baseUrl: {endpoint}
     model: scripted-1
     concurrency: 16
+    # The rows play many endpoints behind this one: it is not to be left alone for what one of them does.
+    breaker: { failures: 1000, pauseSeconds: 1 }
     price: { promptUsdPerMillion: 1, cachedUsdPerMillion: 0.1, completionUsdPerMillion: 2, date: 2026-11-01 }
   hasty:
     baseUrl: {endpoint}

@@ -21,6 +21,10 @@ registerDecider('greedy@1', (_record, outcome) => outcome.kind === 'failed'
 registerDecider('lying@1', (_record, outcome) => outcome.kind === 'failed'
   ? { kind: 'complete', reason: 'looks good to me' } : null);
 registerDecider('promising@1', async () => null);
+const needs = (on) => (_record, outcome) => outcome.kind === 'failed'
+  ? { kind: 'addDependency', on, reason: 'it cannot be done without ' + on } : null;
+registerDecider('needy@1', needs('other'));
+registerDecider('circular@1', needs('last'));
 registerActivityDecider('absent@1', 'nowhere');
 `;
 
@@ -54,6 +58,14 @@ beforeAll(async () => {
         when: { contains: ['# Model chooses', 'You split a task'] },
         answers: [{ kind: 'json', value: { children: [], join: false, notes: '', question: null } }],
       },
+      {
+        when: { contains: '# Needs another' },
+        answers: [
+          { kind: 'json', value: answerValue('wrong') },
+          { kind: 'json', value: answerValue('right') },
+        ],
+      },
+      { when: { contains: '# Is needed' }, answers: [{ kind: 'json', value: answerValue('right'), delayMs: 1_000 }] },
       { when: { contains: 'Model babbles' }, answers: [{ kind: 'json', value: answerValue('right') }] },
       { answers: [{ kind: 'json', value: answerValue('wronger') }] },
     ],
@@ -219,6 +231,42 @@ it('refuses it on a plain worker too, which has none but the default one', async
   expect(ended.result.failure?.detail).toMatch(/frugal@1; this worker has default@1\./);
   expect(world.requestsFor('Undecided elsewhere')).toBe(0);
   await keepHistory(ended.result, PLAIN_HISTORIES);
+}, 120_000);
+
+it('lets a task wait for another one that its file does not name, but not in a circle', async () => {
+  const job = {
+    title: 'Needs',
+    repo: { url: world.repository('needs', valueFiles()) },
+    checks: [CHECK],
+    limits: { attempts: 2 },
+    tasks: [
+      { id: 'needy', title: 'Needs another', description: 'd', decider: 'needy@1' },
+      { id: 'other', title: 'Is needed', description: 'd' },
+      { id: 'circular', title: 'Goes in a circle', description: 'd', decider: 'circular@1', limits: { attempts: 3 } },
+      { id: 'last', title: 'Comes last', description: 'd', dependsOn: ['circular'] },
+    ],
+  };
+  await world.cli(['run', '-', '--detach', '--key', 'needs'], { input: JSON.stringify(job), env: OWN_QUEUE });
+  await world.cli(['watch', 'needs', '--json'], { env: OWN_QUEUE });
+  const tree = JSON.parse((await world.cli(['tree', 'needs', '--json'], { env: OWN_QUEUE })).stdout) as {
+    readonly tasks: readonly { readonly path: string; readonly state: string; readonly endedAt: number }[];
+  };
+  const decided = async (path: string): Promise<readonly DecisionRecord[]> => {
+    const shown = await world.cli(['decisions', `job/needs/t/${path}`, '--json'], { env: OWN_QUEUE });
+    const entries = JSON.parse(shown.stdout) as Ended['entries'];
+    return entries.filter(({ kind }) => kind === 'decision') as never;
+  };
+  const states = Object.fromEntries(tree.tasks.map(({ path, state }) => [path, state]));
+  expect(states).toEqual({ needy: 'succeeded', other: 'succeeded', circular: 'dead', last: 'dead' });
+  expect((await decided('needy')).map(({ decision }) => decision.kind)).toEqual(['addDependency', 'complete']);
+  // The second attempt is told what the other task has done.
+  const asked = world.endpoint.requests().filter(({ body }) => JSON.stringify(body).includes('# Needs another'));
+  expect(asked.map(({ body }) => JSON.stringify(body).includes('Is needed'))).toEqual([false, true]);
+  const circular = await decided('circular');
+  expect(circular.map(({ outcome }) => 'failure' in outcome && outcome.failure.code)).toEqual(
+    expect.arrayContaining(['checksFailed', 'refusedDependency']),
+  );
+  expect(JSON.stringify(circular)).toContain('it would close a cycle: circular → last → circular');
 }, 120_000);
 
 describe('a worker', () => {

@@ -55,6 +55,10 @@ beforeAll(async () => {
       }),
       rule('Leftovers', right),
       rule('Moved branch', { ...right, delayMs: 1_500 }, right),
+      rule('Base goes on', { ...right, delayMs: 1_500 }),
+      rule('Base stays where it was', { ...right, delayMs: 1_500 }),
+      rule('Base takes the same place', { ...right, delayMs: 1_500 }, right),
+      rule('Base breaks the change', { ...right, delayMs: 1_500 }, right),
       rule('Mirror one', right),
       rule('Mirror two', right),
       rule('Same key', right),
@@ -190,7 +194,7 @@ it('keeps what checks leave behind out of the commit', async () => {
     'check.sh': `${leavings}${valueFiles()['check.sh']}`,
     'other.txt': 'other\n',
   });
-  const { branch, exitCode } = await world.run(task('Leftovers', url));
+  const { branch, exitCode } = await world.carryOut(task('Leftovers', url));
   expect(exitCode).toBe(0);
   expect(readObject(url, 'diff', '--name-only', 'main', branch ?? '')).toBe('value.txt');
 });
@@ -213,15 +217,80 @@ it('starts over from the tip of a branch that moved meanwhile, and keeps both co
   ]);
 }, 60_000);
 
+/** Somebody pushes to main as soon as the model is asked. */
+async function movedUnder(
+  title: string,
+  files: Readonly<Record<string, string>>,
+  more: Readonly<Record<string, unknown>> = {},
+) {
+  const url = world.repository(title.replaceAll(' ', '-'), valueFiles());
+  const running = world.carryOut(task(title, url, more));
+  await until(() => world.requestsFor(title) === 1, 'the model is asked');
+  const clone = join(world.folder, `clone-${title.replaceAll(' ', '-')}`);
+  git(world.folder, 'clone', '--quiet', url, clone);
+  for (const [path, content] of Object.entries(files)) writeFileSync(join(clone, path), content);
+  git(clone, 'add', '--all');
+  git(clone, 'commit', '--quiet', '--message', 'theirs');
+  git(clone, 'push', '--quiet', 'origin', 'HEAD:main');
+  return { url, result: await running };
+}
+const log = (url: string, branch: string | null): readonly string[] =>
+  readObject(url, 'log', '--format=%s', `${branch}`).split('\n').slice(0, 2);
+
+describe('a base branch that goes on while the model thinks', () => {
+  it('is built upon, and the change is checked there', async () => {
+    const { url, result } = await movedUnder('Base goes on', { 'theirs.txt': 'theirs\n' });
+    expect(result).toMatchObject({ state: 'succeeded', attempts: 1, calls: { sent: 1 } });
+    expect(log(url, result.branch)).toEqual(['Make the value right', 'theirs']);
+    expect(result.base).toBe(readObject(url, 'rev-parse', 'main'));
+    const history = await client.workflow.getHandle(result.taskId).fetchHistory();
+    const ids = (history.events ?? []).flatMap(
+      ({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.activityId ?? [],
+    );
+    expect(ids).toEqual(expect.arrayContaining(['a1.land', 'a1.baseline.r1', 'a1.checks.r1', 'a1.land.r1']));
+  }, 60_000);
+
+  it('is left alone where the task says so', async () => {
+    const more = { landing: { onMovedBase: 'keep' } };
+    const { url, result } = await movedUnder('Base stays where it was', { 'theirs.txt': 'theirs\n' }, more);
+    expect(result).toMatchObject({ state: 'succeeded', attempts: 1 });
+    expect(log(url, result.branch)).not.toContain('theirs');
+  }, 60_000);
+
+  it.each([
+    ['Base takes the same place', { 'value.txt': 'theirs\n' }, 'the change does not fit it any more'],
+    [
+      'Base breaks the change',
+      { 'check.sh': 'test -e later.txt || grep -q right value.txt && test ! -e value.txt\n' },
+      'fail',
+    ],
+  ])(
+    'gives the model another attempt on the new tip: %s',
+    async (title, files, evidence) => {
+      const { url, result } = await movedUnder(title, files, { limits: { attempts: 2 } });
+      expect(result.attempts).toBe(2);
+      const second = JSON.stringify(
+        world.endpoint
+          .requests()
+          .filter(({ body }) => JSON.stringify(body).includes(title))
+          .at(1)?.body,
+      );
+      expect(second).toContain(evidence);
+      expect(readObject(url, 'log', '-1', '--format=%s', 'main')).toBe('theirs');
+    },
+    60_000,
+  );
+});
+
 it('mends a mirror that was damaged', async () => {
   const url = world.repository('mirror', valueFiles());
-  expect((await world.run(task('Mirror one', url))).exitCode).toBe(0);
+  expect((await world.carryOut(task('Mirror one', url))).exitCode).toBe(0);
   const packs = filesBelow(join(world.home, 'mirrors')).filter((path) =>
     /objects\/(pack\/.*\.pack|[0-9a-f]{2}\/)/.test(path),
   );
   expect(packs.length).toBeGreaterThan(0);
   for (const path of packs) rmSync(path, { force: true });
-  const result = await world.run(task('Mirror two', url));
+  const result = await world.carryOut(task('Mirror two', url));
   expect({ state: result.state, calls: result.calls }).toEqual({ state: 'succeeded', calls: { sent: 1, inDoubt: 0 } });
 }, 60_000);
 
@@ -258,7 +327,7 @@ it('stops when it is cancelled: request aborted, nothing pushed, reason on recor
 
 it.each(SECRETS)('refuses to land a secret: $title', async ({ title }) => {
   const url = world.repository(title.replaceAll(' ', '-'), valueFiles('right'));
-  const result = await world.run(task(title, url, { limits: { attempts: 1 } }));
+  const result = await world.carryOut(task(title, url, { limits: { attempts: 1 } }));
   expect({ state: result.state, code: result.failure?.code }).toEqual({ state: 'dead', code: 'secretInDiff' });
   expect(branchesOf(url)).toEqual(['main']);
 });
@@ -266,7 +335,7 @@ it.each(SECRETS)('refuses to land a secret: $title', async ({ title }) => {
 it('lands with as many checks as a task may have, named in any script', async () => {
   const url = world.repository('many', valueFiles());
   const checks = Array.from({ length: 20 }, (_, n) => ({ ...CHECK, name: `${'検'.repeat(38)}${10 + n}` }));
-  const result = await world.run(task('Many checks', url, { checks }));
+  const result = await world.carryOut(task('Many checks', url, { checks }));
   expect({ state: result.state, commit: result.commit === null }).toEqual({ state: 'succeeded', commit: false });
   const history = await client.workflow.getHandle(result.taskId).fetchHistory();
   expect(Math.max(...payloadSizes(JSON.parse(historyToJSON(history))))).toBeLessThanOrEqual(8_192);
@@ -274,7 +343,7 @@ it('lands with as many checks as a task may have, named in any script', async ()
 
 it('makes a message of git out of whatever the model proposes', async () => {
   const url = world.repository('odd', valueFiles());
-  const { exitCode, branch } = await world.run(task('Odd message', url));
+  const { exitCode, branch } = await world.carryOut(task('Odd message', url));
   expect(exitCode).toBe(0);
   expect(readObject(url, 'log', '-1', '--format=%s', branch ?? '')).toBe('Make it right');
   expect(readObject(url, 'log', '-1', '--format=%B', branch ?? '').length).toBeLessThan(11_000);

@@ -10,6 +10,9 @@ import { Client, Connection } from '@temporalio/client';
 import { startScriptedEndpoint, type ScriptedEndpoint, type ScriptRule } from '../../src/adapters/model/scripted';
 import { DYNAMIC_CONFIG } from '../../src/adapters/server/dynamic-config';
 import { startTemporalServer } from '../../src/adapters/server/temporal-server';
+import { reportOf, type ShownPullRequest } from '../../src/client/run-report';
+import { WeaverClient } from '../../src/client/weaver-client';
+import { ATTENDED_OUTAGE_SECONDS } from '../../src/domain/task';
 import { recordHistories } from '../replay/recorded-histories';
 import { searchAttributeTypes } from '../../src/workflows/messages';
 
@@ -31,6 +34,7 @@ export interface RunResult {
   readonly tokens: number;
   readonly costUsdMicros: number;
   readonly failure: { readonly code: string; readonly message: string; readonly next: string } | null;
+  readonly pullRequest?: ShownPullRequest;
   readonly webUrl: string | null;
 }
 
@@ -52,6 +56,7 @@ export interface WorldOptions {
 export class World {
   readonly processes: ChildProcess[] = [];
   private readonly connections: Connection[] = [];
+  private library: Promise<WeaverClient> | null = null;
   private constructor(
     readonly folder: string,
     readonly home: string,
@@ -132,6 +137,14 @@ export class World {
     return { ...result, stderr };
   }
 
+  /** The same through the library, without a process of its own: for tests that are about the task, not about the command. */
+  async carryOut(task: Readonly<Record<string, unknown>>): Promise<RunResult> {
+    this.library ??= this.connect().then((client) => new WeaverClient(client, { requester: 'test' }));
+    const client = await this.library;
+    const { jobId, taskId } = await client.submit(task, { limits: { outageSeconds: ATTENDED_OUTAGE_SECONDS } });
+    return { ...reportOf(await client.result(jobId), null), jobId, taskId };
+  }
+
   /** A bare repository with one commit on `main`; gives its path. */
   repository(name: string, files: Readonly<Record<string, string>>): string {
     return makeRepository(join(this.folder, 'remotes', `${name}.git`), files);
@@ -141,7 +154,6 @@ export class World {
     return this.endpoint.requests().filter(({ body }) => JSON.stringify(body).includes(title)).length;
   }
 
-  /** @param keepsHistories false where the test keeps its own, since they need other workflows than those of dist */
   /** A client of the world's server; it leaves with the world. */
   async connect(): Promise<Client> {
     const connection = await Connection.connect({ address: this.server.address });
@@ -149,6 +161,7 @@ export class World {
     return new Client({ connection });
   }
 
+  /** @param keepsHistories false where the test keeps its own, since they need other workflows than those of dist */
   async stop(keepsHistories = true): Promise<void> {
     await Promise.all(this.connections.map((connection) => connection.close()));
     if (keepsHistories && process.env['WEAVER_RECORD_HISTORIES'] === '1') await recordHistories(this.server.address);

@@ -27,8 +27,8 @@ export interface BuiltCase {
   readonly answers: Answers;
 }
 
-/** Two wrong answers and the right one still fit; three that change nothing are enough to end it. */
-const ATTEMPTS = 3;
+/** A wrong answer and the right one fit. */
+const ATTEMPTS = 2;
 /** A first Go build compiles the standard library. */
 const CHECK_TIMEOUT_SECONDS = 120;
 

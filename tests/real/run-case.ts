@@ -6,18 +6,18 @@ import { buildCase, type Answers } from './build.js';
 import type { RealCase } from './case.js';
 import { run } from './commands.js';
 
-/** What the endpoint answers, attempt after attempt. */
+/** What the endpoint answers, attempt after attempt; a task has as many attempts as there are answers. */
 export const recordings = {
   right: ['right'],
   'wrong-then-right': ['wrong', 'right'],
-  'always-wrong': ['wrong', 'wrong', 'wrong'],
-  'test-editing': ['testEditing', 'testEditing', 'testEditing'],
-  'early-exit': ['earlyExit', 'earlyExit', 'earlyExit'],
+  'always-wrong': ['wrong', 'wrong'],
+  'test-editing': ['testEditing'],
+  'early-exit': ['earlyExit'],
 } as const satisfies Readonly<Record<string, readonly (keyof Answers)[]>>;
 
 export type Recording = keyof typeof recordings;
 
-/** Longer than three attempts with a cold Go build each. */
+/** Longer than two attempts with a cold Go build each. */
 const RUN_TIMEOUT_MS = 300_000;
 
 const resultSchema = z.looseObject({
@@ -63,7 +63,12 @@ export async function runCase(
       OPENAI_BASE_URL: endpoint.baseUrl,
       OPENAI_API_KEY: 'recorded-answers-need-no-key',
     };
-    const ended = await run('node', [cli, 'run', taskFile, '--json'], { cwd: work, env, timeoutMs: RUN_TIMEOUT_MS });
+    const attempts = `limits.attempts=${recordings[recording].length}`;
+    const ended = await run('node', [cli, 'run', taskFile, '--json', '--set', attempts], {
+      cwd: work,
+      env,
+      timeoutMs: RUN_TIMEOUT_MS,
+    });
     const result = lastObject(ended.stdout, ended.output);
     return {
       state: result.state,

@@ -8,7 +8,7 @@ import { isolatedGit } from './environment.js';
 import { judge } from './judge.js';
 import { runCase, type CaseRun, type Recording } from './run-case.js';
 
-/** Three attempts a run, and a first Go build in a home of its own. */
+/** Two attempts a run, and a first Go build in a home of its own. */
 const RUNS_TIMEOUT_MS = 600_000;
 const NEVER_RIGHT = ['always-wrong', 'test-editing', 'early-exit'] as const satisfies readonly Recording[];
 /** The gate said no, or the same failure came again and again. */

@@ -31,7 +31,7 @@ export async function recordHistories(address: string): Promise<void> {
   }
 }
 
-/** Of one closed workflow. `type` stands before the title of the task, or alone if it has a dot: then there is no title. */
+/** Of one closed workflow. `type` stands before the title of the task (or the id, where there is none), or alone if it has a dot: then there is no title. */
 export async function writeHistory(
   client: Client,
   workflowId: string,
@@ -39,7 +39,7 @@ export async function writeHistory(
   folder = HISTORIES,
 ): Promise<void> {
   const history = JSON.parse(historyToJSON(await client.workflow.getHandle(workflowId).fetchHistory())) as unknown;
-  const name = type.includes('.') ? type : `${type}.${slug(titleIn(history))}`;
+  const name = type.includes('.') ? type : `${type}.${slug(titleIn(history) ?? workflowId)}`;
   const text = JSON.stringify({ name, workflowId, history: scrub(history) });
   // A fixed time in the header: the same history is the same file.
   mkdirSync(folder, { recursive: true });
@@ -59,12 +59,12 @@ const slug = (text: string): string =>
     .replaceAll(/^-|-$/g, '')
     .slice(0, 60);
 
-function titleIn(history: unknown): string {
+function titleIn(history: unknown): string | null {
   for (const text of payloadTexts(history)) {
     const [, title] = /"title":"([^"]+)"/.exec(text) ?? [];
     if (title !== undefined) return title;
   }
-  return 'untitled';
+  return null;
 }
 
 interface Payload {

@@ -18,7 +18,9 @@ const replay = ({ history, workflowId }: Pick<RecordedHistory, 'history' | 'work
 
 it('has histories of all workflows, of every ending', () => {
   const names = histories.map(({ name }) => name.split('.')[0]);
-  expect(new Set(names)).toEqual(new Set(['job', 'codingTask', 'permits', 'scheduledJob', 'janitor']));
+  expect(new Set(names)).toEqual(
+    new Set(['job', 'codingTask', 'permits', 'scheduledJob', 'janitor', 'askModels', 'shadowCall', 'compareModels']),
+  );
   const endings = new Set(histories.map(({ history }) => endingIn(history)));
   expect(endings).toEqual(
     new Set(['EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED', 'EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED']),

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { DEMO_TASK } from '../../src/adapters/model/demo-script';
 import type { TaskSpec } from '../../src/domain/task';
 import { PortFault } from '../../src/ports';
-import { parseSpec, parseTask, showFault, taskFromFlags, type ParsedTask } from '../../src/schemas';
+import { parseSpec, parseStored, parseTask, showFault, taskFromFlags, type ParsedTask } from '../../src/schemas';
 
 const EXAMPLES = resolve(__dirname, '../../examples');
 
@@ -37,6 +37,12 @@ const EXAMPLE_SPEC: TaskSpec = {
     '2.125 becomes 2.12 and 2.135 becomes 2.14',
     'the public signatures stay as they are',
   ],
+  criterionChecks: [
+    { criterion: 3, run: 'python3 -c "from invoices.money import total, add_tax"', timeoutSeconds: 300 },
+  ],
+  judge: true,
+  reproduceFirst: true,
+  guards: { debugStatements: 'deny' },
   repo: {
     url: 'https://git.example.com/you/your-repository.git',
     baseBranch: 'main',
@@ -44,7 +50,7 @@ const EXAMPLE_SPEC: TaskSpec = {
   },
   handler: 'one-shot',
   checks: [
-    { name: 'unit tests', run: 'python3 -m unittest discover -v', timeoutSeconds: 120 },
+    { name: 'unit tests', run: 'python3 -m unittest discover -v', timeoutSeconds: 120, report: 'out/*.xml' },
     { name: 'python3 -m compileall -q invoices', run: 'python3 -m compileall -q invoices', timeoutSeconds: 300 },
   ],
   relatedFiles: ['invoices/money.py', 'tests/test_money.py'],
@@ -90,7 +96,7 @@ describe('a task file', () => {
     expect(parseTask(MINIMAL)).toEqual({ kind: 'ok', spec: MINIMAL_SPEC });
   });
 
-  it('says the same in JSON, also with tabs, a byte order mark and escapes', () => {
+  it('LC-44 says the same in JSON, also with tabs, a byte order mark and escapes', () => {
     const json =
       '\uFEFF{\n\t"title": "Mend it",\n\t"description": "It is\\u0020broken.",\n\t"repo": { "url": "\\/srv/repo.git" }\n}\n';
     expect(parseTask(json)).toEqual({ kind: 'ok', spec: MINIMAL_SPEC });
@@ -227,7 +233,7 @@ describe('the faults of a task file', () => {
       'line 12: limits.costUsd must be a finite number',
       'line 13: limits.tokens must be a whole number',
       'line 14: limits.wallTime is no field; there are attempts, costUsd, costUsdMicros, tokens, turns, wallTimeSeconds, outageSeconds, attempt, whenSpent',
-      'line 15: handler must be one of one-shot, agent, plan, join',
+      'line 15: handler must be one of one-shot, agent, plan, join, script, human, playbook',
       'line 16: tags[0] must be a text: put it in quotes',
       'line 18: protect[0].glob must be relative to the top of the repository: leave out the first slash',
       'line 18: protect[0].policy must be one of allow, add-only, deny',
@@ -402,8 +408,84 @@ describe('the fields of larger jobs', () => {
     expect(parseSpec({ ...MINIMAL_SPEC, handler: 'join' }).handler).toBe('join');
     expect(parseSpec({ ...MINIMAL_SPEC, handler: 'resolve' }).handler).toBe('resolve');
     expect(faultsOf(parseTask(`${MINIMAL}handler: resolve`))).toEqual([
-      'line 5: handler must be one of one-shot, agent, plan, join',
+      'line 5: handler must be one of one-shot, agent, plan, join, script, human, playbook',
     ]);
+  });
+});
+
+describe('the fields of the gate', () => {
+  const text = `${MINIMAL}${[
+    'acceptanceCriteria:',
+    '  - in words',
+    '  - { text: by command, check: make check, timeoutSeconds: 9 }',
+    'checks: [{ name: t, run: make test, report: out/**/*.xml }]',
+    'judge: openai',
+    'reproduceFirst: true',
+    'allowOldFailures: true',
+    'guards: { massDeletion: allow, syntax: warn }',
+  ].join('\n')}`;
+
+  it('come through; a criterion gives its text and its command apart', () => {
+    expect(specOf(parseTask(text))).toEqual({
+      ...MINIMAL_SPEC,
+      acceptanceCriteria: ['in words', 'by command'],
+      criterionChecks: [{ criterion: 2, run: 'make check', timeoutSeconds: 9 }],
+      checks: [{ name: 't', run: 'make test', timeoutSeconds: 300, report: 'out/**/*.xml' }],
+      judge: { provider: 'openai' },
+      reproduceFirst: true,
+      allowOldFailures: true,
+      guards: { massDeletion: 'allow', syntax: 'warn' },
+    });
+  });
+
+  it('of a finished specification stay as they are', () => {
+    const spec = specOf(parseTask(text));
+    expect(parseSpec(JSON.parse(JSON.stringify(spec)))).toEqual(spec);
+  });
+
+  it('that are switched off are not there', () => {
+    expect(specOf(parseTask(`${MINIMAL}reproduceFirst: false\nallowOldFailures: false\n`))).toEqual(MINIMAL_SPEC);
+  });
+
+  it('have their own faults', () => {
+    const wrong = [
+      'acceptanceCriteria: [{ check: x }, { text: a, run: b }, "", 5]',
+      'judge: false',
+      'guards: { placeholder: no, secrets: allow }',
+      'checks: [{ run: a, report: ../out.xml }]',
+    ];
+    expect(faultsOf(parseTask(`${MINIMAL}${wrong.join('\n')}`))).toEqual([
+      'line 5: acceptanceCriteria[0].text is missing',
+      'line 5: acceptanceCriteria[1].run is no field here: did you mean checks[].run?',
+      'line 5: acceptanceCriteria[2] must not be empty',
+      'line 5: acceptanceCriteria[3] must be a text: put it in quotes',
+      'line 6: judge must be true, or a provider with a model',
+      'line 7: guards.placeholder must be one of deny, warn, allow',
+      expect.stringContaining('line 7: guards.secrets is no field'),
+      'line 8: checks[0].report must not leave the repository (..)',
+    ]);
+  });
+});
+
+describe('a specification that weaver has kept', () => {
+  const kept = { ...MINIMAL_SPEC, handler: 'resolve', merge: ['weaver/left', 'weaver/right'] } as const;
+
+  it('may have a handler and branches that no file names', () => {
+    expect(parseStored(kept)).toEqual({ kind: 'ok', spec: kept });
+    expect(parseStored({ ...MINIMAL_SPEC, handler: 'join' }).kind).toBe('ok');
+    expect(parseSpec(kept)).toEqual(kept);
+    expect(faultsOf(parseTask(`${MINIMAL}merge: [left]`))).toEqual([expect.stringContaining('merge is no field')]);
+  });
+
+  it('is validated like any other, with what is changed in it', () => {
+    expect(parseStored(kept, { sets: ['limits.attempts=2'] })).toMatchObject({ spec: { limits: { attempts: 2 } } });
+    expect(faultsOf(parseStored({ ...kept, merge: ['a..b'] }))).toEqual([expect.stringContaining('has ".."')]);
+    expect(faultsOf(parseStored(kept, { sets: ['limits.attempts=none'] }))).toHaveLength(1);
+  });
+
+  it('may write the files of a large conflict', () => {
+    const protect = Array.from({ length: 300 }, (_, n) => ({ glob: `src/${n}.ts`, policy: 'allow' as const }));
+    expect(parseStored({ ...kept, protect })).toEqual({ kind: 'ok', spec: { ...kept, protect } });
   });
 });
 
@@ -510,6 +592,36 @@ describe('flags without a file', () => {
   });
 });
 
+const landingOf = (text: string) => specOf(parseTask(`${MINIMAL}landing: ${text}\n`)).landing;
+
+describe('a pull request', () => {
+  it('is asked for in a word, or with all that is wanted of it', () => {
+    const plain = { draft: false, labels: [], reviewers: [] };
+    expect(landingOf('{ pullRequest: true }')).toEqual({ onMovedBase: 'rebase', pullRequest: plain });
+    const wanted =
+      "{ onMovedBase: keep, pullRequest: { draft: true, title: 'Mend', labels: [bot], reviewers: [ada, house/readers] } }";
+    const full = { draft: true, title: 'Mend', labels: ['bot'], reviewers: ['ada', 'house/readers'] };
+    expect(landingOf(wanted)).toEqual({ onMovedBase: 'keep', pullRequest: full });
+    const spec = specOf(parseTask(`${MINIMAL}landing: ${wanted}\n`));
+    expect(parseSpec(spec)).toEqual(spec);
+    expect(landingOf('{}')).toEqual({ onMovedBase: 'rebase' });
+  });
+
+  it('with faults names each with its place', () => {
+    const parsed = parseTask(
+      `${MINIMAL}landing:\n  pullRequest:\n    reviewer: ada\n    draft: 1\n    reviewers: ['@ada']\n`,
+    );
+    expect(parsed.kind === 'faults' ? parsed.faults.map((fault) => showFault(fault)) : parsed).toEqual([
+      expect.stringMatching(/7: landing\.pullRequest\.reviewer is no field: did you mean reviewers\?/),
+      expect.stringMatching(/8: landing\.pullRequest\.draft must be true or false/),
+      expect.stringMatching(
+        /9: landing\.pullRequest\.reviewers\[0\] must be the name of a user, or organisation\/team/,
+      ),
+    ]);
+    expect(parseTask(`${MINIMAL}landing: { pullRequest: yes please }\n`)).toMatchObject({ kind: 'faults' });
+  });
+});
+
 describe('a start input', () => {
   it('is the content of a task file as an object, or a finished specification, which stays as it is', () => {
     const content: unknown = { title: 'Mend it', description: 'It is broken.', repo: { url: '/srv/repo.git' } };
@@ -529,7 +641,7 @@ describe('a start input', () => {
       message:
         'title must be a text: put it in quotes; description is missing; ' +
         'repo.url has a password or token in it: take it out, and set the variable that git.tokenEnv names (WEAVER_GIT_TOKEN); ' +
-        'extra is no field; there are title, description, acceptanceCriteria, repo, handler, alternatives, chooseHandler, checks, relatedFiles, protect, limits, models, setup, commit, tags, key, people, decider, shadowDecider, baseCommit, priority',
+        'extra is no field; there are title, description, acceptanceCriteria, criterionChecks, judge, reproduceFirst, allowOldFailures, guards, repo, handler, agent, script, playbook, variables, alternatives, chooseHandler, checks, relatedFiles, protect, limits, models, ask, candidates, shadow, setup, commit, landing, tags, key, people, decider, shadowDecider, baseCommit, priority',
     });
   });
 

@@ -5,6 +5,7 @@ import {
   limitWords,
   refusalOfAnswer,
   refusalOfBudget,
+  refusalOfDone,
   refusalOfInstruction,
   refusalOfLimits,
   refusalOfSaid,
@@ -142,5 +143,21 @@ describe('a stop', () => {
   it('has a reason and a requester', () => {
     expect(refusalOfStop(job, { reason: 'x' })).toMatch(/^“by”/);
     expect(refusalOfStop(job, { requester: 'ana' })).toMatch(/^“why”/);
+  });
+});
+
+const work = () => asked({ id: 'a1.h1', kind: 'work' });
+
+describe('that work is done', () => {
+  it('is heard while a task waits for work, and only then', () => {
+    expect(refusalOfDone(work(), ANA)).toBeNull();
+    expect(refusalOfDone(taskWith(), ANA)).toMatch(/waits for nobody’s work/);
+    expect(refusalOfDone(asked(), ANA)).toBe('Question a1.t1 wants an answer, not work.');
+    expect(refusalOfDone(taskWith(new Talk(), 'dead'), ANA)).toBe('The task has ended: dead.');
+  });
+
+  it('is not said by an answer or an approval', () => {
+    expect(refusalOfAnswer(work(), { ...ANA, answer: 'done' })).toMatch(/weaver done/);
+    expect(refusalOfAnswer(work(), { ...ANA, answer: 'approve', approved: true } as never)).toMatch(/weaver done/);
   });
 });

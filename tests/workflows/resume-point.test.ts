@@ -41,6 +41,34 @@ describe('a retry from a fresh attempt', () => {
   });
 });
 
+describe('a task that had others before it', () => {
+  const before = {
+    id: 'a',
+    title: 'A',
+    state: 'succeeded',
+    branch: 'weaver/a',
+    commit: 'c0ffee',
+    summary: 'Did.',
+  } as const;
+  const past = { of: 'job/x/t/b', lineage: 'job~x~t~b', last: null, done: new Map() };
+
+  it('is told of them again, and builds on the same', () => {
+    expect(resumePointOf({ from: 'attempt' }, { ...past, prerequisites: [before], stackOn: ['weaver/a'] })).toEqual({
+      of: 'job/x/t/b',
+      lineage: 'job~x~t~b',
+      attempts: 0,
+      last: null,
+      prerequisites: [before],
+      stackOn: ['weaver/a'],
+    });
+  });
+
+  it('is told of as many as a start input holds', () => {
+    const prerequisites = Array.from({ length: 300 }, () => before);
+    expect(resumePointOf({ from: 'attempt' }, { ...past, prerequisites })?.prerequisites).toHaveLength(200);
+  });
+});
+
 describe('a retry from the checks', () => {
   it('keeps what was paid for and edited, as the same attempt once more', () => {
     const all = steps({ baseline: checked(true), calls: [call(1), call(2)], edited, checked: checked(false) });

@@ -34,6 +34,17 @@ describe('a question', () => {
     expect(talk.answerTo('a1.t1')).toEqual(answered('a1.t1'));
   });
 
+  it('knows for how long its clock has run, until it is answered', () => {
+    const talk = new Talk();
+    talk.ask(question);
+    expect(talk.openMs('a1.t1')).toBe(0);
+    talk.bookOpen('a1.t1', 400);
+    talk.bookOpen('a1.t1', 600);
+    expect([talk.openMs('a1.t1'), talk.openMs('a1.t2')]).toEqual([1_000, 0]);
+    talk.answer(answered('a1.t1'));
+    expect(talk.openMs('a1.t1')).toBe(0);
+  });
+
   it('of long ago is still known to be answered, though only twenty are shown', () => {
     const talk = new Talk();
     for (let n = 0; n < 25; n += 1) talk.answer(answered(`a${n}.t1`));

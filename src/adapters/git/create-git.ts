@@ -1,6 +1,7 @@
 /** The `Git` port over the git program. */
 import { join } from 'node:path';
 import type { Git } from '../../ports.js';
+import { captureTree } from './capture-tree.js';
 import type { Redact } from './faults.js';
 import { localFault } from './faults.js';
 import { createFolderLocks } from './folder-lock.js';
@@ -10,6 +11,7 @@ import { createMirrors } from './mirror.js';
 import type { GitLimits } from './mirror.js';
 import { openRemote } from './open-remote.js';
 import { pushCommit } from './push.js';
+import { rebaseTree } from './rebase.js';
 import { searchTree } from './search.js';
 import { unpublishBranch } from './unpublish.js';
 import { createSnapshots } from './snapshots.js';
@@ -69,8 +71,10 @@ export function createGit(options: GitOptions): Git {
     diff: (url, from, to, bytesMax) =>
       faulting(redact, () => onMirror(url, (mirror) => snapshots.diff(mirror, from, to, bytesMax))),
     merge: (request) => faulting(redact, () => mergeBranches(remote, request)),
+    rebase: (request) => faulting(redact, () => rebaseTree(remote, request)),
     commit: (url, request) => faulting(redact, () => onMirror(url, (mirror) => snapshots.commit(mirror, request))),
     checkout: (request) => faulting(redact, () => checkoutTree(workTree, request)),
+    capture: (request) => faulting(redact, () => captureTree(workTree, request)),
     untracked: (url, workspace) => faulting(redact, () => untrackedNames(workTree, url, workspace)),
     push: (request) => faulting(redact, () => pushCommit(remote, request)),
     unpublish: (request) => faulting(redact, () => unpublishBranch(remote, request)),

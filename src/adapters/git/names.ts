@@ -51,9 +51,9 @@ export function assertObjectId(id: string): void {
     throw new PortFault('infrastructure', `${JSON.stringify(id.slice(0, 80))} is no object id.`, false);
 }
 
-/** Throws unless the name is one plain folder name. */
+/** Throws unless the name is one plain folder name. A lineage has 200 characters at most; a work tree may be named beside it. */
 export function assertWorkspace(name: string): void {
-  if (!/^[A-Za-z0-9][A-Za-z0-9._~-]{0,199}$/.test(name))
+  if (!/^[A-Za-z0-9][A-Za-z0-9._~-]{0,209}$/.test(name))
     throw new PortFault('infrastructure', `${JSON.stringify(name.slice(0, 200))} is no name for a workspace.`, false);
 }
 

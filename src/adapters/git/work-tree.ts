@@ -22,7 +22,7 @@ export interface WorkTreeOptions {
 
 type CheckoutRequest = Parameters<Git['checkout']>[0];
 
-interface Workspace {
+export interface Workspace {
   readonly folder: string;
   /** The work tree itself. */
   readonly tree: string;
@@ -35,7 +35,7 @@ interface Workspace {
   readonly lock: string;
 }
 
-function workspaceOf(home: string, name: string): Workspace {
+export function workspaceOf(home: string, name: string): Workspace {
   assertWorkspace(name);
   const folder = join(home, 'workspaces', name);
   const below = (part: string): string => join(folder, part);

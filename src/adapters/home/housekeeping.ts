@@ -14,6 +14,7 @@ import {
   type Swept,
   type Tasks,
 } from '../../domain/housekeeping.js';
+import { ownerOfWorkspace } from '../../domain/lineage.js';
 import type { Housekeeping, SweepRequest } from '../../ports.js';
 import type { LocalRecords } from '../artifacts/records.js';
 import { namesIn, orDiskFault } from '../artifacts/durable-file.js';
@@ -135,14 +136,14 @@ async function sweepWorkspaces({ home, tasks, nowMs, count, closeWorkspace, requ
     request.signal?.throwIfAborted();
     const ageMs =
       nowMs - Math.max(await changedAt(join(folder, name)), await changedAt(join(folder, `.${name}.closed`)));
-    if (isPast(tasks, name, ageMs, LEFTOVER_KEPT_MS))
+    if (isPast(tasks, ownerOfWorkspace(name), ageMs, LEFTOVER_KEPT_MS))
       await count.remove('workspaces', 0, name, () => closeWorkspace(name));
   }
   for (const name of locks) {
     const of = name.replace(/\.lock.*$/, '');
     // Nobody works under a lock for an hour.
     const ageMs = nowMs - (await changedAt(join(folder, name)));
-    if (!request.dryRun && !spaces.has(of) && isPast(tasks, of, ageMs, LEFTOVER_KEPT_MS))
+    if (!request.dryRun && !spaces.has(of) && isPast(tasks, ownerOfWorkspace(of), ageMs, LEFTOVER_KEPT_MS))
       await unlink(join(folder, name)).catch(unlessGone);
   }
 }

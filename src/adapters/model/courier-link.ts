@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, open as openFile, rename, stat, type FileHandle } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { PortFault, type CallRequest, type CallResult } from '../../ports.js';
+import { PortFault, type CallRequest, type CallResult, type RecordingSettings, type SendGate } from '../../ports.js';
 import {
   courierPlaces,
   onMessages,
@@ -19,14 +19,18 @@ export class CourierLost extends Error {}
 export interface Question {
   readonly request: CallRequest;
   readonly apiKey: string | null;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly secrets: readonly string[];
+  readonly recordings?: RecordingSettings;
 }
 
 export interface Asking {
   readonly signal: AbortSignal;
-  readonly onProgress: (bytes: number) => void;
+  readonly onProgress: (bytes: number, tokens: number) => void;
   /** After an abort the end is waited for so long, then null is given. */
   readonly abortWaitMs: number;
+  /** Absent = the request leaves unasked. */
+  readonly gate?: SendGate;
 }
 
 export interface CourierLink {
@@ -119,7 +123,7 @@ function askOn(
   { socket, handlers }: Connection,
   id: number,
   question: Question,
-  { signal, onProgress, abortWaitMs }: Asking,
+  { signal, onProgress, abortWaitMs, gate }: Asking,
   lost: () => Error,
 ): ReturnType<CourierLink['ask']> {
   return new Promise((resolve, reject) => {
@@ -136,16 +140,24 @@ function askOn(
     };
     handlers.set(id, (message) => {
       if (message === 'lost') return settle(() => reject(lost()));
-      if (message.kind === 'progress') return onProgress(message.bytes);
+      if (message.kind === 'progress') return onProgress(message.bytes, message.tokens);
+      if (message.kind === 'mayLeave') return answerGate(socket, id, message.promptTokens, gate);
+      if (message.kind === 'left') return gate?.left(message.atMs);
       if (message.kind === 'result') return settle(() => resolve(message));
       if (message.kind === 'fault')
         settle(() => reject(new PortFault(message.code, message.message, message.retryable)));
     });
     if (socket.destroyed) return settle(() => reject(lost()));
-    sendMessage(socket, { kind: 'call', id, ...question });
+    sendMessage(socket, { kind: 'call', id, ...question, ...(gate === undefined ? {} : { gated: true }) });
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
   });
+}
+
+/** A gate never rejects; what went wrong with it, its owner says. */
+function answerGate(socket: Socket, id: number, promptTokens: number, gate: SendGate | undefined): void {
+  const asked = gate === undefined ? Promise.resolve(null) : gate.mayLeave(promptTokens);
+  void asked.then((window) => sendMessage(socket, { kind: 'leave', id, window }));
 }
 
 async function openConnection(options: LinkOptions, onLost: () => void): Promise<Connection> {
@@ -192,6 +204,7 @@ function tryConnect(path: string, onLost: () => void): Promise<Connection | null
       for (const handler of handlers.values()) handler('lost');
     });
     onMessages<FromCourier>(socket, (message) => {
+      if (message.kind === 'tail') return; // for those who watch; a worker does not
       if (message.kind !== 'ready') return handlers.get(message.id)?.(message);
       if (message.protocol !== PROTOCOL) return void socket.destroy(); // it ends by itself now, see request-process.ts
       ready = true;

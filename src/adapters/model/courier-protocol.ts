@@ -7,10 +7,18 @@ import { lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Socket } from 'node:net';
 import { isFailureCode, type FailureCode } from '../../domain/failures.js';
-import { PortFault, type CallRequest, type CallResult } from '../../ports.js';
+import {
+  PortFault,
+  type CallRequest,
+  type CallResult,
+  type RecordingSettings,
+  type SendWindow,
+  type TailEvent,
+  type TailWanted,
+} from '../../ports.js';
 
 /** Raised when the messages change: a worker that meets an older process lets it finish and starts its own. */
-export const PROTOCOL = 2;
+export const PROTOCOL = 3;
 
 export type ToCourier =
   | { readonly kind: 'hello'; readonly protocol: number }
@@ -20,14 +28,26 @@ export type ToCourier =
       readonly id: number;
       readonly request: CallRequest;
       readonly apiKey: string | null;
+      /** Beside those that every request has; their values are secrets. */
+      readonly headers?: Readonly<Record<string, string>>;
       /** Values that must not reach the ledger, the key aside. */
       readonly secrets: readonly string[];
+      readonly recordings?: RecordingSettings;
+      /** Whether to ask before the request leaves. */
+      readonly gated?: true;
     }
-  | { readonly kind: 'abort'; readonly id: number };
+  /** The answer to `mayLeave`; null = not now. */
+  | { readonly kind: 'leave'; readonly id: number; readonly window: SendWindow | null }
+  | { readonly kind: 'abort'; readonly id: number }
+  /** In place of `hello`: who only looks neither drains an older process nor keeps one alive. */
+  | { readonly kind: 'watch'; readonly protocol: number; readonly wanted: TailWanted };
 
 export type FromCourier =
   | { readonly kind: 'ready'; readonly protocol: number; readonly pid: number }
-  | { readonly kind: 'progress'; readonly id: number; readonly bytes: number }
+  | { readonly kind: 'progress'; readonly id: number; readonly bytes: number; readonly tokens: number }
+  | { readonly kind: 'mayLeave'; readonly id: number; readonly promptTokens: number }
+  | { readonly kind: 'left'; readonly id: number; readonly atMs: number }
+  | { readonly kind: 'tail'; readonly event: TailEvent }
   | { readonly kind: 'result'; readonly id: number; readonly result: CallResult; readonly warnings: readonly string[] }
   | {
       readonly kind: 'fault';

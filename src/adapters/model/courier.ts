@@ -4,26 +4,47 @@
  */
 import { createHash } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
-import { PortFault, type CallRequest, type CallResult, type ChatMessage } from '../../ports.js';
+import { priceOn } from '../../domain/costs.js';
+import { answerText } from '../../domain/tool-answer.js';
+import {
+  PortFault,
+  type CallRequest,
+  type CallResult,
+  type ChatMessage,
+  type RecordingSettings,
+  type SendGate,
+} from '../../ports.js';
+import { createBudgets } from './budgets.js';
+import type { Gathered } from './gathered.js';
+import { createDeparture, type Refused } from './departure.js';
 import { dialectOf, type Dialect } from './dialect.js';
+import { sayable } from './endpoint-errors.js';
+import { openHealthBook, type HealthBook } from './health-book.js';
 import { ledgerFault, type Ledger } from './ledger.js';
 import {
   answerIn,
   openIntent,
   resultOf,
-  sendsIn,
+  nextSend,
   spendingOf,
+  withoutSecrets,
   type EndRow,
   type IntentRow,
   type LedgerRow,
 } from './ledger-rows.js';
+import { tokensIn, type LiveTail } from './live-tail.js';
 import type { EndpointRequest, EndpointResult } from './openai-endpoint.js';
 import { costOf, estimateTokens } from './price.js';
+import { createRecordedCalls, type Recorded } from './recorded-calls.js';
 import { createSlots } from './slots.js';
+import { mostOf, uncounted, withinBudget } from './within-budget.js';
 
 export interface Order {
   readonly request: CallRequest;
   readonly apiKey: string | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Absent = the endpoint is asked, and nothing is recorded. */
+  readonly recordings?: RecordingSettings;
 }
 
 export type CallEnd =
@@ -31,9 +52,11 @@ export type CallEnd =
   | { readonly kind: 'fault'; readonly fault: PortFault };
 
 export interface Listener {
-  onProgress(bytes: number): void;
+  onProgress(bytes: number, tokens: number): void;
   /** Called once, unless the listener has left. */
   onEnd(end: CallEnd): void;
+  /** Absent = the request leaves unasked. */
+  readonly gate?: SendGate;
 }
 
 export interface Attachment {
@@ -54,6 +77,10 @@ export interface CourierParts {
   readonly ledger: Ledger;
   readonly ask: (request: EndpointRequest) => Promise<EndpointResult>;
   readonly redact: (text: string) => string;
+  /** Absent = nobody watches. */
+  readonly tail?: Pick<LiveTail, 'begin'>;
+  /** Absent = it is kept in memory. */
+  readonly health?: HealthBook;
 }
 
 /** Below this no request is sent: its answer (8 MB at most, more as JSON) might find no room. */
@@ -71,6 +98,8 @@ interface Entry {
   rows: readonly LedgerRow[];
   /** Its request is on the way to the wire, or was there: from now on only an abort stops it. */
   sent: boolean;
+  /** What the request under way has brought so far. */
+  gathered: Readonly<Gathered> | null;
   toldAt: number;
   ended: Promise<void>;
 }
@@ -96,6 +125,7 @@ export function createCourier(parts: CourierParts): Courier {
       controller: new AbortController(),
       rows: [],
       sent: false,
+      gathered: null,
       toldAt: 0,
       ended: Promise.resolve(),
     };
@@ -146,72 +176,159 @@ const cancelled = (rows: readonly LedgerRow[]): CallEnd => ({
   warnings: [],
 });
 
+/** Strict replay: nothing is sent. */
+const notRecorded = (rows: readonly LedgerRow[], says: string): CallEnd => ({
+  kind: 'result',
+  result: { kind: 'failed', code: 'notRecorded', says, retryable: false, spending: spendingOf(rows) },
+  warnings: [],
+});
+
+/** It did not leave: whoever asked is told why, and the ledger knows nothing of it. */
+const refusedCall = (rows: readonly LedgerRow[], { result }: Refused): CallEnd => ({
+  kind: 'result',
+  result: { ...result, spending: spendingOf(rows) },
+  warnings: [],
+});
+
 interface Carrier {
   /** Never rejects. */
   run(key: string, order: Order, entry: Entry): Promise<CallEnd>;
   hasUnsaved(): boolean;
 }
 
-function createCarrier({ home, ledger, ask, redact }: CourierParts): Carrier {
+function createCarrier(parts: CourierParts): Carrier {
+  const { ledger, redact } = parts;
   const slots = createSlots();
+  const recorded = createRecordedCalls(redact);
   const books = createBooks(ledger);
-  const dialects = new Map<string, Dialect>();
+  const sender = createSender(parts, books);
 
-  /** Null if nobody wanted it any more before it left. */
-  const sendOnce = async (
+  /** Books a recorded answer as one that cost nothing. */
+  const replay = async (
     key: string,
-    { request, apiKey }: Order,
+    { request }: Order,
     entry: Entry,
-    dialect: Dialect,
-  ): Promise<EndpointResult | null> => {
-    await requireRoom(home);
-    if (entry.controller.signal.aborted) return null;
-    entry.sent = true; // before the intent is written: once it is, the ledger counts a request
-    const intent = intentOf(request, sendsIn(entry.rows) + 1);
+    { answer, recordedAt }: Extract<Recorded, { kind: 'found' }>,
+  ): Promise<void> => {
+    const intent = { ...intentOf(request, nextSend(entry.rows)), replays: recordedAt };
     await books.append(request, entry, intent);
-    const onBytes = (bytes: number): void => tellProgress(entry, bytes);
-    const result = await ask({ ...request, apiKey, dialect, redact, signal: entry.controller.signal, onBytes });
-    await books.save(key, request, entry, endOf(intent, result));
-    return result;
-  };
-
-  /** Whether the rows now end in what became of it. */
-  const send = async (key: string, order: Order, entry: Entry, warnings: string[]): Promise<boolean> => {
-    const { provider } = order.request;
-    const endpoint = `${provider.baseUrl} ${provider.model} ${provider.level}`;
-    let dialect = dialects.get(endpoint) ?? dialectOf(provider);
-    for (let adaptations = 0; ; adaptations += 1) {
-      const result = await sendOnce(key, order, entry, dialect);
-      if (result === null) return false;
-      if (result.kind === 'answered') {
-        dialects.set(endpoint, dialect);
-        if (result.usageEstimated) warnings.push(`${provider.name} reports no usage; its tokens are estimated.`);
-        return true;
-      }
-      if (result.adapted === undefined || adaptations >= ADAPTATIONS_MAX || entry.controller.signal.aborted)
-        return true;
-      warnings.push(`${provider.name} refused a field of the request and was asked again without it: ${result.says}`);
-      dialect = result.adapted;
-    }
+    const end = named(request, endOf(intent, { kind: 'answered', ...answer }), redact);
+    await books.save(key, request, entry, { ...end, costUsdMicros: 0, unpriced: false });
   };
 
   const run = async (key: string, order: Order, entry: Entry): Promise<CallEnd> => {
     const warnings: string[] = [];
     try {
       await books.recover(key, order.request, entry, warnings);
-      if (answerIn(entry.rows) === null) {
+      const known = answerIn(entry.rows) === null ? await recorded.look(order.request, order.recordings) : null;
+      if (known?.kind === 'missing') return notRecorded(entry.rows, sayable(known.says, redact));
+      if (known?.kind === 'found') await replay(key, order, entry, known);
+      if (known?.kind === 'ask') {
         const release = await slots.take(order.request.provider, entry.controller.signal);
         if (release === null) return cancelled(entry.rows);
-        const isSent = await send(key, order, entry, warnings).finally(release);
-        if (!isSent) return cancelled(entry.rows);
+        const unsent = await sender.send(key, order, entry, warnings).finally(release);
+        if (unsent !== null) return unsent === 'unwanted' ? cancelled(entry.rows) : refusedCall(entry.rows, unsent);
       }
-      return { kind: 'result', result: resultOf(endIn(entry.rows), entry.rows), warnings };
+      const end = endIn(entry.rows);
+      const unkept = known?.kind === 'found' ? null : await recorded.keep(order.request, order.recordings, end);
+      if (unkept !== null) warnings.push(unkept);
+      return { kind: 'result', result: resultOf(end, entry.rows), warnings };
     } catch (error) {
       return { kind: 'fault', fault: ledgerFault(error) };
     }
   };
 
   return { run, hasUnsaved: books.hasUnsaved };
+}
+
+interface Sender {
+  /** Null if the rows now end in what became of it. */
+  send(key: string, order: Order, entry: Entry, warnings: string[]): Promise<Refused | 'unwanted' | null>;
+}
+
+function createSender(
+  { home, ledger, ask, redact, tail, health = openHealthBook(null) }: CourierParts,
+  books: Books,
+): Sender {
+  const departure = createDeparture(health);
+  const budgets = createBudgets({ home, ledger });
+  const dialects = new Map<string, Dialect>();
+
+  /** Null if nobody wanted it any more before it left; refused if it may not leave now. */
+  const sendOnce = async (
+    key: string,
+    order: Order,
+    entry: Entry,
+    dialect: Dialect,
+  ): Promise<EndpointResult | Refused | null> => {
+    await requireRoom(home);
+    const { request } = order;
+    const { signal } = entry.controller;
+    if (signal.aborted) return null;
+    const sending = { request, send: nextSend(entry.rows), rows: () => entry.rows, signal };
+    return await withinBudget(budgets, sending, () => leave(key, order, entry, dialect));
+  };
+
+  const leave = async (
+    key: string,
+    { request, apiKey, headers = {} }: Order,
+    entry: Entry,
+    dialect: Dialect,
+  ): Promise<EndpointResult | Refused | null> => {
+    if (entry.controller.signal.aborted) return null;
+    const { provider } = request;
+    const permit = await departure.ask(
+      provider,
+      () => gatesOf(entry),
+      promptTokensOf(request),
+      entry.controller.signal,
+    );
+    if ('kind' in permit) return permit;
+    if (entry.controller.signal.aborted) {
+      health.ended(provider, 'cancelled');
+      return null;
+    }
+    entry.sent = true; // before the intent is written: once it is, the ledger counts a request
+    const intent = intentOf(request, nextSend(entry.rows));
+    await books.append(request, entry, intent);
+    const onBytes = (bytes: number): void => tellProgress(entry, bytes);
+    const heard = hear(tail, request, intent.send, entry);
+    const { signal } = entry.controller;
+    const { onGrowth } = heard;
+    permit.left();
+    const result = await heard.until(ask({ ...request, apiKey, headers, dialect, redact, signal, onBytes, onGrowth }));
+    health.ended(provider, result.kind === 'failed' ? result.code : null);
+    await books.save(key, request, entry, named(request, endOf(intent, result), redact));
+    return result;
+  };
+
+  const send: Sender['send'] = async (key, order, entry, warnings) => {
+    const { provider } = order.request;
+    const { baseUrl, model, level, api, kind, dialect: probed } = provider;
+    const endpoint = JSON.stringify([baseUrl, model, level, api, kind, probed]);
+    let dialect = dialects.get(endpoint) ?? dialectOf(provider);
+    const says = uncounted(order.request);
+    if (says !== null) warnings.push(says);
+    for (let adaptations = 0; ; adaptations += 1) {
+      const result = await sendOnce(key, order, entry, dialect);
+      if (result === null) return 'unwanted';
+      if (result.kind === 'refused') {
+        if (adaptations > 0) dialects.set(endpoint, dialect); // it begins with that when it may leave
+        return result;
+      }
+      if (result.kind === 'answered') {
+        dialects.set(endpoint, dialect);
+        if (result.usageEstimated) warnings.push(`${provider.name} reports no usage; its tokens are estimated.`);
+        return null;
+      }
+      if (result.adapted === undefined || adaptations >= ADAPTATIONS_MAX || entry.controller.signal.aborted)
+        return null;
+      warnings.push(`${provider.name} refused a field of the request and was asked again without it: ${result.says}`);
+      dialect = result.adapted;
+    }
+  };
+
+  return { send };
 }
 
 /** The rows of the calls, on the disk; an end row also in memory while the disk has no room for it. */
@@ -284,30 +401,88 @@ function tellProgress(entry: Entry, bytes: number): void {
   const now = Date.now();
   if (now - entry.toldAt < PROGRESS_EVERY_MS) return;
   entry.toldAt = now;
-  for (const listener of entry.listeners) listener.onProgress(bytes);
+  const tokens = entry.gathered === null ? 0 : tokensIn(entry.gathered);
+  for (const listener of entry.listeners) listener.onProgress(bytes, tokens);
 }
 
-function intentOf(request: CallRequest, send: number): IntentRow {
-  const { provider, messages, schema, tools } = request;
+/** Listens to one request, for its progress and for those who watch. */
+function hear(
+  tail: CourierParts['tail'],
+  { callId, lineage, name = '', provider }: CallRequest,
+  send: number,
+  entry: Entry,
+): {
+  readonly onGrowth: (gathered: Readonly<Gathered>) => void;
+  until(result: Promise<EndpointResult>): Promise<EndpointResult>;
+} {
+  const call = `${callId}.${send}`;
+  const tailed = tail?.begin({ call, lineage, name, provider: provider.name, model: provider.model });
+  entry.gathered = null;
+  return {
+    onGrowth: (gathered) => {
+      entry.gathered = gathered;
+      tailed?.grew(gathered);
+    },
+    async until(result) {
+      let how = 'infrastructure';
+      try {
+        const ended = await result;
+        how = ended.kind === 'answered' ? 'answered' : ended.code;
+        return ended;
+      } finally {
+        tailed?.ended(how);
+      }
+    },
+  };
+}
+
+/** The row that is written before a request leaves. */
+export function intentOf(request: CallRequest, send: number): IntentRow {
+  const { provider, messages, schema, tools, promptSha256, tryNumber, purpose } = request;
   const form = [schema ?? null, ...(tools === undefined ? [] : [tools])];
-  const asked = JSON.stringify([provider.baseUrl, provider.model, provider.maxOutputTokens, messages, ...form]);
+  // Of calls that set nothing the digest stays what it was.
+  const chosen = provider.sampling === undefined ? [] : [provider.sampling];
+  const { baseUrl, model, maxOutputTokens } = provider;
+  const asked = JSON.stringify([baseUrl, model, maxOutputTokens, messages, ...form, ...chosen]);
+  const startedAt = Date.now();
+  const price = priceOn(provider.price, startedAt);
   return {
     kind: 'intent',
     send,
     provider: provider.name,
     model: provider.model,
-    startedAt: Date.now(),
+    startedAt,
     requestSha256: createHash('sha256').update(asked).digest('hex'),
-    price: provider.price ?? null,
-    priceDate: provider.price?.date ?? null,
-    promptTokensEstimated: estimateTokens(messages.reduce((sum, message) => sum + lengthOf(message), 0)),
+    price,
+    priceDate: price?.date ?? null,
+    promptTokensEstimated: promptTokensOf(request),
+    ...(promptSha256 === undefined ? {} : { promptSha256 }),
+    ...(tryNumber === undefined ? {} : { tryNumber }),
+    ...(purpose === undefined ? {} : { purpose }),
+    ...(provider.budget === undefined ? {} : { mostUsdMicros: mostOf(request) }),
   };
 }
+
+/** With the name that the answer has as an artifact: what is stored has lost its secrets, and calls of tools are stored with it. */
+function named({ tools }: CallRequest, row: EndRow, redact: (text: string) => string): EndRow {
+  if (row.kind === 'failed') return row;
+  const { text, toolCalls } = withoutSecrets(row, redact);
+  const calls = toolCalls === undefined ? {} : { toolCalls };
+  const stored = tools === undefined ? text : answerText({ text, ...calls, finishReason: row.finishReason });
+  return { ...row, answerSha256: createHash('sha256').update(stored).digest('hex') };
+}
+
+const promptTokensOf = ({ messages }: CallRequest): number =>
+  estimateTokens(messages.reduce((sum, message) => sum + lengthOf(message), 0));
+
+const gatesOf = ({ listeners }: Entry): readonly SendGate[] =>
+  [...listeners].flatMap(({ gate }) => (gate === undefined ? [] : [gate]));
 
 const lengthOf = ({ content, toolCalls = [] }: ChatMessage): number =>
   toolCalls.reduce((sum, { arguments: given }) => sum + given.length, content.length);
 
-function endOf(intent: IntentRow, result: EndpointResult): EndRow {
+/** The row that is written when it has come to an end. */
+export function endOf(intent: IntentRow, result: EndpointResult): EndRow {
   const endedAt = Date.now();
   const { send } = intent;
   if (result.kind === 'answered') {

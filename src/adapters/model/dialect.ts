@@ -1,74 +1,77 @@
 /**
- * What an endpoint understands of the chat protocol. Endpoints that call themselves compatible differ in a few fields;
+ * What an endpoint understands of the protocol. Endpoints that call themselves compatible differ in a few fields;
  * one that rejects a field by name is asked again without it. Pure.
  */
-import type { CallRequest, ChatMessage, ProviderSettings, StructureLevel } from '../../ports.js';
-import type { ToolDeclaration } from '../../domain/tools.js';
+import { KINDS, kindOfAddress, type KindFacts, type OptionalField } from '../../domain/provider-kinds.js';
+import type { CallRequest, ChatMessage, EndpointDialect, ProviderSettings } from '../../ports.js';
 import type { EndpointFailure } from './endpoint-errors.js';
 
-export interface Dialect {
-  readonly level: StructureLevel;
-  readonly tokensField: 'max_tokens' | 'max_completion_tokens';
-  /** `usage`: streams and reports usage at its end; `bare`: streams; `none`: plain JSON only. */
-  readonly streaming: 'usage' | 'bare' | 'none';
-  /** True if the endpoint does not know the field that binds calls of tools to their schemas. */
-  readonly looseTools?: boolean;
-}
+export type Dialect = EndpointDialect;
 
-/** Where a call to the provider starts. OpenAI's newer models know the newer field only, most others the older one. */
-export const dialectOf = ({ baseUrl, level }: ProviderSettings): Dialect => ({
-  level: level === 'tools' ? 'json-schema' : level,
-  tokensField: /^https:\/\/api\.openai\.com\b/i.test(baseUrl) ? 'max_completion_tokens' : 'max_tokens',
-  streaming: 'usage',
-});
+/** What is known of the provider's kind; one that names none is known by its address. */
+export const factsOf = ({ kind, baseUrl }: Pick<ProviderSettings, 'kind' | 'baseUrl'>): KindFacts =>
+  KINDS[kind ?? kindOfAddress(baseUrl)];
+
+/** Where a call to the provider starts: at what a probe has found, else at what is usual for its kind. */
+export function dialectOf(provider: ProviderSettings): Dialect {
+  if (provider.dialect !== undefined) return provider.dialect;
+  const { tokensField, without } = factsOf(provider);
+  return {
+    level: provider.level === 'tools' ? 'json-schema' : provider.level,
+    tokensField,
+    streaming: 'usage',
+    ...(without.length === 0 ? {} : { without }),
+  };
+}
 
 /** The dialect to try next after this refusal, or null if the refusal is not about the dialect. */
 export function adapt(dialect: Dialect, refusal: EndpointFailure): Dialect | null {
   if (refusal.code !== 'modelRequestInvalid' || (refusal.httpStatus !== 400 && refusal.httpStatus !== 422)) return null;
   const says = refusal.says;
   if (/stream_options/i.test(says)) return dialect.streaming === 'usage' ? { ...dialect, streaming: 'bare' } : null;
-  if (/response_format|json_schema|json_object|structured output/i.test(says)) return oneLevelDown(dialect);
+  if (/response_format|text\.format|json_schema|json_object|structured output|guided (json|decoding)/i.test(says))
+    return oneLevelDown(dialect);
   if (!UNSUPPORTED.test(says)) return null;
-  if (/\bstrict\b/i.test(says)) return dialect.looseTools === true ? null : { ...dialect, looseTools: true };
   if (/max_(completion_)?tokens/i.test(says)) return otherTokensField(dialect, says);
+  const field = FIELDS.find(([, names]) => names.test(says))?.[0];
+  if (field !== undefined) return leaveOut(dialect, field);
   if (/\bstream(ing)?\b/i.test(says)) return dialect.streaming === 'none' ? null : { ...dialect, streaming: 'none' };
   return null;
 }
 
-/** The fields of the request body that depend on the dialect, and the messages with the schema in them where it must be. */
-export function speak(
+/** Whether a request in this dialect has the field. */
+export const knows = ({ without = [] }: Dialect, field: OptionalField): boolean => !without.includes(field);
+
+/** Whether the schema is said in words: JSON mode promises JSON and not this one, some endpoints not even that. */
+const tellsSchema = (dialect: Dialect): boolean =>
+  dialect.level === 'json-object' || (dialect.level === 'json-schema' && !knows(dialect, 'response_format'));
+
+/** The messages as the endpoint takes them, with the schema in words where nothing else tells it. */
+export function messagesFor(
   dialect: Dialect,
-  { provider, messages, schema, tools = [] }: Pick<CallRequest, 'provider' | 'messages' | 'schema' | 'tools'>,
-): { readonly messages: readonly ChatMessage[]; readonly fields: Readonly<Record<string, unknown>> } {
-  const format = schema === undefined ? 'text' : dialect.level;
-  const withSchema = schema !== undefined && format === 'json-object' ? tellSchema(messages, schema) : messages;
-  return {
-    messages: withSchema,
-    fields: {
-      [dialect.tokensField]: provider.maxOutputTokens,
-      stream: dialect.streaming !== 'none',
-      ...(dialect.streaming === 'usage' ? { stream_options: { include_usage: true } } : {}),
-      ...(schema !== undefined && format === 'json-schema'
-        ? {
-            response_format: {
-              type: 'json_schema',
-              json_schema: { name: schema.name, strict: true, schema: schema.schema },
-            },
-          }
-        : {}),
-      ...(format === 'json-object' ? { response_format: { type: 'json_object' } } : {}),
-      ...(tools.length === 0 ? {} : { tools: tools.map((tool) => declared(tool, dialect)) }),
-    },
-  };
+  { provider, messages, schema }: Pick<CallRequest, 'provider' | 'messages' | 'schema'>,
+): readonly ChatMessage[] {
+  const told = schema !== undefined && tellsSchema(dialect) ? tellSchema(messages, schema) : messages;
+  return factsOf(provider).systemFirst ? systemFirst(told) : told;
 }
 
-const declared = ({ name, description, parameters }: ToolDeclaration, { looseTools }: Dialect) => ({
-  type: 'function',
-  function: { name, description, parameters, ...(looseTools === true ? {} : { strict: true }) },
-});
-
 const UNSUPPORTED =
-  /unsupported|not supported|does not support|unrecognized|unknown|unexpected|extra (input|field)|not permitted|instead|must be verified/i;
+  /unsupported|not supported|does not support|unrecognized|unknown|unexpected|extra (input|field)|not permitted|instead|must be verified|cannot find field/i;
+
+const FIELDS: readonly (readonly [field: OptionalField, names: RegExp])[] = [
+  ['strict', /\bstrict\b/i],
+  ['reasoning_effort', /\breasoning([_.]effort)?\b/i],
+  ['temperature', /\btemperature\b/i],
+  ['top_p', /\btop_p\b/i],
+  ['seed', /\bseed\b/i],
+  ['stop', /['"`]stop['"`]|\bstop sequences?\b/i],
+  ['store', /['"`]store['"`]/i],
+];
+
+function leaveOut(dialect: Dialect, field: OptionalField): Dialect | null {
+  const { without = [] } = dialect;
+  return without.includes(field) ? null : { ...dialect, without: [...without, field] };
+}
 
 function oneLevelDown(dialect: Dialect): Dialect | null {
   if (dialect.level === 'text') return null;
@@ -80,7 +83,6 @@ function otherTokensField(dialect: Dialect, says: string): Dialect | null {
   return says.includes(dialect.tokensField) ? { ...dialect, tokensField: other } : null;
 }
 
-/** JSON mode promises JSON, not this schema, so the schema is said in words. */
 function tellSchema(
   messages: readonly ChatMessage[],
   schema: NonNullable<CallRequest['schema']>,
@@ -89,4 +91,12 @@ function tellSchema(
   const [first, ...rest] = messages;
   if (first?.role !== 'system') return [{ role: 'system', content: told }, ...messages];
   return [{ role: 'system', content: `${first.content}\n\n${told}` }, ...rest];
+}
+
+/** All of them in one message at the beginning, in their order. */
+function systemFirst(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  const system = messages.filter(({ role }) => role === 'system');
+  if (system.length === 0) return messages;
+  const content = system.map((message) => message.content).join('\n\n');
+  return [{ role: 'system', content }, ...messages.filter(({ role }) => role !== 'system')];
 }

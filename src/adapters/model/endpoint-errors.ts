@@ -22,27 +22,52 @@ export interface EndpointSaid {
 
 /** Room for the endpoint's sentence, none for a stack trace or a page of HTML. */
 const SAYS_CHARACTERS_MAX = 500;
-/** An endpoint that asks for more than an hour is asked again after an hour: it may be back. */
-const RETRY_AFTER_MS_MAX = 3_600_000;
+
+/** Whole phrases, never a part of a word: "generate" is no rate, and "accredited" is no credit. */
+const anyOf = (...phrases: readonly RegExp[]): RegExp =>
+  new RegExp(phrases.map(({ source }) => `(?:${source})`).join('|'), 'i');
 
 const WORDS = {
-  /** OpenAI, vLLM, Ollama, LiteLLM, llama.cpp and the gateways in front of others, each in its own words. */
-  contextOverflow:
-    /context_length_exceeded|maximum context length|maximum model length|exceeds? the (available |model'?s? )?(maximum )?context|exceed_context_size|context ?window|prompt is too long|input is too long|input length exceeds|reduce the length of the (messages|prompt)|maximum number of tokens allowed/i,
-  contentFiltered:
-    /content[_ ]filter|content[_ ]policy|content management policy|ResponsibleAIPolicy|safety system|data_inspection_failed|flagged (by|as|for)|(input|prompt) was flagged/i,
-  modelNotFound:
-    /model_not_found|model .{0,200}(not found|does not exist)|invalid model name|not a valid model|unknown model|no such model/i,
+  /** OpenAI, vLLM, Ollama, LiteLLM, OpenRouter, llama.cpp and the servers that gateways stand before, each in its own words. */
+  contextOverflow: anyOf(
+    /context[_ ]length[_ ]exceeded|exceed_context_size|ContextWindowExceeded|model_context_window_exceeded/,
+    /maximum (context|model|prompt) length|context length is only \d/,
+    /(exceed\w*|(larger|greater|longer) than) (the |its |this )?(available |model'?s? |max(imum)? )*context\b/,
+    /context window exceeds|exceeded model token limit/,
+    /(prompt|input)( is)? too long|input length exceeds|\binputs. must have less than \d+ tokens/,
+    /reduce the length of (the |your )?(input )?(messages|prompt|text)/,
+    /maximum number of tokens allowed|token count of \d+ exceeds the limit/,
+    // What vLLM said when the prompt alone had filled the window.
+    /max_tokens must be at least 1, got -\d/,
+    /\binputs. tokens \+ .max_new_tokens. must be <=/,
+  ),
+  /** Comes with 429, and no pause helps: the request alone is more than a minute's worth. */
+  tooLargeForRate: /request too large for [^.]{0,200}tokens per min/i,
+  contentFiltered: anyOf(
+    /content[_ ]filter|content[_ ]policy|content management policy|ResponsibleAIPolicy|safety system/,
+    /data_inspection_failed|flagged (by|as|for)|(input|prompt) was flagged|\bPROHIBITED_CONTENT\b|blocked by (a |the |your )?guardrail/,
+  ),
+  modelNotFound: anyOf(
+    /model_not_found|model .{0,200}(not found|does not exist)|invalid model name|not a valid model|unknown model|no such model/,
+  ),
+  /** Found, but not for such a request: OpenRouter says so with 404. */
+  unfit: /no endpoints found that (support|can handle)/i,
   /** Gateways use these words for rates too, but then say when to come again. */
-  quota: /exceeded your current quota|billing|credit|quota[_ ]exhausted|payment/i,
+  quota: anyOf(/exceeded your current quota|\bbilling\b|\bcredits?\b|\bquota[_ ]exhausted\b|\bpayment\b/),
   /** These cannot be about a rate, whatever status they come with. */
-  spent:
-    /insufficient_quota|insufficient (credits|balance|funds)|billing_(hard_limit_reached|not_active)|budget_exceeded|budget has been exceeded|credit balance is too low|key limit exceeded/i,
+  spent: anyOf(
+    /insufficient_quota|insufficient (credits|balance|funds)|billing_(hard_limit_reached|not_active)/,
+    // LiteLLM: of a key, a team, a user, a model behind it.
+    /budget_exceeded|budget has been exceeded|\bExceededBudget\b|exceeded budget for\b|crossed budget/,
+    /credit[_ ]balance[_ ](is )?too[_ ]low|key limit exceeded|requires more credits|prompt tokens limit exceeded/,
+    // What is counted by the day is not back in a minute, although the answer may say so.
+    /free-models-per-day|PerDay(Per|-|\b)|quota exceeded for metric: [^\n]*\blimit: 0\b/,
+  ),
 } as const;
 
 /** Names the failure that an error answer stands for. */
 export function failureOf(said: EndpointSaid): EndpointFailure {
-  const [code, retryable] = classify(said);
+  const [code, retryable] = classify({ ...said, status: said.status ?? statusOf(said.code) });
   return {
     kind: 'failed',
     code,
@@ -57,19 +82,23 @@ function classify(said: EndpointSaid): readonly [code: FailureCode, retryable: b
   const { status } = said;
   const about = `${said.code} ${said.words}`;
   if (isQuota(said, about)) return ['quotaExhausted', false];
-  if (status === 429) return ['rateLimited', true];
+  if (status === 429) return WORDS.tooLargeForRate.test(about) ? ['contextOverflow', false] : ['rateLimited', true];
   if (status === 401) return ['modelCredentials', false];
   if (status === 403) return [WORDS.contentFiltered.test(about) ? 'contentFiltered' : 'modelCredentials', false];
   if (status === 413) return ['contextOverflow', false];
   // Some servers answer these with 500, or inside a stream without any status; sending the same again cannot help.
   if (status !== 404 && WORDS.contextOverflow.test(about)) return ['contextOverflow', false];
   if (status !== 404 && WORDS.contentFiltered.test(about)) return ['contentFiltered', false];
-  if (status === 404 || (status === 400 && WORDS.modelNotFound.test(about))) return ['modelNotFound', false];
+  if (status === 404) return [WORDS.unfit.test(about) ? 'modelRequestInvalid' : 'modelNotFound', false];
+  if (status === 400 && WORDS.modelNotFound.test(about)) return ['modelNotFound', false];
   if (/json_validate_failed/i.test(about)) return ['malformedAnswer', false]; // the model's doing, not the request's
-  if (status === 408) return ['modelTimeout', true];
+  if (status !== undefined && TIMEOUTS.includes(status)) return ['modelTimeout', true];
   if (status === undefined || status === 409 || status === 425 || status >= 500) return ['modelServer', true];
   return ['modelRequestInvalid', false]; // 400, 422, redirects and whatever else refuses the request as it is
 }
+
+/** The last two are of proxies that gave up on the server behind them. */
+const TIMEOUTS: readonly number[] = [408, 504, 522, 524];
 
 function isQuota({ status, code, retryAfterMs }: EndpointSaid, about: string): boolean {
   if (status === 402) return true;
@@ -77,6 +106,36 @@ function isQuota({ status, code, retryAfterMs }: EndpointSaid, about: string): b
   if (WORDS.spent.test(about)) return true;
   return status === 429 && !/rate_limit/i.test(code) && retryAfterMs === undefined && WORDS.quota.test(about);
 }
+
+/** Codes of error objects that come without a status, in the middle of a stream: whole words of them. */
+const CODE_STATUSES: Readonly<Record<string, number>> = {
+  invalid_request_error: 400,
+  invalid_argument: 400,
+  failed_precondition: 400,
+  badrequesterror: 400,
+  authentication_error: 401,
+  invalid_api_key: 401,
+  unauthenticated: 401,
+  permission_error: 403,
+  permission_denied: 403,
+  not_found_error: 404,
+  model_not_found: 404,
+  not_found: 404,
+  timeout_error: 408,
+  deadline_exceeded: 408,
+  rate_limit_exceeded: 429,
+  rate_limit_error: 429,
+  resource_exhausted: 429,
+  too_many_requests: 429,
+  overloaded_error: 529,
+};
+
+const statusOf = (code: string): number | undefined =>
+  code
+    .toLowerCase()
+    .split(/\s+/)
+    .map((word) => CODE_STATUSES[word])
+    .find((status) => status !== undefined);
 
 const TIMEOUT_CODES = ['ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'];
 
@@ -90,27 +149,6 @@ export function networkFailureOf(error: unknown): EndpointFailure {
   return { kind: 'failed', code, says: codes.at(-1) ?? cut(deepest?.message ?? String(error)), retryable: true };
 }
 
-/** The pause the endpoint asks for: `retry-after-ms`, or `retry-after` in seconds or as a date. */
-export function retryAfterOf(headers: Headers | undefined, nowMs: number): number | undefined {
-  const ms = numberIn(headers?.get('retry-after-ms'));
-  if (ms !== undefined) return boundPause(ms);
-  const text = headers?.get('retry-after');
-  const seconds = numberIn(text);
-  if (seconds !== undefined) return boundPause(seconds * 1_000);
-  // Begins with a weekday; of a bare number Date.parse would make a year.
-  const date = /^\s*[A-Za-z]{3,9},?\s/.test(text ?? '') ? Date.parse(text ?? '') : Number.NaN;
-  return Number.isNaN(date) ? undefined : boundPause(date - nowMs);
-}
-
-/** The same where only the sentence says it: "try again in 1m2.5s", "retry in 340ms". */
-export function retryAfterIn(words: string): number | undefined {
-  const found = /\b(?:try again|retry) in (?:(\d{1,4})m(?!s))?(?:(\d{1,6}(?:\.\d+)?)(ms|s)\b)?/i.exec(words);
-  const [, minutes, amount, unit] = found ?? [];
-  if (minutes === undefined && amount === undefined) return undefined;
-  const rest = Number(amount ?? 0) * (unit?.toLowerCase() === 'ms' ? 1 : 1_000);
-  return boundPause(Number(minutes ?? 0) * 60_000 + rest);
-}
-
 /** Text of the endpoint as it may be kept: no known secret, nothing that looks like a key, no line breaks, cut. */
 export function sayable(text: string, redact: (text: string) => string): string {
   const clean = redact(text)
@@ -122,11 +160,6 @@ export function sayable(text: string, redact: (text: string) => string): string 
 
 const cut = (text: string): string =>
   text.length > SAYS_CHARACTERS_MAX ? `${text.slice(0, SAYS_CHARACTERS_MAX - 1)}…` : text;
-
-const boundPause = (ms: number): number => Math.min(Math.max(0, Math.round(ms)), RETRY_AFTER_MS_MAX);
-
-const numberIn = (text: string | null | undefined): number | undefined =>
-  text !== null && text !== undefined && /^\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : undefined;
 
 /** The error and what caused it, outermost first; at most eight, since a chain may be a ring. */
 function causes(error: unknown): readonly Error[] {

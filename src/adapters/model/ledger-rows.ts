@@ -1,9 +1,10 @@
 /** The rows of one call in the ledger, and what can be computed from them. Pure. */
+import type { PaidRequest, Price } from '../../domain/costs.js';
 import { isFailureCode, type FailureCode } from '../../domain/failures.js';
 import { addSpending, NOTHING_SPENT, type Spending, type Tokens } from '../../domain/record.js';
 import type { ToolCall } from '../../domain/tools.js';
-import type { CallResult, CallRow, FinishReason } from '../../ports.js';
-import { costOf, type Price } from './price.js';
+import type { CallPurpose, CallResult, CallRow, FinishReason } from '../../ports.js';
+import { costOf } from './price.js';
 
 /** Written and synced before the request leaves. */
 export interface IntentRow {
@@ -17,6 +18,15 @@ export interface IntentRow {
   readonly price: Price | null;
   readonly priceDate: string | null;
   readonly promptTokensEstimated: number;
+  /** When the answer was recorded that is given in place of asking: nothing is sent. */
+  readonly replays?: string;
+  /** Artifact with the messages that were sent. */
+  readonly promptSha256?: string;
+  readonly tryNumber?: number;
+  /** Absent = the work of the task. */
+  readonly purpose?: CallPurpose;
+  /** What it could cost, noted where the provider has a budget. */
+  readonly mostUsdMicros?: number;
 }
 
 export interface AnsweredRow {
@@ -26,6 +36,8 @@ export interface AnsweredRow {
   /** Absent if it calls no tool. */
   readonly toolCalls?: readonly ToolCall[];
   readonly finishReason: FinishReason;
+  /** Name of the artifact that the answer becomes. */
+  readonly answerSha256?: string;
   readonly model: string;
   readonly usage: Tokens;
   /** True if the endpoint sent no usage. */
@@ -79,16 +91,34 @@ export const answerIn = (rows: readonly LedgerRow[]): AnsweredRow | null =>
 /** The intent whose request has no end in the ledger. */
 export function openIntent(rows: readonly LedgerRow[]): IntentRow | null {
   const last = rows.at(-1);
-  return last?.kind === 'intent' ? last : null;
+  return last?.kind === 'intent' && last.replays === undefined ? last : null;
 }
 
 /** Requests put on the wire for the call so far. */
-export const sendsIn = (rows: readonly LedgerRow[]): number => rows.filter(({ kind }) => kind === 'intent').length;
+const sendsIn = (rows: readonly LedgerRow[]): number =>
+  rows.filter((row) => row.kind === 'intent' && row.replays === undefined).length;
+
+/** Number of the next request. */
+export const nextSend = (rows: readonly LedgerRow[]): number => Math.max(0, ...rows.map(({ send }) => send)) + 1;
 
 /** Everything spent on the call, all its requests together, those in doubt estimated. */
 export function spendingOf(rows: readonly LedgerRow[]): Spending {
   const counted = { ...NOTHING_SPENT, callsSent: sendsIn(rows) };
   return rows.map((row) => spendingOfRow(row, rows)).reduce(addSpending, counted);
+}
+
+/** Each request of the call by itself, with what it is booked at; a recorded answer is none. */
+export function requestsOf(lineage: string, callId: string, rows: readonly LedgerRow[]): readonly PaidRequest[] {
+  return rows.flatMap((intent, index) => {
+    if (intent.kind !== 'intent' || intent.replays !== undefined) return [];
+    const { send, provider, model, startedAt, purpose = 'real' } = intent;
+    const end = rows.slice(index).find((row): row is EndRow | InDoubtRow => row.kind !== 'intent' && row.send === send);
+    const { tokens, costUsdMicros, unpriced } = end === undefined ? NOTHING_SPENT : spendingOfRow(end, rows);
+    const state = end?.kind ?? 'open';
+    const most = intent.mostUsdMicros === undefined ? {} : { mostUsdMicros: intent.mostUsdMicros };
+    const request = { lineage, callId, send, provider, model, purpose, startedAt };
+    return [{ ...request, state, tokens, costUsdMicros, unpriced, ...most }];
+  });
 }
 
 /** What the caller is given when the rows end in `end`. */
@@ -109,10 +139,11 @@ export function withoutSecrets(
   redact: (text: string) => string,
 ): Pick<AnsweredRow, 'text' | 'toolCalls'> {
   if (toolCalls === undefined) return { text: redact(text) };
-  const calls = toolCalls.map(({ id, name, arguments: given }) => ({
+  const calls = toolCalls.map(({ id, name, arguments: given, signature }) => ({
     id: redact(id),
     name: redact(name),
     arguments: redact(given),
+    ...(signature === undefined ? {} : { signature: redact(signature) }),
   }));
   return { text: redact(text), toolCalls: calls };
 }
@@ -126,7 +157,7 @@ export function callRowOf(callId: string, rows: readonly LedgerRow[]): CallRow |
   const { callsSent: sends, callsInDoubt: inDoubt, tokens, costUsdMicros, unpriced } = spendingOf(rows);
   const { provider, model } = latest;
   const spent = { sends, inDoubt, tokens, costUsdMicros, unpriced };
-  const call = { callId, provider, model, ...spent, startedAt: first.startedAt };
+  const call = { callId, provider, model, ...spent, startedAt: first.startedAt, ...notedOf(latest, rows) };
   switch (last.kind) {
     case 'intent':
       return { ...call, state: 'started', endedAt: null };
@@ -138,6 +169,23 @@ export function callRowOf(callId: string, rows: readonly LedgerRow[]): CallRow |
     default:
       return last satisfies never;
   }
+}
+
+/** What older ledgers do not tell is left out. */
+function notedOf(
+  { priceDate, promptSha256, tryNumber, purpose, replays }: IntentRow,
+  rows: readonly LedgerRow[],
+): Pick<CallRow, 'priceDate' | 'promptSha256' | 'tryNumber' | 'purpose' | 'replayed' | 'latencyMs' | 'answerSha256'> {
+  const answer = answerIn(rows);
+  return {
+    ...(priceDate === null ? {} : { priceDate }),
+    ...(promptSha256 === undefined ? {} : { promptSha256 }),
+    ...(tryNumber === undefined ? {} : { tryNumber }),
+    ...(purpose === undefined ? {} : { purpose }),
+    ...(replays === undefined ? {} : { replayed: true }),
+    ...(answer === null ? {} : { latencyMs: answer.latencyMs }),
+    ...(answer?.answerSha256 === undefined ? {} : { answerSha256: answer.answerSha256 }),
+  };
 }
 
 function spendingOfRow(row: LedgerRow, rows: readonly LedgerRow[]): Spending {

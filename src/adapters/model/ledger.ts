@@ -36,7 +36,7 @@ export function createLedger(home: string, redact: (text: string) => string): Le
     append: (lineage, callId, row) =>
       orFault(async () => {
         const kept = clean(row, redact);
-        await append(fileOf(lineage, callId), Buffer.from(`${JSON.stringify(kept)}\n`, 'utf8'));
+        await appendLine(fileOf(lineage, callId), kept, true);
         return kept;
       }),
     list: (lineage) => orFault(() => list(folderOf(lineage))),
@@ -121,18 +121,20 @@ async function recover(file: string): Promise<readonly LedgerRow[]> {
   return rows;
 }
 
-async function append(file: string, line: Buffer): Promise<void> {
+/** Adds a line of JSON, whole or not at all. `durable`: it survives a power cut, else only the end of the process. */
+export async function appendLine(file: string, value: unknown, durable: boolean): Promise<void> {
+  const line = Buffer.from(`${JSON.stringify(value)}\n`, 'utf8');
   await makeFolder(dirname(file));
   await withFile(file, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, async (handle) => {
     const { size } = await handle.stat();
     try {
       await writeWhole(handle, line);
-      await handle.sync();
+      if (durable) await handle.sync();
     } catch (error) {
       await handle.truncate(size); // a full disk takes half a line; without it the next row would stand on the same line
       throw error;
     }
-    if (size === 0) await syncFolder(dirname(file));
+    if (durable && size === 0) await syncFolder(dirname(file));
   });
 }
 

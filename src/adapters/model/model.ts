@@ -4,7 +4,16 @@ import { join, resolve } from 'node:path';
 import { spendingOf, answerIn, callRowOf, withoutSecrets } from './ledger-rows.js';
 import { createLedger, type Ledger } from './ledger.js';
 import { CourierLost, createCourierLink, type CourierLink } from './courier-link.js';
-import { PortFault, type CallRequest, type CallResult, type CallRow, type Model } from '../../ports.js';
+import {
+  PortFault,
+  type CallRequest,
+  type CallResult,
+  type CallRow,
+  type Model,
+  type ProviderSettings,
+  type RecordingSettings,
+  type SendGate,
+} from '../../ports.js';
 
 export interface ModelOptions {
   /** The weaver home; made if it is missing. */
@@ -15,6 +24,8 @@ export interface ModelOptions {
   readonly apiKeyOf: (variable: string) => string | undefined;
   /** Further values that must not reach the ledger, such as git tokens. The key of a call is always among them. */
   readonly secrets?: () => readonly string[];
+  /** Absent = every call is asked, and none is recorded. */
+  readonly recordings?: RecordingSettings;
   /** Compiled program of the request process. */
   readonly requestProcessPath?: string;
   /** Environment of the request process: what Node needs to reach endpoints, such as NODE_EXTRA_CA_CERTS. Never keys. */
@@ -40,9 +51,10 @@ export function createModel(options: ModelOptions): RunningModel {
   const { redact } = options;
   const opened = once(() => open(options));
   return {
-    call: async (request, signal, onProgress) => {
+    call: async (request, signal, onProgress, gate) => {
       const { link, ledger } = await opened();
-      return redacted(await carry(options, link, ledger, { request, signal, onProgress }), redact);
+      const asked = { request, signal, onProgress, ...(gate === undefined ? {} : { gate }) };
+      return redacted(await carry(options, link, ledger, asked), redact);
     },
     answer: async (lineage, callId) => {
       const answer = answerIn(await (await opened()).ledger.read(lineage, callId));
@@ -75,12 +87,14 @@ async function open(options: ModelOptions): Promise<Opened> {
 interface Asked {
   readonly request: CallRequest;
   readonly signal: AbortSignal;
-  readonly onProgress: (bytes: number) => void;
+  readonly onProgress: (bytes: number, tokens: number) => void;
+  readonly gate?: SendGate;
 }
 
 /** Asks until there is an end: when the request process dies, the next one finds in the ledger what became of the call. */
 async function carry(options: ModelOptions, link: CourierLink, ledger: Ledger, asked: Asked): Promise<CallResult> {
-  const { request, signal, onProgress } = asked;
+  const { request, ...asking } = asked;
+  const { signal } = asked;
   const cancelled = async (): Promise<CallResult> => ({
     kind: 'failed',
     code: 'cancelled',
@@ -88,16 +102,28 @@ async function carry(options: ModelOptions, link: CourierLink, ledger: Ledger, a
     retryable: false,
     spending: spendingOf(await ledger.read(request.lineage, request.callId)),
   });
+  const refused = async (says: string): Promise<CallResult> => ({
+    ...(await cancelled()),
+    kind: 'failed',
+    code: 'modelCredentials',
+    says,
+    retryable: false,
+  });
   for (let lost = 1; !signal.aborted; lost += 1) {
     try {
       const apiKey = options.apiKeyOf(request.provider.keyVariable) ?? null;
-      const question = { request, apiKey, secrets: options.secrets?.() ?? [] };
-      const end = await link.ask(question, { signal, onProgress, abortWaitMs: ABORT_WAIT_MS });
+      const { headers, missing } = headersFor(request.provider, options.apiKeyOf);
+      if (missing !== undefined) return await refused(`${missing} is not set.`);
+      const { recordings } = options;
+      const kept = recordings === undefined ? {} : { recordings };
+      const question = { request, apiKey, headers, secrets: options.secrets?.() ?? [], ...kept };
+      const end = await link.ask(question, { ...asking, abortWaitMs: ABORT_WAIT_MS });
       if (end === null) return cancelled();
       for (const warning of end.warnings) options.onWarning(options.redact(warning));
       return end.result;
     } catch (error) {
       if (!(error instanceof CourierLost)) throw error;
+      asking.gate?.lost();
       if (lost >= LOST_MAX)
         throw new PortFault('infrastructure', `The request process died ${lost} times during a call.`, true, {
           cause: error,
@@ -105,6 +131,18 @@ async function carry(options: ModelOptions, link: CourierLink, ledger: Ledger, a
     }
   }
   return cancelled();
+}
+
+/** Without one of them the endpoint would take us for somebody else. */
+function headersFor(
+  { headersEnv = {} }: ProviderSettings,
+  valueOf: (variable: string) => string | undefined,
+): { readonly headers: Readonly<Record<string, string>>; readonly missing?: string } {
+  const missing = Object.values(headersEnv).find((variable) => valueOf(variable) === undefined);
+  if (missing !== undefined) return { headers: {}, missing };
+  return {
+    headers: Object.fromEntries(Object.entries(headersEnv).map(([name, variable]) => [name, valueOf(variable) ?? ''])),
+  };
 }
 
 function redacted(result: CallResult, redact: (text: string) => string): CallResult {

@@ -1,29 +1,27 @@
-/** One request to an OpenAI-compatible endpoint, through the official client, with real limits on time and size. */
+/** One request to an endpoint of one of OpenAI's protocols, through the official client, with real limits on time and size. */
 import OpenAI, { APIConnectionError, APIError } from 'openai';
-import type { ChatCompletionCreateParams, ChatCompletionMessageParam } from 'openai/resources/chat/completions';
 import type { Tokens } from '../../domain/record.js';
 import type { ToolCall } from '../../domain/tools.js';
-import type { CallRequest, ChatMessage, FinishReason } from '../../ports.js';
+import type { FinishReason } from '../../ports.js';
+import { CHAT } from './chat-protocol.js';
+import { adapt, factsOf, type Dialect } from './dialect.js';
+import { failureOf, networkFailureOf, sayable, type EndpointFailure } from './endpoint-errors.js';
 import {
   BrokenAnswer,
   ErrorInAnswer,
   finishReasonOf,
-  gather,
+  holdsSomething,
   nothingGathered,
   toolCallsOf,
-  withoutThinking,
   type Gathered,
-} from './answer-body.js';
-import { adapt, speak, type Dialect } from './dialect.js';
-import {
-  failureOf,
-  networkFailureOf,
-  retryAfterIn,
-  retryAfterOf,
-  sayable,
-  type EndpointFailure,
-} from './endpoint-errors.js';
+} from './gathered.js';
 import { estimateTokens } from './price.js';
+import type { Question } from './protocol.js';
+import { charactersOfCalls, estimatePromptTokens, exceedsWindow } from './request-size.js';
+import { RESPONSES } from './responses-protocol.js';
+import { limitEndOf, retryAfterIn, retryAfterOf } from './retry-after.js';
+import { saidIn } from './said.js';
+import { withoutThinking } from './thinking.js';
 
 /** Far above any answer that fits a context window; below what would hurt the process. */
 const RESPONSE_BYTES_MAX = 8 * 1024 * 1024;
@@ -32,14 +30,17 @@ const TIMEOUT_SECONDS_MAX = 86_400;
 /** Of an error answer, enough to find its sentence. */
 const ERROR_BYTES_MAX = 64 * 1024;
 
-export interface EndpointRequest extends Pick<CallRequest, 'provider' | 'messages' | 'schema' | 'tools'> {
+export interface EndpointRequest extends Question {
   /** Undefined or empty: the endpoint is asked without credentials, as local servers allow. */
   readonly apiKey: string | undefined;
-  readonly dialect: Dialect;
+  /** Beside those that every request has. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly redact: (text: string) => string;
   readonly signal: AbortSignal;
   /** Bytes of the response so far, told as they come. */
   readonly onBytes: (bytes: number) => void;
+  /** What has been said so far, told whenever there is more of it. The same object each time. */
+  readonly onGrowth?: (gathered: Readonly<Gathered>) => void;
 }
 
 export interface EndpointAnswer {
@@ -59,12 +60,19 @@ export type EndpointResult =
 
 /** Resolves for whatever happens out there. */
 export async function askEndpoint(request: EndpointRequest, fetcher: typeof fetch = fetch): Promise<EndpointResult> {
+  const refused = refusedHere(request);
+  if (refused !== null) return refused;
+  const protocol = request.provider.api === 'responses' ? RESPONSES : CHAT;
   const gathered = nothingGathered();
   const watch = startWatch(request, fetcher);
   try {
     const client = createClient(request, watch);
-    const sent = client.chat.completions.create(bodyOf(request), { signal: watch.signal });
-    await gather(await sent.asResponse(), client, gathered, watch.onContent);
+    const response = await protocol.send(client, request, watch.signal);
+    const onContent = (): void => {
+      watch.onContent();
+      request.onGrowth?.(gathered);
+    };
+    await protocol.gather(response, client, gathered, onContent);
     if (watch.stopped() !== null) return failed(request, watch, gathered, null); // the client ends a stopped stream silently
     return answered(request, gathered);
   } catch (error) {
@@ -74,22 +82,23 @@ export async function askEndpoint(request: EndpointRequest, fetcher: typeof fetc
   }
 }
 
-/** What the prompt will cost at least, before anything is known. */
-export const estimatePromptTokens = ({
-  messages,
-  schema,
-  tools,
-}: Pick<CallRequest, 'messages' | 'schema' | 'tools'>): number =>
-  estimateTokens(
-    messages.reduce(
-      (sum, { content, toolCalls = [] }) => sum + content.length + charactersOf(toolCalls),
-      lengthOf(schema) + lengthOf(tools),
-    ),
-  );
+/** What cannot succeed is not sent: a refusal costs time out there, and a prompt that is cut silently costs more. */
+function refusedHere(request: EndpointRequest): EndpointFailure | null {
+  const { provider, apiKey = '', headers = {} } = request;
+  const isSigned = Object.keys(headers).some((name) => /^(authorization|x-api-key|api-key)$/i.test(name));
+  if (apiKey.trim() === '' && !isSigned && !factsOf(provider).keyless)
+    return refusal('modelCredentials', `${provider.keyVariable} is not set.`);
+  if (exceedsWindow(request))
+    return refusal('contextOverflow', `The prompt cannot fit into ${provider.contextWindow} tokens; it was not sent.`);
+  return null;
+}
 
-const lengthOf = (value: unknown): number => (value === undefined ? 0 : JSON.stringify(value).length);
-const charactersOf = (calls: readonly ToolCall[]): number =>
-  calls.reduce((sum, { name, arguments: given }) => sum + name.length + given.length, 0);
+const refusal = (code: EndpointFailure['code'], says: string): EndpointFailure => ({
+  kind: 'failed',
+  code,
+  says,
+  retryable: false,
+});
 
 type Stopped = 'total' | 'idle' | 'tooLarge' | 'cancelled';
 
@@ -100,6 +109,8 @@ interface Watch {
   bytes(): number;
   /** Whether the request was handed to the network. */
   isSent(): boolean;
+  /** Whether the endpoint refused it by its status. */
+  isRefused(): boolean;
   /** Body of an error answer as it came; the client library keeps only one of the forms it may have. */
   errorText(): string;
   stopped(): Stopped | null;
@@ -115,6 +126,7 @@ function startWatch({ provider, signal, onBytes }: EndpointRequest, fetcher: typ
   let stopped: Stopped | null = null;
   let bytes = 0;
   let sent = false;
+  let refused = false;
   let errorText = '';
   let idle: NodeJS.Timeout | null = null;
   const stop = (why: Stopped): void => {
@@ -138,6 +150,7 @@ function startWatch({ provider, signal, onBytes }: EndpointRequest, fetcher: typ
       // Redirects are not followed: the key is for this address alone.
       const response = counted(await fetcher(url, { ...init, redirect: 'manual' }), onChunk);
       if (response.ok) return response;
+      refused = true;
       errorText = await readStart(response);
       const { status, headers } = response;
       return new Response(NO_BODY_STATUSES.includes(status) ? null : errorText, { status, headers });
@@ -147,6 +160,7 @@ function startWatch({ provider, signal, onBytes }: EndpointRequest, fetcher: typ
     },
     bytes: () => bytes,
     isSent: () => sent,
+    isRefused: () => refused,
     errorText: () => errorText,
     stopped: () => stopped,
     end: () => {
@@ -189,7 +203,7 @@ async function readStart(response: Response): Promise<string> {
 }
 
 /** Everything that the client would take from the environment is given by hand. Temporal is the only layer that retries. */
-function createClient({ provider, apiKey }: EndpointRequest, watch: Watch): OpenAI {
+function createClient({ provider, apiKey, headers }: EndpointRequest, watch: Watch): OpenAI {
   const key = apiKey?.trim() ?? '';
   return new OpenAI({
     baseURL: provider.baseUrl,
@@ -202,48 +216,8 @@ function createClient({ provider, apiKey }: EndpointRequest, watch: Watch): Open
     timeout: timeoutMs(provider.callTimeoutSeconds) + 1_000, // ours comes first and knows why
     logLevel: 'off',
     fetch: watch.fetch,
-    ...(key === '' ? { defaultHeaders: { Authorization: null } } : {}),
+    defaultHeaders: { ...factsOf(provider).headers, ...(key === '' ? { Authorization: null } : {}), ...headers },
   });
-}
-
-function bodyOf(request: EndpointRequest): ChatCompletionCreateParams {
-  const { messages, fields } = speak(request.dialect, request);
-  return {
-    model: request.provider.model,
-    messages: messages.map(wireMessage),
-    ...fields,
-  };
-}
-
-function wireMessage({ role, content, toolCalls, toolCallId }: ChatMessage): ChatCompletionMessageParam {
-  switch (role) {
-    case 'tool':
-      return { role, content, tool_call_id: toolCallId ?? '' };
-    case 'assistant':
-      if (toolCalls === undefined) return { role, content };
-      return { role, content: content === '' ? null : content, tool_calls: toolCalls.map(wireCall) };
-    case 'system':
-    case 'user':
-      return { role, content };
-    default:
-      throw new TypeError(`unknown role ${JSON.stringify(role satisfies never)}`);
-  }
-}
-
-/** Endpoints read the arguments of earlier calls again, and refuse the whole request over one that is no JSON. */
-const wireCall = ({ id, name, arguments: given }: ToolCall) => ({
-  id,
-  type: 'function' as const,
-  function: { name, arguments: isObjectText(given) ? given : JSON.stringify({ malformed: given }) },
-});
-
-function isObjectText(text: string): boolean {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value);
-  } catch {
-    return false;
-  }
 }
 
 function answered(request: EndpointRequest, gathered: Gathered): EndpointAnswer {
@@ -262,7 +236,7 @@ function answered(request: EndpointRequest, gathered: Gathered): EndpointAnswer 
 
 function estimateUsage(request: EndpointRequest, gathered: Gathered): Tokens {
   const reasoning = estimateTokens(gathered.reasoningCharacters);
-  const said = gathered.text.length + gathered.refusal.length + charactersOf(gathered.toolCalls);
+  const said = gathered.text.length + gathered.refusal.length + charactersOfCalls(gathered.toolCalls);
   const completion = estimateTokens(said) + reasoning;
   return { prompt: estimatePromptTokens(request), cached: 0, completion, reasoning };
 }
@@ -270,7 +244,8 @@ function estimateUsage(request: EndpointRequest, gathered: Gathered): Tokens {
 function failed(request: EndpointRequest, watch: Watch, gathered: Gathered, error: unknown): EndpointResult {
   const failure = nameFailure(request, watch, error);
   const clean = { ...failure, says: sayable(failure.says, request.redact) };
-  if (mayHaveWorked(clean, watch)) return { ...clean, usage: gathered.usage ?? estimateUsage(request, gathered) };
+  if (mayHaveWorked(clean, watch, gathered, error))
+    return { ...clean, usage: gathered.usage ?? estimateUsage(request, gathered) };
   const adapted = adapt(request.dialect, clean);
   return adapted === null ? clean : { ...clean, adapted };
 }
@@ -298,7 +273,7 @@ function nameFailure({ provider }: EndpointRequest, watch: Watch, error: unknown
 function nameError(error: unknown, errorText: string): EndpointFailure {
   if (error instanceof BrokenAnswer)
     return { kind: 'failed', code: 'modelServer', says: error.message, retryable: true };
-  if (error instanceof ErrorInAnswer) return failureOf({ ...saidIn(error.body), retryAfterMs: undefined });
+  if (error instanceof ErrorInAnswer) return nameSaid(error.body);
   if (error instanceof APIError && !(error instanceof APIConnectionError)) return nameApiError(error, errorText);
   return networkFailureOf(error);
 }
@@ -312,12 +287,15 @@ function nameApiError(error: APIError, errorText: string): EndpointFailure {
     return { kind: 'failed', code: 'modelRequestInvalid', says, retryable: false, httpStatus: status };
   }
   const words = said.words === '' ? error.message : said.words;
-  return failureOf({
-    code: said.code,
-    words,
-    status,
-    retryAfterMs: retryAfterOf(headers, Date.now()) ?? retryAfterIn(words),
-  });
+  const asked = retryAfterOf(headers, Date.now()) ?? said.retryAfterMs ?? retryAfterIn(words);
+  // Every answer has the headers about limits; they mean something where a limit was the reason.
+  const retryAfterMs = asked ?? (status === 429 ? limitEndOf(headers, Date.now()) : undefined);
+  return failureOf({ code: said.code, words, status, retryAfterMs });
+}
+
+function nameSaid(body: unknown): EndpointFailure {
+  const said = saidIn(body);
+  return failureOf({ ...said, retryAfterMs: said.retryAfterMs ?? retryAfterIn(said.words) });
 }
 
 /** The body of an error, JSON or not. */
@@ -329,24 +307,16 @@ function bodyIn(text: string): unknown {
   }
 }
 
-/** The error objects of compatible endpoints: `{message, code, type}`, a bare `detail` or a bare text. */
-function saidIn(body: unknown): { readonly status: number | undefined; readonly code: string; readonly words: string } {
-  if (typeof body === 'string') return { status: undefined, code: '', words: body };
-  if (typeof body !== 'object' || body === null) return { status: undefined, code: '', words: '' };
-  const { code, type, message, detail } = body as Readonly<Record<'code' | 'type' | 'message' | 'detail', unknown>>;
-  const words = [message, detail].find((one) => typeof one === 'string');
-  return {
-    // Gateways put the status of the model's server into the code of an error that comes with 200.
-    status: typeof code === 'number' && code >= 400 && code < 600 ? code : undefined,
-    code: [code, type].filter((one) => typeof one === 'string').join(' '),
-    words: typeof words === 'string' ? words : JSON.stringify(body),
-  };
-}
-
 const timedOut = (says: string): EndpointFailure => ({ kind: 'failed', code: 'modelTimeout', says, retryable: true });
 
 /** A request that got no clear refusal may have been worked on, and is booked: a lower bound of what it costs. */
-function mayHaveWorked({ code, httpStatus }: EndpointFailure, watch: Watch): boolean {
-  if (httpStatus !== undefined) return false;
+function mayHaveWorked({ code }: EndpointFailure, watch: Watch, gathered: Gathered, error: unknown): boolean {
+  if (watch.isRefused()) return false;
+  if (holdsSomething(gathered)) return true;
+  // An error object is a refusal too, whatever status it comes with.
+  if (watch.stopped() === null && isErrorObject(error)) return false;
   return watch.bytes() > 0 || (watch.isSent() && (code === 'modelTimeout' || code === 'cancelled'));
 }
+
+const isErrorObject = (error: unknown): boolean =>
+  error instanceof ErrorInAnswer || (error instanceof APIError && !(error instanceof APIConnectionError));

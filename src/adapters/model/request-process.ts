@@ -7,6 +7,7 @@ import { chmod, rm, stat } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { parseArgs } from 'node:util';
 import { setTimeout as pause } from 'node:timers/promises';
+import { defined } from '../../domain/plain-object.js';
 import { createCourier, type Attachment, type Courier, type CourierParts } from './courier.js';
 import {
   courierPlaces,
@@ -16,16 +17,21 @@ import {
   type CourierPlaces,
   type ToCourier,
 } from './courier-protocol.js';
+import { openHealthBook } from './health-book.js';
 import { createLedger } from './ledger.js';
+import { createLiveTail, type LiveTail } from './live-tail.js';
 import { createPatientFetch } from './patient-fetch.js';
 import { createSecrets, type Secrets } from './secrets.js';
 import { takeHold, type Hold } from './single-instance.js';
+import type { SendGate, SendWindow } from '../../ports.js';
 
 /** How long to wait for a holder that is about to end; the worker asks again by itself. */
 const HOLD_WAIT_MS = 10_000;
 const HOLD_POLL_MS = 25;
 /** How soon a removed home or the end of the idle time is noticed. */
 const LOOK_EVERY_MS = 1_000;
+/** Who watches and does not read is let go; it comes back when it can. */
+const WATCHER_BACKLOG_BYTES_MAX = 1024 * 1024;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -79,7 +85,9 @@ function serve({ home, places, hold, idleMs }: Service): void {
   // Loading the client library takes longer than all else, so the socket is open before.
   const ask: CourierParts['ask'] = async (request) =>
     (await import('./openai-endpoint.js')).askEndpoint(request, fetcher);
-  const courier = createCourier({ home, ledger, ask, redact: secrets.redact });
+  const tail = createLiveTail(secrets);
+  const health = openHealthBook(home, (error) => log(`health of the providers: ${String(error)}`));
+  const courier = createCourier({ home, ledger, ask, redact: secrets.redact, tail, health });
   const connections = new Set<Socket>();
   let draining = false;
   const drain = (): void => {
@@ -89,7 +97,8 @@ function serve({ home, places, hold, idleMs }: Service): void {
   const server = createServer((socket) => {
     connections.add(socket);
     socket.on('close', () => connections.delete(socket));
-    talk(socket, { courier, secrets, drain, isDraining: () => draining });
+    const onlyWatches = (): boolean => connections.delete(socket);
+    talk(socket, { courier, secrets, tail, drain, isDraining: () => draining, onlyWatches });
   });
   void listen(server, places.socket).then(warmUp);
   // A terminal's signals are for the worker; the order to end is obeyed when nothing paid for can be lost.
@@ -124,26 +133,36 @@ async function listen(server: Server, path: string): Promise<void> {
 interface Talk {
   readonly courier: Courier;
   readonly secrets: Secrets;
+  readonly tail: LiveTail;
   readonly drain: () => void;
   readonly isDraining: () => boolean;
+  /** The connection is none that this process stays for. */
+  readonly onlyWatches: () => void;
 }
 
-function talk(socket: Socket, { courier, secrets, drain, isDraining }: Talk): void {
+function talk(socket: Socket, { courier, secrets, tail, drain, isDraining, onlyWatches }: Talk): void {
   const attached = new Map<number, Attachment>();
+  const asked: Asked = new Map();
   const onMessage = (message: ToCourier): void => {
     switch (message.kind) {
       case 'hello':
         sendMessage(socket, { kind: 'ready', protocol: PROTOCOL, pid: process.pid });
         if (message.protocol !== PROTOCOL) drain();
         return;
+      case 'watch':
+        onlyWatches();
+        return showTail(socket, tail, message);
       case 'abort':
+        answerGate(asked, message.id, null);
         return attached.get(message.id)?.abort();
+      case 'leave':
+        return answerGate(asked, message.id, message.window);
       case 'call':
         if (isDraining()) return void socket.destroy(); // the worker connects again, to the process that follows
         secrets.learn([message.apiKey ?? '', ...message.secrets]);
         attached.set(
           message.id,
-          answerCall(socket, courier, message, () => attached.delete(message.id)),
+          answerCall(socket, courier, message, asked, () => attached.delete(message.id)),
         );
         return;
       default:
@@ -154,20 +173,53 @@ function talk(socket: Socket, { courier, secrets, drain, isDraining }: Talk): vo
   socket.on('error', (error) => log(`connection: ${error.message}`));
   socket.on('close', () => {
     for (const attachment of attached.values()) attachment.leave();
+    for (const id of asked.keys()) answerGate(asked, id, null);
   });
+}
+
+/** Calls whose worker has been asked whether they may leave. */
+type Asked = Map<number, (window: SendWindow | null) => void>;
+
+function answerGate(asked: Asked, id: number, window: SendWindow | null): void {
+  asked.get(id)?.(window);
+  asked.delete(id);
+}
+
+/** The worker's gate, from here. */
+const gateOver = (socket: Socket, id: number, asked: Asked): SendGate => ({
+  mayLeave: (promptTokens) =>
+    new Promise((settle) => {
+      if (!socket.writable) return settle(null);
+      asked.set(id, settle);
+      sendMessage(socket, { kind: 'mayLeave', id, promptTokens });
+    }),
+  left: (atMs) => sendMessage(socket, { kind: 'left', id, atMs }),
+  lost: () => undefined, // that is for the worker to find out
+});
+
+function showTail(socket: Socket, tail: LiveTail, { protocol, wanted }: Extract<ToCourier, { kind: 'watch' }>): void {
+  sendMessage(socket, { kind: 'ready', protocol: PROTOCOL, pid: process.pid });
+  if (protocol !== PROTOCOL) return; // it leaves by itself
+  const leave = tail.watch(wanted, (event) => {
+    if (socket.writableLength > WATCHER_BACKLOG_BYTES_MAX) return void socket.destroy();
+    sendMessage(socket, { kind: 'tail', event });
+  });
+  socket.on('close', leave);
 }
 
 function answerCall(
   socket: Socket,
   courier: Courier,
   call: Extract<ToCourier, { kind: 'call' }>,
+  asked: Asked,
   onEnd: () => void,
 ): Attachment {
-  const { id, request, apiKey } = call;
+  const { id, request, apiKey, headers, recordings } = call;
   return courier.join(
-    { request, apiKey: apiKey ?? undefined },
+    { request, apiKey: apiKey ?? undefined, ...defined({ headers, recordings }) },
     {
-      onProgress: (bytes) => sendMessage(socket, { kind: 'progress', id, bytes }),
+      ...(call.gated === true ? { gate: gateOver(socket, id, asked) } : {}),
+      onProgress: (bytes, tokens) => sendMessage(socket, { kind: 'progress', id, bytes, tokens }),
       onEnd: (ended) => {
         onEnd();
         if (ended.kind === 'result')

@@ -61,6 +61,8 @@ export interface ScriptRule {
   readonly when?: {
     readonly contains?: string | readonly string[];
     readonly lacks?: string | readonly string[];
+    /** Looked for in the JSON of the whole request; every text of a list must hold. */
+    readonly asks?: string | readonly string[];
   };
   /** Given in turn to the requests that match; the last one again and again. */
   readonly answers: readonly ScriptedAnswer[];
@@ -73,7 +75,7 @@ export interface Choice {
 
 export interface Script {
   /** The next answer of the first rule that matches; null if none does. */
-  choose(messages: string): Choice | null;
+  choose(messages: string, request: string): Choice | null;
 }
 
 /** Throws if a rule has no answer: it would match and say nothing. */
@@ -82,8 +84,8 @@ export function createScript(rules: readonly ScriptRule[]): Script {
   if (empty !== -1) throw new RangeError(`Rule ${empty + 1} of the script has no answers.`);
   const given = rules.map(() => 0);
   return {
-    choose(messages) {
-      const ruleIndex = rules.findIndex((rule) => matches(rule, messages));
+    choose(messages, request) {
+      const ruleIndex = rules.findIndex((rule) => matches(rule, messages, request));
       const answers = rules[ruleIndex]?.answers ?? [];
       const turn = given[ruleIndex] ?? 0;
       const answer = answers[Math.min(turn, answers.length - 1)];
@@ -94,7 +96,8 @@ export function createScript(rules: readonly ScriptRule[]): Script {
   };
 }
 
-const matches = ({ when }: ScriptRule, messages: string): boolean =>
+const matches = ({ when }: ScriptRule, messages: string, request: string): boolean =>
+  listOf(when?.asks).every((text) => request.includes(text)) &&
   listOf(when?.contains).every((text) => messages.includes(text)) &&
   !listOf(when?.lacks).some((text) => messages.includes(text));
 

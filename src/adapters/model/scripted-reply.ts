@@ -1,14 +1,17 @@
-/** Sends a scripted answer in the form of the OpenAI chat protocol: as a stream of events or as one object. */
+/** Sends a scripted answer in the form of either protocol of OpenAI: as a stream of events or as one object. */
 import type { ServerResponse } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { estimateTokens } from './price.js';
 import type { ScriptedAnswer, ScriptedToolCall, ScriptedUsage } from './script.js';
+import { cutInPieces } from './scripted-pieces.js';
+import { responsesPieces, type ScriptedResponse } from './scripted-responses.js';
 
 /** The only model there is, and it says so in every answer. */
 export const SCRIPTED_MODEL = 'scripted-1';
 
 /** What a request says of the form of its answer. */
 export interface ChatQuestion {
+  readonly api: 'chat' | 'responses';
   readonly messages: readonly unknown[];
   readonly streams: boolean;
   readonly wantsUsage: boolean;
@@ -19,9 +22,6 @@ export interface NumberedQuestion extends ChatQuestion {
   /** Epoch milliseconds. */
   readonly at: number;
 }
-
-/** Enough for a watcher to see an answer grow. */
-const PIECES = 8;
 
 /** Resolves when the answer is over, with whether the client left before that. */
 export async function reply(
@@ -72,7 +72,7 @@ async function send(
     response.end(question.streams ? 'data: {"choices": [{"delta": \n\n' : '{"choices": [{"message": ');
     return;
   }
-  const pieces = question.streams ? streamed(answer, question) : [plain(answer, question)];
+  const pieces = piecesOf(answer, question);
   if (answer.kind === 'cut') return cutOff(response, pieces.join(''), answer.afterBytes);
   const pauseMs = (answer.latencyMs ?? 0) / Math.max(1, pieces.length - 1);
   if (answer.latencyMs === undefined) return void response.end(pieces.join(''));
@@ -81,6 +81,27 @@ async function send(
     response.write(piece);
   }
   response.end();
+}
+
+function piecesOf(answer: Worded, question: NumberedQuestion): readonly string[] {
+  if (question.api === 'responses') return responsesPieces(answered(answer, question), question.streams);
+  return question.streams ? streamed(answer, question) : [plain(answer, question)];
+}
+
+/** The same answer, without a form. */
+function answered(answer: Worded, question: NumberedQuestion): ScriptedResponse {
+  const { text, finishReason, calls = [] } = wordsOf(answer);
+  const { usage } = answer;
+  return {
+    number: question.number,
+    at: question.at,
+    model: answer.model ?? SCRIPTED_MODEL,
+    text,
+    isRefusal: answer.kind === 'refusal',
+    finishReason,
+    calls: calls.map((call, index) => wholeCall(call, index, question)),
+    usage: usage === null ? null : countedUsage(answer, question, text + textOf(calls)),
+  };
 }
 
 function sendStatus(response: ServerResponse, answer: Extract<ScriptedAnswer, { kind: 'status' }>): void {
@@ -188,20 +209,11 @@ const headOf = ({ model }: Worded, { number, at }: NumberedQuestion) => ({
   model: model ?? SCRIPTED_MODEL,
 });
 
-/** By code points, so that no piece ends in half a character. */
-function cutInPieces(text: string): readonly string[] {
-  const characters = Array.from(text);
-  const length = Math.max(1, Math.ceil(characters.length / PIECES));
-  const starts = Array.from({ length: Math.ceil(characters.length / length) }, (_, index) => index * length);
-  return starts.map((start) => characters.slice(start, start + length).join(''));
-}
+const countedUsage = ({ usage }: Worded, { messages }: ChatQuestion, text: string): ScriptedUsage =>
+  usage ?? { prompt: estimateTokens(JSON.stringify(messages).length), completion: estimateTokens(text.length) };
 
-function usageOf({ usage }: Worded, { messages }: ChatQuestion, text: string): object {
-  const counted: ScriptedUsage = usage ?? {
-    prompt: estimateTokens(JSON.stringify(messages).length),
-    completion: estimateTokens(text.length),
-  };
-  const { prompt, completion, cached = 0, reasoning = 0 } = counted;
+function usageOf(answer: Worded, question: ChatQuestion, text: string): object {
+  const { prompt, completion, cached = 0, reasoning = 0 } = countedUsage(answer, question, text);
   return {
     prompt_tokens: prompt,
     completion_tokens: completion,

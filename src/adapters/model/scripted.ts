@@ -1,8 +1,9 @@
 /**
- * An endpoint of the OpenAI chat protocol that answers from a script: real HTTP, no model. It is what weaver asks when
+ * An endpoint of the chat and the responses protocol of OpenAI that answers from a script: real HTTP, no model. It is what weaver asks when
  * nobody has named an endpoint, and what the tests play every kind of trouble with. It says what it is: `scripted-1`.
  */
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import { isMap } from '../../domain/plain-object.js';
 import { createScript, type Choice, type ScriptRule } from './script.js';
 import { reply, replyError, SCRIPTED_MODEL, type ChatQuestion } from './scripted-reply.js';
 
@@ -16,6 +17,8 @@ export interface ScriptedOptions {
   readonly apiKey?: string;
   /** Whether requests are remembered for `requests()`; true if absent. */
   readonly keepRequests?: boolean;
+  /** What the list of models says; the one model if absent. */
+  readonly models?: readonly unknown[];
 }
 
 /** One request for an answer. */
@@ -64,11 +67,13 @@ export async function startScriptedEndpoint(options: ScriptedOptions): Promise<S
     const body = await readBody(request);
     const route = `${request.method ?? ''} ${(request.url ?? '').replace(/\?.*$/, '')}`;
     if (!isAllowed(request, options.apiKey)) return replyError(response, 401, 'This is not the key of the endpoint.');
-    if (route === 'GET /v1/models') return replyModels(response);
-    if (route !== 'POST /v1/chat/completions') return replyError(response, 404, `There is no ${route}.`);
+    if (/^GET .*\/models$/.test(route)) return replyModels(response, options.models ?? [MODEL]);
+    const api = /^POST .*\/(chat\/completions|responses)$/.exec(route)?.[1];
+    if (api === undefined) return replyError(response, 404, `There is no ${route}.`);
     state.count += 1;
-    const question = parseQuestion(body);
-    const choice = question === null ? null : state.script.choose(JSON.stringify(question.messages));
+    const question = parseQuestion(body, api === 'responses' ? 'responses' : 'chat');
+    const choice =
+      question === null ? null : state.script.choose(JSON.stringify(question.messages), JSON.stringify(question.body));
     const entry = {
       at,
       body: question?.body ?? body?.toString('utf8'),
@@ -140,28 +145,32 @@ async function readBody(request: IncomingMessage): Promise<Buffer | null> {
   return size > BODY_BYTES_MAX ? null : Buffer.concat(chunks);
 }
 
-function parseQuestion(bytes: Buffer | null): (ChatQuestion & { readonly body: unknown }) | null {
+function parseQuestion(
+  bytes: Buffer | null,
+  api: ChatQuestion['api'],
+): (ChatQuestion & { readonly body: unknown }) | null {
   let body: unknown;
   try {
     body = JSON.parse(bytes?.toString('utf8') ?? '');
   } catch {
     return null;
   }
-  if (!isRecord(body) || !Array.isArray(body['messages'])) return null;
+  if (!isMap(body)) return null;
+  const messages = body[api === 'chat' ? 'messages' : 'input'];
+  if (!Array.isArray(messages)) return null;
   const options = body['stream_options'];
   return {
+    api,
     body,
-    messages: body['messages'] as readonly unknown[],
+    messages: messages as readonly unknown[],
     streams: body['stream'] === true,
-    wantsUsage: isRecord(options) && options['include_usage'] === true,
+    wantsUsage: isMap(options) && options['include_usage'] === true,
   };
 }
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+const MODEL = { id: SCRIPTED_MODEL, object: 'model', created: 0, owned_by: 'weaver' };
 
-function replyModels(response: ServerResponse): void {
+function replyModels(response: ServerResponse, data: readonly unknown[]): void {
   response.writeHead(200, { 'content-type': 'application/json' });
-  const model = { id: SCRIPTED_MODEL, object: 'model', created: 0, owned_by: 'weaver' };
-  response.end(JSON.stringify({ object: 'list', data: [model] }));
+  response.end(JSON.stringify({ object: 'list', data }));
 }

@@ -120,7 +120,7 @@ async function readArtifact({ artifacts }: Stores, ref: ArtifactRef, what: strin
 }
 
 /** Says whether there is such a task at all. */
-async function nothingThere(context: Context, id: string, what: string): Promise<WeaverFault> {
+export async function nothingThere(context: Context, id: string, what: string): Promise<WeaverFault> {
   const view = await findView(context, id);
   if (view === null) return unknownTask(id);
   return notThere(

@@ -140,7 +140,7 @@ async function patience(timeoutMs: number | null, signal: AbortSignal): Promise<
 }
 
 /** Never resolves: a worker that cannot start, or ends before its time, is what the run fails of. */
-async function workerFailure({ worker }: Stand): Promise<never> {
+export async function workerFailure({ worker }: Pick<Stand, 'worker'>): Promise<never> {
   if (worker !== null) {
     await (
       await worker

@@ -6,10 +6,14 @@ import { dirname } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
 import type { Config } from '../../config.js';
 import type { ProviderSettings } from '../../ports.js';
+import { leftOf } from '../../domain/costs.js';
 import { searchAttributeTypes } from '../../workflows/messages.js';
+import { standingWords } from '../render-costs.js';
 import type { WeaverClient } from '../weaver-client.js';
 import { WeaverFault } from '../weaver-fault.js';
 import type { Finding, House } from './house.js';
+import { checkHealth, checkLimits } from './check-providers.js';
+import { checkProbes, probeModels } from './probe-models.js';
 import type { GlobalFlags } from './program.js';
 import { connectClient, openTemporal, type TemporalSession } from './temporal-session.js';
 
@@ -25,13 +29,27 @@ const ok = (name: string, says: string): Finding => ({ name, verdict: 'ok', says
 const warn = (name: string, says: string, next: string): Finding => ({ name, verdict: 'warn', says, next });
 const fail = (name: string, says: string, next: string): Finding => ({ name, verdict: 'fail', says, next });
 
-export async function doctor(house: House, { config: file, json }: GlobalFlags): Promise<number> {
+export interface DoctorFlags {
+  /** Asks one provider, or all of them, what they can. */
+  readonly probe?: string | true;
+}
+
+export async function doctor(
+  house: House,
+  { config: file, json }: GlobalFlags,
+  { probe }: DoctorFlags = {},
+): Promise<number> {
   const loaded = house.loadConfig(file);
   const here = [checkNode(), checkGit()];
   const findings =
     loaded.kind === 'faults'
       ? [...(await Promise.all(here)), ...loaded.faults.map((fault) => fail('config', fault, 'Mend it.'))]
-      : await withConfig(house, loaded.config, loaded.warnings, here);
+      : [
+          ...(await withConfig(house, loaded.config, loaded.warnings, here)),
+          ...(await (probe === undefined
+            ? checkProbes(house, loaded.config)
+            : probeModels(house, loaded.config, probe))),
+        ];
   show(house, findings, json);
   return findings.some(({ verdict }) => verdict === 'fail') ? SOMETHING_FAILS : 0;
 }
@@ -53,9 +71,11 @@ async function withConfig(
     checkDisk(config),
     checkTemporal(house, config),
     checkEvents(house, config),
+    checkBudgets(house, config),
+    checkHealth(house, config),
     ...(config.scripted
       ? [Promise.resolve(noModel())]
-      : config.providers.map((provider) => checkProvider(config, provider))),
+      : config.providers.map((provider) => checkProvider(house, config, provider))),
   ]);
   return found.flat();
 }
@@ -158,6 +178,8 @@ async function askServer(
           `nobody polls ${config.taskQueue}`,
           embedded === null ? 'Start one with weaver worker.' : 'Start one with weaver up.',
         ),
+    // Only a worker can answer for their keepers.
+    ...(pollers.length > 0 ? await checkLimits(client, config) : []),
   ];
 }
 
@@ -181,6 +203,23 @@ async function checkEvents(house: House, config: Config): Promise<readonly Findi
   });
 }
 
+/** What the providers with a budget may still cost. */
+async function checkBudgets(house: House, config: Config): Promise<readonly Finding[]> {
+  const budgets = await (await house.costs(config)).standings(config.providers, Date.now());
+  return budgets.flatMap(({ provider, standings }) =>
+    standings.map((standing) => {
+      const name = `budget ${provider}`;
+      return leftOf(standing) > 0
+        ? ok(name, standingWords(standing))
+        : warn(
+            name,
+            standingWords(standing),
+            'Calls wait until then: raise it in weaver.config.yaml, or name another provider.',
+          );
+    }),
+  );
+}
+
 const noModel = (): Finding =>
   warn(
     'model',
@@ -188,15 +227,13 @@ const noModel = (): Finding =>
     'Set OPENAI_API_KEY or OPENAI_BASE_URL (and WEAVER_MODEL), or name providers in weaver.config.yaml.',
   );
 
-async function checkProvider(
-  config: Config,
-  { name, baseUrl, keyVariable, model }: ProviderSettings,
-): Promise<Finding> {
+async function checkProvider(house: House, config: Config, provider: ProviderSettings): Promise<Finding> {
+  const { name, baseUrl, keyVariable, model } = provider;
   const topic = `model ${name}`;
   const key = config.keyOf(keyVariable);
   try {
     const response = await fetch(`${baseUrl}/models`, {
-      headers: key === undefined ? {} : { authorization: `Bearer ${key}` },
+      headers: await house.listHeaders(config, provider),
       signal: AbortSignal.timeout(ENDPOINT_TIMEOUT_MS),
     });
     await response.body?.cancel();

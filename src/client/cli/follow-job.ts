@@ -13,12 +13,16 @@ const REDRAW_MS = 100;
 const SMALL_JOB_TASKS = 500;
 const LARGE_JOB_PAUSE_MS = 5_000;
 
-/** Resolves when the job has ended or the signal aborts. A server that is away is waited for: others report it. */
+/**
+ * Resolves when the job has ended or the signal aborts. A server that is away is waited for: others report it.
+ * @param redraws whether one line is drawn again and again
+ */
 export async function followJob(
   { terminal }: Pick<Context, 'terminal'>,
   client: WeaverClient,
   jobId: string,
   signal: AbortSignal,
+  redraws = terminal.live,
 ): Promise<JobView | null> {
   const startedAt = Date.now();
   let latest: JobView | null = null;
@@ -26,14 +30,14 @@ export async function followJob(
   const redraw = (): void => {
     if (latest !== null) terminal.progress(jobProgressLine(latest, Date.now() - startedAt, (frame += 1)));
   };
-  const timer = terminal.live ? setInterval(redraw, REDRAW_MS) : null;
+  const timer = redraws ? setInterval(redraw, REDRAW_MS) : null;
   const told = createTeller(client, jobId);
   try {
     for await (const view of changes(() => client.watchJob(jobId, { signal }), signal)) {
       latest = view;
-      if (!terminal.live) for (const line of await told(view)) terminal.note(line);
+      if (!redraws) for (const line of await told(view)) terminal.note(line);
     }
-    if (signal.reason === HAS_ENDED && !terminal.live)
+    if (signal.reason === HAS_ENDED && !redraws)
       for (const line of await lastLines(client, jobId, told)) terminal.note(line);
   } finally {
     if (timer !== null) clearInterval(timer);

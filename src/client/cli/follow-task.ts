@@ -8,12 +8,16 @@ import type { Context } from './context.js';
 
 const REDRAW_MS = 100;
 
-/** Resolves when the task has ended or the signal aborts. A server that is away is waited for: others report it. */
+/**
+ * Resolves when the task has ended or the signal aborts. A server that is away is waited for: others report it.
+ * @param redraws whether one line is drawn again and again
+ */
 export async function followTask(
   { terminal }: Pick<Context, 'terminal'>,
   client: WeaverClient,
   taskId: string,
   signal: AbortSignal,
+  redraws = terminal.live,
 ): Promise<TaskView | null> {
   const startedAt = Date.now();
   let latest: TaskView | null = null;
@@ -21,14 +25,14 @@ export async function followTask(
   const redraw = (): void => {
     if (latest !== null) terminal.progress(progressLine(latest, Date.now() - startedAt, (frame += 1)));
   };
-  const timer = terminal.live ? setInterval(redraw, REDRAW_MS) : null;
+  const timer = redraws ? setInterval(redraw, REDRAW_MS) : null;
   let said = '';
   let asked = '';
   try {
     for await (const view of changes(() => client.watch(taskId, { signal }), signal)) {
       latest = view;
       const line = phaseLine(view);
-      if (!terminal.live && line !== said) terminal.note(line);
+      if (!redraws && line !== said) terminal.note(line);
       said = line;
       const question = view.question ?? null;
       // Never read from here: what is typed while a task runs must not become an answer.

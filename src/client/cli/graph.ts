@@ -36,6 +36,12 @@ export async function graph(context: Context, id: string, { format, output }: Gr
   return 0;
 }
 
+/** Of a job that has ended the records of this host have it all; another one is asked itself. */
+export async function endedOrAsked(context: Context, id: string): Promise<JobRows> {
+  const stored = await storedJob(await context.house.openStores(context.config), idsOf(id).jobId);
+  return stored === null || stored.state === 'running' ? await jobView(context, id) : stored;
+}
+
 /** Asks the job itself, then the records of this host. */
 export async function jobView(context: Context, id: string): Promise<JobRows> {
   const { jobId } = idsOf(id);

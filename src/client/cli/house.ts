@@ -1,8 +1,20 @@
 /** What the commands get from the wiring (src/cli.ts): the client's room knows neither adapters nor the worker. */
 import type { Client } from '@temporalio/client';
 import type { Config, Loaded } from '../../config.js';
+import type { Breaker } from '../../domain/circuit-breaker.js';
 import type { Swept } from '../../domain/housekeeping.js';
-import type { ArtifactStore, CallRow, Delivery, EventLog, Records, SweepRequest } from '../../ports.js';
+import type {
+  ArtifactStore,
+  CallRow,
+  Costs,
+  Delivery,
+  EndpointProbe,
+  EventLog,
+  FollowTail,
+  ProviderSettings,
+  Records,
+  SweepRequest,
+} from '../../ports.js';
 import type { Terminal } from './terminal.js';
 
 /** Which Temporal: the configured one, or the embedded one. */
@@ -40,6 +52,8 @@ export interface Stores {
   readonly records: Records & {
     /** The latest that is known of each task, the youngest first, at most 1,000. */
     listTasks(): Promise<readonly unknown[]>;
+    /** Every entry of every task, at most 200,000. */
+    walk(): AsyncIterable<unknown>;
   };
   readonly ledger: (lineage: string) => Promise<readonly CallRow[]>;
 }
@@ -97,15 +111,29 @@ export interface House {
   /** Tidies this home. */
   sweep(config: Config, request: SweepRequest): Promise<Swept>;
   openStores(config: Config): Promise<Stores>;
+  /** What models say now to tasks of this home. */
+  openTail(config: Config): Promise<FollowTail>;
   /** What was told on this host. */
   openEvents(config: Config): Promise<EventLog>;
   eventReceivers(config: Config): Promise<readonly EventReceiver[]>;
+  /** What the calls of this home have shown of a provider; null if there were none. */
+  providerHealth(config: Config, provider: ProviderSettings): Promise<Breaker | null>;
+  /** What calls of this home have cost. */
+  costs(config: Config): Promise<Costs>;
   startScripted(config: Config): Promise<Scripted>;
   demo(): Promise<Demo>;
+  /** How the list of models of a provider is asked for. */
+  listHeaders(config: Config, provider: ProviderSettings): Promise<Readonly<Record<string, string>>>;
+  /** What the last probe of the endpoint has found; null if there was none. */
+  probed(config: Config, provider: ProviderSettings): Promise<EndpointProbe | null>;
+  /** Asks an endpoint what it can, books that, and remembers what it has found. */
+  probeModel(config: Config, provider: ProviderSettings): Promise<EndpointProbe>;
   /** Which sandbox the checks would get here. */
   probeSandbox(config: Config): Promise<Finding>;
   /** Registers what the namespace lacks; a server that nobody has used with weaver yet has none of them. */
   registerSearchAttributes(client: Client, namespace: string): Promise<void>;
+  /** Takes secrets out of what leaves this host, and what has the shape of one. */
+  scrubber(config: Config): (text: string) => string;
   /** Takes secrets out of anything that is printed. */
   redactor(config: Config): (text: string) => string;
 }

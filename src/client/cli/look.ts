@@ -18,6 +18,7 @@ import { followJob } from './follow-job.js';
 import { followTask } from './follow-task.js';
 import { listenForInterrupts } from './interrupts.js';
 import { connectClient, noServerHere, openTemporal, type Need } from './temporal-session.js';
+import { startTail, type Tail } from './tail.js';
 
 const INTERRUPTED = 130;
 
@@ -38,20 +39,36 @@ function showJob({ terminal, json }: Context, view: JobView): void {
   else for (const line of jobStatusLines(view, terminal.columns)) terminal.out(line);
 }
 
+export interface WatchFlags {
+  /** What the models say is printed as it comes. */
+  readonly tokens?: boolean;
+}
+
 /** Ends with the exit code that `weaver run` would have ended with. */
-export async function watch(context: Context, id: string): Promise<number> {
+export async function watch(context: Context, id: string, flags: WatchFlags): Promise<number> {
   const interrupts = listenForInterrupts(() => context.terminal.clearProgress());
+  let tail: Tail | null = null;
   try {
-    const found = await find(context, id, jobOrTask);
-    if (found.kind === 'job') return await watchMany(context, idsOf(id).jobId, found.view, interrupts.signal);
-    const last = await watchOne(context, id, interrupts.signal);
-    // Whoever named the job wants to see what its task was split into.
-    if (last?.state === 'decomposed' && !namesTask(id))
-      return await watchMany(context, last.jobId, null, interrupts.signal);
-    return last === null ? INTERRUPTED : exitCodeOfTask(last);
+    if (flags.tokens === true) tail = startTail(context, id);
+    return await watchEnd(context, id, interrupts.signal, tail === null ? {} : { redraws: false });
   } finally {
+    await tail?.stop();
     interrupts.stop();
   }
+}
+
+/** How progress is shown: between the words of a model no line is drawn again and again. */
+interface Manner {
+  readonly redraws?: boolean;
+}
+
+async function watchEnd(context: Context, id: string, signal: AbortSignal, manner: Manner): Promise<number> {
+  const found = await find(context, id, jobOrTask);
+  if (found.kind === 'job') return await watchMany(context, idsOf(id).jobId, found.view, signal, manner);
+  const last = await watchOne(context, id, signal, manner);
+  // Whoever named the job wants to see what its task was split into.
+  if (last?.state === 'decomposed' && !namesTask(id)) return await watchMany(context, last.jobId, null, signal, manner);
+  return last === null ? INTERRUPTED : exitCodeOfTask(last);
 }
 
 const exitCodeOfTask = ({ state, failure: failed }: TaskView): number =>
@@ -59,7 +76,13 @@ const exitCodeOfTask = ({ state, failure: failed }: TaskView): number =>
 
 const namesTask = (id: string): boolean => id.includes('/t/');
 
-async function watchMany(context: Context, jobId: string, seen: JobView | null, signal: AbortSignal): Promise<number> {
+async function watchMany(
+  context: Context,
+  jobId: string,
+  seen: JobView | null,
+  signal: AbortSignal,
+  { redraws }: Manner,
+): Promise<number> {
   const { terminal, json } = context;
   return await withClient(context, 'join', async (client) => {
     if (client === null) {
@@ -69,7 +92,7 @@ async function watchMany(context: Context, jobId: string, seen: JobView | null, 
     }
     let last: JobView | null = null;
     if (json) for await (const view of client.watchJob(jobId, { signal })) terminal.json((last = view));
-    else last = await followJob(context, client, jobId, signal);
+    else last = await followJob(context, client, jobId, signal, redraws);
     if (last === null || !isOver(last)) return INTERRUPTED;
     const { exitCode } = jobReportOf(await client.result(jobId), last.webUrl);
     if (!json) showJob(context, last);
@@ -91,12 +114,17 @@ const storedExitCode = ({ jobId, state, counts, total, spending, failed }: JobVi
       ).exitCode;
 
 /** Null if it was left before its end. */
-async function watchOne(context: Context, id: string, signal: AbortSignal): Promise<TaskView | null> {
+async function watchOne(
+  context: Context,
+  id: string,
+  signal: AbortSignal,
+  { redraws }: Manner,
+): Promise<TaskView | null> {
   const { taskId } = idsOf(id);
   const last = await withClient(context, 'join', async (client) => {
     if (client === null) return await onlyIfEnded(context, id);
     await client.status(taskId); // says at once if there is no such task
-    if (!context.json) return await followTask(context, client, taskId, signal);
+    if (!context.json) return await followTask(context, client, taskId, signal, redraws);
     let latest: TaskView | null = null;
     for await (const view of client.watch(taskId, { signal })) context.terminal.json((latest = view));
     return latest;

@@ -1,4 +1,6 @@
 /** From arguments to an exit code: the one place where the command line catches. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { CommanderError, type Command } from 'commander';
 import type { Config } from '../../config.js';
 import { reportWithout } from '../run-report.js';
@@ -49,7 +51,7 @@ const fullName = (command: Command): string =>
 async function execute(house: House, order: Order, flags: GlobalFlags): Promise<number> {
   const { terminal } = house;
   try {
-    if (order.kind === 'doctor') return await (await import('./doctor.js')).doctor(house, flags);
+    if (order.kind === 'doctor') return await (await import('./doctor.js')).doctor(house, flags, order.flags);
     const context = { house, terminal, json: flags.json, config: configOf(house, flags) };
     return await carry(context, order);
   } catch (thrown) {
@@ -57,7 +59,7 @@ async function execute(house: House, order: Order, flags: GlobalFlags): Promise<
   }
 }
 
-function configOf(house: House, { config: file }: GlobalFlags): Config {
+function configOf(house: House, { config: file, record, replay }: GlobalFlags): Config {
   const loaded = house.loadConfig(file);
   if (loaded.kind === 'faults') {
     throw new WeaverFault(
@@ -72,7 +74,13 @@ function configOf(house: House, { config: file }: GlobalFlags): Config {
   house.terminal.useRedactor(house.redactor(loaded.config));
   for (const warning of loaded.warnings)
     house.terminal.note(`${house.terminal.paintNote('yellow', 'warning')} ${warning}`);
-  return loaded.config;
+  if (record !== undefined) return { ...loaded.config, recordings: { folder: resolve(record), mode: 'record' } };
+  return replay === undefined ? loaded.config : { ...loaded.config, recordings: replayFrom(replay) };
+}
+
+function replayFrom(folder: string): NonNullable<Config['recordings']> {
+  if (!existsSync(folder)) throw usageFault(`There is no folder ${folder}.`, 'Record into it first (--record FOLDER).');
+  return { folder: resolve(folder), mode: 'replay' };
 }
 
 /** Each command is loaded when it is asked for: a status need not wait for what a run consists of. */
@@ -89,7 +97,7 @@ async function carry(context: Context, order: Exclude<Order, { kind: 'doctor' }>
     case 'status':
       return await (await import('./look.js')).status(context, order.id);
     case 'watch':
-      return await (await import('./look.js')).watch(context, order.id);
+      return await (await import('./look.js')).watch(context, order.id, order.flags);
     case 'list':
       return await (await import('./look.js')).list(context, order.filters);
     case 'decisions':
@@ -98,6 +106,10 @@ async function carry(context: Context, order: Exclude<Order, { kind: 'doctor' }>
       return await (await import('./artifacts.js')).diff(context, order.id);
     case 'logs':
       return await (await import('./artifacts.js')).logs(context, order.id, order.flags);
+    case 'explain':
+      return await (await import('./explain.js')).explain(context, order.id);
+    case 'export':
+      return await (await import('./export.js')).exportTask(context, order.id, order.flags);
     case 'events':
       return await (await import('./events.js')).events(context, order.flags);
     case 'graph':
@@ -106,6 +118,12 @@ async function carry(context: Context, order: Exclude<Order, { kind: 'doctor' }>
       return await (await import('./report.js')).report(context, order.id, order.flags);
     case 'schedule':
       return await (await import('./schedule.js')).schedule(context, order.order);
+    case 'shadow':
+      return await (await import('./shadow.js')).shadow(context, order.flags);
+    case 'compare':
+      return await (await import('./compare.js')).compare(context, order.file, order.flags);
+    case 'costs':
+      return await (await import('./costs.js')).costs(context, order.flags);
     case 'clean':
       return await (await import('./clean.js')).clean(context, order.flags);
     default:

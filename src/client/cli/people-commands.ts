@@ -3,12 +3,13 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { ResetFlags, RerunFlags, RetryFlags } from './again.js';
 import type { CancelFlags } from './cancel.js';
 import type { Context } from './context.js';
-import type { AnswerFlags, ApproveFlags, BudgetFlags, SayFlags } from './people.js';
+import type { AnswerFlags, ApproveFlags, BudgetFlags, DoneFlags, SayFlags } from './people.js';
 
 export type PeopleOrder =
   | { readonly kind: 'waiting' }
   | { readonly kind: 'answer'; readonly id: string; readonly text: string; readonly flags: AnswerFlags }
   | { readonly kind: 'approve'; readonly id: string; readonly flags: ApproveFlags }
+  | { readonly kind: 'done'; readonly id: string; readonly flags: DoneFlags }
   | { readonly kind: 'instruct'; readonly id: string; readonly text: string; readonly flags: SayFlags }
   | { readonly kind: 'pause'; readonly id: string; readonly flags: SayFlags }
   | { readonly kind: 'resume'; readonly id: string; readonly flags: SayFlags }
@@ -27,6 +28,7 @@ export const PEOPLE_EXAMPLES: Readonly<Record<PeopleOrder['kind'], readonly stri
     "weaver answer job/login-fix/t/0 'yes' --question a1.t2 --why 'as agreed on Monday'",
   ],
   approve: ['weaver approve login-fix', "weaver approve login-fix --reject --why 'It changes the public interface'"],
+  done: ["weaver done login-fix --message 'Keep the session over midnight'", 'weaver done job/login-fix/t/0'],
   instruct: ["weaver instruct login-fix 'Do not touch the migrations'"],
   pause: ["weaver pause login-fix --why 'release today'", 'weaver pause job/spring-cleaning/t/names'],
   resume: ['weaver resume login-fix'],
@@ -80,6 +82,10 @@ function addTelling({ add, order }: Adding): void {
       .option('--reject', 'reject it instead; why goes into the next prompt')
       .option('--question <id>', QUESTION),
   ).action(order((id: string, flags: ApproveFlags) => ({ kind: 'approve', id, flags })));
+  add('done <id>', 'say that the work which a task asks a person for is done')
+    .option('--message <text>', 'commit message (default: the title of the task)')
+    .option('--id <id>', 'name of this saying: said again under the same name, it counts once')
+    .action(order((id: string, flags: DoneFlags) => ({ kind: 'done', id, flags })));
   said(add('instruct <id> <text>', 'one more thing for the model to heed, from the next attempt on')).action(
     order((id: string, text: string, flags: SayFlags) => ({ kind: 'instruct', id, text, flags })),
   );

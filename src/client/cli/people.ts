@@ -17,6 +17,11 @@ export interface SayFlags {
   readonly id?: string;
 }
 
+export interface DoneFlags {
+  readonly message?: string;
+  readonly id?: string;
+}
+
 export interface AnswerFlags extends SayFlags {
   readonly question?: string;
 }
@@ -36,7 +41,7 @@ export interface BudgetFlags extends SayFlags {
 
 export type Saying = Extract<
   PeopleOrder,
-  { kind: 'answer' | 'approve' | 'instruct' | 'pause' | 'resume' | 'retry-now' | 'set-budget' }
+  { kind: 'answer' | 'approve' | 'done' | 'instruct' | 'pause' | 'resume' | 'retry-now' | 'set-budget' }
 >;
 
 export async function say(context: Context, saying: Saying): Promise<number> {
@@ -57,6 +62,8 @@ async function toldTo(client: WeaverClient, saying: Saying): Promise<Told<TaskSt
       return await client.answer(id, saying.text, answerOptions(saying.flags));
     case 'approve':
       return await client.approve(id, saying.flags.reject !== true, answerOptions(saying.flags));
+    case 'done':
+      return await client.done(id, doneOptions(saying.flags));
     case 'instruct':
       return await client.addInstruction(id, saying.text, sayOptions(flags));
     case 'pause':
@@ -74,6 +81,11 @@ async function toldTo(client: WeaverClient, saying: Saying): Promise<Told<TaskSt
 
 const sayOptions = ({ why, id }: SayFlags) => ({
   ...(why === undefined ? {} : { why }),
+  ...(id === undefined ? {} : { updateId: id }),
+});
+
+const doneOptions = ({ message, id }: DoneFlags) => ({
+  ...(message === undefined ? {} : { why: message }),
   ...(id === undefined ? {} : { updateId: id }),
 });
 
@@ -97,6 +109,7 @@ function limitsOf({ cost, tokens, attempts, seconds, deadline }: BudgetFlags) {
 const PAST: Readonly<Record<Saying['kind'], (saying: Saying) => string>> = {
   answer: () => 'answered',
   approve: (saying) => (saying.kind === 'approve' && saying.flags.reject === true ? 'rejected' : 'approved'),
+  done: () => 'done',
   instruct: () => 'heard',
   pause: () => 'paused',
   resume: () => 'goes on',

@@ -1,14 +1,21 @@
 /** The command line as commander knows it: commands, options, help with examples. It only parses; `execute` does. */
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { COST_GROUPS } from '../../domain/costs.js';
 import type { WaitingOn } from '../../domain/outcome.js';
+import { defined } from '../../domain/plain-object.js';
 import { LISTED_STATES, type ListFilters } from '../list-tasks.js';
 import type { LogFlags } from './artifacts.js';
 import type { CleanFlags } from './clean.js';
+import type { CompareFlags } from './compare.js';
+import type { CostFlags } from './costs.js';
+import type { DoctorFlags } from './doctor.js';
 import type { EventFlags } from './events.js';
+import type { WatchFlags } from './look.js';
 import type { GraphFlags } from './graph.js';
 import { addPeople, PEOPLE_EXAMPLES, type PeopleOrder } from './people-commands.js';
 import type { RunFlags } from './run.js';
 import { addSchedules, SCHEDULE_EXAMPLES, type ScheduleOrder } from './schedule-program.js';
+import type { ShadowFlags } from './shadow.js';
 import type { Ports } from './temporal-session.js';
 
 /** What was asked for. */
@@ -17,23 +24,32 @@ export type Order =
   | { readonly kind: 'up'; readonly ports: Ports }
   | { readonly kind: 'worker' }
   | { readonly kind: 'status'; readonly id: string }
-  | { readonly kind: 'watch'; readonly id: string }
+  | { readonly kind: 'watch'; readonly id: string; readonly flags: WatchFlags }
   | { readonly kind: 'list'; readonly filters: ListFilters }
   | { readonly kind: 'decisions'; readonly id: string }
   | { readonly kind: 'diff'; readonly id: string }
   | { readonly kind: 'logs'; readonly id: string; readonly flags: LogFlags }
+  | { readonly kind: 'explain'; readonly id: string }
+  | { readonly kind: 'export'; readonly id: string; readonly flags: { readonly output?: string } }
   | { readonly kind: 'events'; readonly flags: EventFlags }
   | { readonly kind: 'graph'; readonly id: string; readonly flags: GraphFlags }
   | { readonly kind: 'report'; readonly id: string; readonly flags: { readonly output?: string } }
   | PeopleOrder
   | { readonly kind: 'schedule'; readonly order: ScheduleOrder }
+  | { readonly kind: 'costs'; readonly flags: CostFlags }
+  | { readonly kind: 'shadow'; readonly flags: ShadowFlags }
+  | { readonly kind: 'compare'; readonly file: string; readonly flags: CompareFlags }
   | { readonly kind: 'clean'; readonly flags: CleanFlags }
-  | { readonly kind: 'doctor' }
+  | { readonly kind: 'doctor'; readonly flags: DoctorFlags }
   | { readonly kind: 'demo' };
 
 export interface GlobalFlags {
   readonly config?: string;
   readonly json: boolean;
+  /** Folder that answers are recorded in. */
+  readonly record?: string;
+  /** Folder of recorded answers that take the place of the models. */
+  readonly replay?: string;
 }
 
 export type Execute = (order: Order, flags: GlobalFlags) => Promise<void>;
@@ -46,22 +62,27 @@ export const EXAMPLES: Readonly<Record<Order['kind'], readonly string[]>> = {
     "weaver run --repo git@example.org:team/app.git --title 'Mend the login' --description 'It fails after midnight.' --check 'npm test'",
     'weaver run - --json --timeout 600',
     'weaver run task.yaml --detach --key login-fix',
+    'weaver run task.yaml --record answers',
+    'weaver run task.yaml --replay answers',
     "weaver run job.yaml --set 'tasks[0].limits.attempts=2' --set budget.costUsd=1",
   ],
   up: ['weaver up', 'weaver up --port 7233 --ui-port 8233'],
-  worker: ['weaver worker', 'weaver worker --config /etc/weaver.config.yaml'],
+  worker: ['weaver worker', 'weaver worker --config /etc/weaver.config.yaml', 'weaver worker --replay answers'],
   status: ['weaver status login-fix', 'weaver status job/login-fix/t/0 --json'],
-  watch: ['weaver watch login-fix'],
+  watch: ['weaver watch login-fix', 'weaver watch login-fix --tokens'],
   list: [
     'weaver list',
     'weaver list --state failed --tag nightly --limit 50',
     'weaver list --requester ana@desk --json',
     'weaver list --job spring-cleaning --min-cost 0.50',
     'weaver list --waiting human',
+    'weaver list --state open --due 2027-01-31T18:00:00Z',
   ],
   decisions: ['weaver decisions login-fix'],
   diff: ['weaver diff login-fix', 'weaver diff login-fix --json'],
   logs: ['weaver logs login-fix', 'weaver logs login-fix --attempt 1 --check unit'],
+  explain: ['weaver explain login-fix', 'weaver explain job/login-fix/t/0 --json'],
+  export: ['weaver export login-fix', 'weaver export login-fix --output login-fix'],
   events: [
     'weaver events',
     'weaver events --since 120 --job login-fix --type task.succeeded --json',
@@ -71,8 +92,20 @@ export const EXAMPLES: Readonly<Record<Order['kind'], readonly string[]>> = {
   report: ['weaver report login-fix', 'weaver report job/login-fix/t/0 --output report.html'],
   ...PEOPLE_EXAMPLES,
   schedule: SCHEDULE_EXAMPLES,
+  costs: [
+    'weaver costs',
+    'weaver costs --job login-fix',
+    'weaver costs --since 2026-11-01 --by day --csv',
+    'weaver costs --task job/login-fix/t/0 --by model --json',
+  ],
+  shadow: ['weaver shadow', 'weaver shadow --job login-fix --json'],
+  compare: [
+    'weaver compare cases.yaml',
+    'weaver compare cases.yaml --key spring --html compared.html --jsonl calls.jsonl',
+    'weaver compare cases.yaml --baseline earlier.json --json',
+  ],
   clean: ['weaver clean --dry-run', 'weaver clean --json', 'weaver clean --offline'],
-  doctor: ['weaver doctor', 'weaver doctor --json'],
+  doctor: ['weaver doctor', 'weaver doctor --json', 'weaver doctor --probe', 'weaver doctor --probe openai --json'],
   demo: ['weaver demo'],
 };
 
@@ -95,8 +128,8 @@ export function createProgram(version: string, execute: Execute): Command {
     .helpCommand(true);
   const order: Ordering = (make) =>
     async function (...given): Promise<void> {
-      const { config, json = false } = this.optsWithGlobals<Partial<GlobalFlags>>();
-      await execute(make(...given), { json, ...(config === undefined ? {} : { config }) });
+      const { config, json = false, record, replay } = this.optsWithGlobals<Partial<GlobalFlags>>();
+      await execute(make(...given), { json, ...defined({ config, record, replay }) });
     };
   addRun(program, order);
   addProcesses(program, order);
@@ -135,6 +168,8 @@ function addRun(program: Command, order: Ordering): void {
     .option('--timeout <seconds>', 'stop waiting after this time; the task goes on', positive)
     .option('--detach', 'submit, and do not wait')
     .option('--worker', 'work in this process also when a Temporal server is configured')
+    .addOption(recordOption())
+    .addOption(replayOption())
     .action(order((file: string | undefined, flags: RunFlags) => ({ kind: 'run', file, flags })));
 }
 
@@ -142,17 +177,28 @@ function addProcesses(program: Command, order: Ordering): void {
   add(program, 'up', 'server, Web UI and worker, in the foreground')
     .option('--port <port>', 'port of the server, if it has to be started', port)
     .option('--ui-port <port>', 'port of the Web UI, if it has to be started', port)
+    .addOption(recordOption())
+    .addOption(replayOption())
     .action(order((ports: Ports) => ({ kind: 'up', ports })));
-  add(program, 'worker', 'a worker alone, in the foreground').action(order(() => ({ kind: 'worker' })));
+  add(program, 'worker', 'a worker alone, in the foreground')
+    .addOption(recordOption())
+    .addOption(replayOption())
+    .action(order(() => ({ kind: 'worker' })));
 }
+
+/** Of commands that work themselves. */
+const recordOption = (): Option =>
+  new Option('--record <folder>', 'write every answer down there, for --replay').conflicts('replay');
+const replayOption = (): Option =>
+  new Option('--replay <folder>', 'answer every call from recordings; no model is asked');
 
 function addLooking(program: Command, order: Ordering): void {
   add(program, 'status <id>', 'what a task or a job is doing, or how it ended').action(
     order((id: string) => ({ kind: 'status', id })),
   );
-  add(program, 'watch <id>', 'follow a task or a job until it ends').action(
-    order((id: string) => ({ kind: 'watch', id })),
-  );
+  add(program, 'watch <id>', 'follow a task or a job until it ends')
+    .option('--tokens', 'print what the models say as it comes, of the calls of this host')
+    .action(order((id: string, flags: WatchFlags) => ({ kind: 'watch', id, flags })));
   add(program, 'list', 'tasks, newest first')
     .addOption(new Option('--state <state>', 'only in this state').choices(LISTED_STATES))
     .option('--repo <url>', 'only of this repository')
@@ -162,6 +208,7 @@ function addLooking(program: Command, order: Ordering): void {
     .option('--handler <name>', 'only with this handler')
     .option('--min-cost <usd>', 'only those that have cost so much, of tasks that have ended', dollars)
     .addOption(new Option('--waiting <for>', 'only those that wait for it').choices(WAITS))
+    .option('--due <time>', 'only of jobs whose deadline is then or before (2027-01-31T18:00:00Z)')
     .option('--job <id>', 'only tasks of this job')
     .option('--limit <number>', 'at most this many', positive, 20)
     .action(order((filters: ListFilters) => ({ kind: 'list', filters })));
@@ -178,6 +225,12 @@ function addArtifacts(program: Command, order: Ordering): void {
     .option('--attempt <number>', 'of this attempt (default: the last one with logs)', positive)
     .option('--check <name>', 'of this check only')
     .action(order((id: string, flags: LogFlags) => ({ kind: 'logs', id, flags })));
+  add(program, 'explain <id>', 'the story of a task or a job in words, from its record').action(
+    order((id: string) => ({ kind: 'explain', id })),
+  );
+  add(program, 'export <id>', 'all that is known of a task or a job, as an archive or a folder')
+    .option('--output <path>', 'archive (.tar.gz) or new folder (default: export-<key>.tar.gz)')
+    .action(order((id: string, flags: { readonly output?: string }) => ({ kind: 'export', id, flags })));
 }
 
 function addPictures(program: Command, order: Ordering): void {
@@ -200,11 +253,32 @@ function addOthers(program: Command, order: Ordering): void {
   addSchedules(add(program, 'schedule', 'jobs that are started again and again'), (schedule) =>
     order(() => ({ kind: 'schedule', order: schedule })),
   );
+  add(program, 'costs', 'what calls have cost, from the ledger of this host, and what budgets have left')
+    .option('--job <id>', 'only of this job')
+    .option('--task <id>', 'only of this task')
+    .option('--since <day>', 'only from this day (UTC) on, such as 2026-11-01')
+    .addOption(
+      new Option('--by <what>', 'a row for each (default: job; task of a job; model of a task)').choices(COST_GROUPS),
+    )
+    .option('--csv', 'print comma-separated values')
+    .action(order((flags: CostFlags) => ({ kind: 'costs', flags })));
+  add(program, 'shadow', 'what shadow calls have come to beside the real ones, by model, from the records of this host')
+    .option('--job <id>', 'only of this job')
+    .action(order((flags: ShadowFlags) => ({ kind: 'shadow', flags })));
+  add(program, 'compare <file>', 'put the cases of a file to several models, and compare what they answer')
+    .option('--key <key>', 'name of the comparison: the same cases under the same key go on where they stopped')
+    .option('--html <file>', 'write a page with plots there')
+    .option('--jsonl <file>', 'write a line of JSON for each call there')
+    .option('--baseline <file>', 'an earlier comparison (its --json): fail where this one is worse')
+    .option('--worker', 'work in this process also when a Temporal server is configured')
+    .action(order((file: string, flags: CompareFlags) => ({ kind: 'compare', file, flags })));
   add(program, 'clean', 'remove what tasks left in the weaver home, and what is past its time')
     .option('--dry-run', 'only say what would go')
     .option('--offline', 'without asking a server: only what is known to have ended a week ago')
     .action(order((flags: CleanFlags) => ({ kind: 'clean', flags })));
-  add(program, 'doctor', 'look for what is missing on this machine').action(order(() => ({ kind: 'doctor' })));
+  add(program, 'doctor', 'look for what is missing on this machine')
+    .option('--probe [provider]', 'ask the models what they can, with up to four small calls each, and remember it')
+    .action(order((flags: DoctorFlags) => ({ kind: 'doctor', flags })));
   add(program, 'demo', 'carry out an example task on an example repository').action(order(() => ({ kind: 'demo' })));
 }
 

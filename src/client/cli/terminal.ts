@@ -17,6 +17,9 @@ export class Terminal {
   readonly live: boolean;
   private redact: (text: string) => string = (text) => text;
   private progressShown = false;
+  private midLine = false;
+  /** Notes that came in the middle of a line, and wait for its end. */
+  private held: readonly string[] = [];
 
   constructor(
     private readonly stdout: NodeJS.WriteStream = process.stdout,
@@ -25,6 +28,11 @@ export class Terminal {
     this.live = stderr.isTTY === true;
     // The reader of our output may leave before its end (`weaver list | head -1`): that is its right.
     for (const stream of [stdout, stderr]) stream.on('error', ignoreBrokenPipe);
+  }
+
+  /** True if a person reads the result where it is printed. */
+  get readLive(): boolean {
+    return this.stdout.isTTY === true;
   }
 
   /** True if nobody reads the result any more. */
@@ -48,6 +56,7 @@ export class Terminal {
 
   /** A line of the result. */
   out(text: string): void {
+    this.endLine();
     this.clearProgress();
     this.stdout.write(`${this.redact(text)}\n`);
   }
@@ -61,10 +70,34 @@ export class Terminal {
     this.stdout.write(this.redact(text));
   }
 
+  /** A part of a line that may go on. A result ends it, a note waits for its end. */
+  piece(text: string): void {
+    this.clearProgress();
+    this.raw(text);
+    this.midLine = !text.endsWith('\n');
+    if (!this.midLine) this.releaseNotes();
+  }
+
   /** A line beside the result. */
   note(text: string): void {
+    if (this.midLine) {
+      this.held = [...this.held, text];
+      return;
+    }
     this.clearProgress();
     this.stderr.write(`${this.redact(text)}\n`);
+  }
+
+  private endLine(): void {
+    if (this.midLine) this.stdout.write('\n');
+    this.midLine = false;
+    this.releaseNotes();
+  }
+
+  private releaseNotes(): void {
+    const { held } = this;
+    this.held = [];
+    for (const text of held) this.note(text);
   }
 
   /** The one line that is drawn again and again; nothing where nobody watches. */
@@ -93,6 +126,7 @@ export class Terminal {
 
   /** Everything written has reached its reader, or never will. */
   async flushed(): Promise<void> {
+    this.endLine();
     this.clearProgress();
     await Promise.all([this.stdout, this.stderr].map(flush));
   }

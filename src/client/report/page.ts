@@ -40,7 +40,7 @@ export function reportPage(data: ReportData): string {
 }
 
 /** The style is named by its hash: nothing else that looks like one is obeyed, and no script at all. */
-function documentHead(title: string, style: string): readonly string[] {
+export function documentHead(title: string, style: string): readonly string[] {
   const hash = createHash('sha256').update(style).digest('base64');
   const policy = `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'`;
   return [

@@ -1,10 +1,12 @@
 /** All about one task: attempts with their checks and changes, decisions, questions and what people said. Pure. */
+import { criteriaWords } from '../../domain/criteria-words.js';
 import { showFailure } from '../../domain/failures.js';
+import { countWords } from '../../domain/gate.js';
 import { timeOf, type Entry } from '../../domain/entries.js';
 import type { ArtifactRef } from '../../domain/outcome.js';
 import { totalTokens, type AttemptRecord, type CheckVerdict, type DecisionRecord } from '../../domain/record.js';
 import { usd } from '../../domain/report.js';
-import { outcomeWords } from '../render-record.js';
+import { answerWords, outcomeWords } from '../render-record.js';
 import { duration } from '../render-task.js';
 import { bytes, counted, escape, moment } from './html.js';
 import type { ReportTask, ReportText } from './report-data.js';
@@ -56,6 +58,8 @@ function attemptBlock({ texts }: ReportTask, attempt: AttemptRecord): string {
     usd(spending),
     duration(endedAt - startedAt),
     sandbox === null ? '' : `checks in ${sandbox}`,
+    attempt.tests === undefined ? '' : `tests: ${countWords(attempt.tests)}`,
+    attempt.criteria === undefined ? '' : `criteria: ${criteriaWords(attempt.criteria)}`,
     workers.join(', '),
   ].filter((fact) => fact !== '');
   const next = 'failure' in outcome ? `<p class="note">${escape(showFailure(outcome.failure).next)}</p>` : '';
@@ -134,11 +138,21 @@ function lookOf(line: string): string {
   return line.startsWith('+') ? 'added' : line.startsWith('-') ? 'removed' : '';
 }
 
-function decisionLine({ decidedAt, decision, decider }: DecisionRecord): string {
+function decisionLine({ decidedAt, decision, decider, notes = [], shadow }: DecisionRecord): string {
   const delayMs = 'delayMs' in decision ? decision.delayMs : 'probeMs' in decision ? decision.probeMs : null;
   const pause = delayMs === null || delayMs === 0 ? '' : ` in ${duration(delayMs)}`;
   const children = decision.kind === 'decompose' ? `: ${decision.children.map(({ title }) => title).join(' · ')}` : '';
-  return `<div class="step decision">${when(decidedAt)}<strong>${DECIDED[decision.kind]}${pause}</strong> ${escape(decision.reason + children)} <span class="by">${escape(decider)}</span></div>`;
+  return `<div class="step decision">${when(decidedAt)}<strong>${DECIDED[decision.kind]}${pause}</strong> ${escape(decision.reason + children)} <span class="by">${escape(decider)}</span>${notes.map(besides).join('')}${shadowOf(shadow)}</div>`;
+}
+
+const besides = (note: string): string => `<p class="note">${escape(note)}</p>`;
+
+/** What a second decider would have done, where it was of another mind. */
+function shadowOf(shadow: DecisionRecord['shadow']): string {
+  if (shadow === undefined) return '';
+  const { decider, decision, notes = [] } = shadow;
+  const words = `${decider} would: ${DECIDED[decision.kind].toLowerCase()}, ${decision.reason}`;
+  return [words, ...notes].map(besides).join('');
 }
 
 const DECIDED: Readonly<Record<DecisionRecord['decision']['kind'], string>> = {
@@ -174,6 +188,10 @@ function saidOf({ texts }: ReportTask, entry: Exclude<Entry, { kind: 'attempt' |
       return `<strong>${escape(entry.update)}</strong> by ${escape(entry.by)} ${escape(entry.detail)}${because(entry.why)}`;
     case 'handlerChosen':
       return `<strong>Handler ${escape(entry.handler)}</strong>: ${escape(entry.reason)}`;
+    case 'asked':
+      return `<strong>Asked ${escape(entry.mode)}</strong>: ${escape(entry.reason)} (${escape(answerWords(entry).join('; '))})`;
+    case 'note':
+      return `<strong>${escape(entry.about)}</strong> ${escape(entry.text)}`;
     case 'notice':
       return `<strong>${Math.round((100 * entry.used) / entry.limit)} %</strong> of ${escape(entry.budget)} used`;
     case 'created':

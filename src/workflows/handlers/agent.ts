@@ -6,7 +6,9 @@ import { loopIn, TRACES_KEPT } from '../../domain/loop-detector.js';
 import type { ArtifactRef, Outcome } from '../../domain/outcome.js';
 import { TASK_DEFAULTS } from '../../domain/task.js';
 import { beginConversation, type Conversation } from '../conversation.js';
-import { runQuickTools, runTools, say } from '../proxies.js';
+import { NO_JUDGE, unmetCriteria } from '../judge-criteria.js';
+import { codeOfFault } from '../faults.js';
+import { compactConversation, runQuickTools, runTools, say } from '../proxies.js';
 import { checkBaseline, checkTree, gateOutcome, landWork, paidCall, setupOutcome } from '../steps.js';
 import type { TaskRun } from '../task-run.js';
 import { isFree, mayAsk, mayBeRefused, unheld } from '../wait.js';
@@ -17,6 +19,7 @@ import { askInWords, QUESTIONS_MAX } from './talk-over.js';
 const MALFORMED_MAX = 3;
 /** How often red checks go back into the conversation; after that a new one from a clean tree has better chances. */
 const GATES_MAX = 3;
+const COMPACTIONS_A_TURN_MAX = 2;
 /** Answers that the attempt's record names; the conversation holds all of them. */
 const CALLS_KEPT = 20;
 
@@ -99,6 +102,7 @@ async function nextCall(run: TaskRun, opened: Opened): Promise<Called | { readon
   const stop = limitOutcome(run);
   if (stop !== null) return { outcome: stop };
   await tellInstructions(run);
+  if (isNearlyFull(run)) await compact(run);
   const call = await askModel(run, opened);
   run.steps.calls = [...run.steps.calls, call].slice(-CALLS_KEPT);
   update(run, { pending: call });
@@ -124,14 +128,43 @@ async function tellInstructions(run: TaskRun): Promise<void> {
   }
 }
 
+/** A conversation that has become too long is made shorter and goes on; half of it twice is a quarter, then it is hopeless. */
 async function askModel(run: TaskRun, opened: Opened): Promise<Called> {
+  for (let compactions = 0; ; compactions += 1) {
+    try {
+      return await askOnce(run, opened);
+    } catch (thrown) {
+      const isTooLong = codeOfFault(thrown) === 'contextOverflow';
+      if (!isTooLong || compactions >= COMPACTIONS_A_TURN_MAX || !(await compact(run))) throw thrown;
+    }
+  }
+}
+
+async function askOnce(run: TaskRun, opened: Opened): Promise<Called> {
   const { attempt, input } = run;
-  const { turns, last } = stateOf(run, opened);
+  const { turns, last, compactions } = stateOf(run, opened);
   const { provider, model, prompt } = opened;
-  const name = `a${attempt}.t${turns + 1}`;
+  const name = `a${attempt}.t${turns + 1}${compactions === undefined ? '' : `.c${compactions}`}`;
   run.tell(`attempt ${attempt}, turn ${turns + 1}: asking ${model}`);
   const request = { lineage: input.lineage, name, prompt, provider, model, repairs: null };
   return await paidCall(run, `turn ${turns + 1} (${model})`, { ...request, expects: 'tools', conversation: last });
+}
+
+/** Once a turn, however often the turn is begun after an outage. */
+const isNearlyFull = ({ steps: { calls, conversation } }: TaskRun): boolean =>
+  calls.at(-1)?.isNearlyFull === true && conversation?.compactedAfter !== conversation?.turns;
+
+/** False if there is nothing in it that could go. */
+async function compact(run: TaskRun): Promise<boolean> {
+  const { last, turns = 0, compactions = 0 } = run.steps.conversation ?? {};
+  if (last === undefined) return false;
+  const options = { summary: `turn ${turns + 1}: make the conversation shorter` };
+  const done = await compactConversation.executeWithOptions(options, [{ conversation: last }]);
+  if (done.kind === 'impossible') return false;
+  update(run, { last: done.conversation, compactions: compactions + 1, compactedAfter: turns });
+  const text = `attempt ${run.attempt}, turn ${turns + 1}: ${done.before} characters of conversation became ${done.after}`;
+  run.book({ kind: 'note', about: 'compaction', text });
+  return true;
 }
 
 async function carryOut(
@@ -211,18 +244,22 @@ async function judgeWork(
   run: TaskRun,
   opened: Opened,
   baseline: Checked,
-  { callId, diff, stat, subject, message }: Extract<Finish, { kind: 'work' }>,
+  { callId, diff, stat, subject, message, notes }: Extract<Finish, { kind: 'work' }>,
 ): Promise<Outcome | null> {
   if (baseline.kind === 'setupFailed') return setupOutcome(baseline);
   const { tree, gates } = stateOf(run, opened);
-  run.bookStep({ edited: { kind: 'edited', tree, diff, stat, subject } });
-  const red = gateOutcome(baseline, await checkTree(run, opened, tree));
+  run.bookStep({ edited: { kind: 'edited', tree, diff, stat, subject, ...(notes === undefined ? {} : { notes }) } });
+  const checked = await checkTree(run, opened, tree);
+  const red =
+    gateOutcome(baseline, checked) ?? (opened.judge ? await unmetCriteria(run, opened, { tree, diff }) : null);
   if (red === null) {
     const held = approval(run, opened, 'push', diff);
     return held ?? (await landWork(run, opened, { tree, callId: null, subject, message }));
   }
-  if (red.kind !== 'failed' || gates + 1 >= GATES_MAX || limitOutcome(run) !== null) return red;
-  const text = `Not done: ${red.failure.detail} What they print is below. Mend it, then call finish again.`;
+  // A judge that cannot be used is nothing that the model could mend.
+  const isMendable = red.kind === 'failed' && !red.signature.startsWith(NO_JUDGE);
+  if (!isMendable || gates + 1 >= GATES_MAX || limitOutcome(run) !== null) return red;
+  const text = `Not done: ${red.failure.detail} What was found is below. Mend it, then call finish again.`;
   await speak(run, {
     toolCallId: callId,
     text,

@@ -1,24 +1,47 @@
 /** Handler `one-shot`: one structured answer, its edits, the checks, the landing. */
-import type { Called, Edited, Opened } from '../../activities/contract.js';
+import type { Called, Edited, NamedModel, Opened } from '../../activities/contract.js';
 import { failure } from '../../domain/failures.js';
 import type { Outcome } from '../../domain/outcome.js';
+import { askTurn } from '../modes/ask-turn.js';
+import { bestOf } from '../modes/best-of.js';
+import { startShadow } from '../modes/shadow.js';
+import { unmetCriteria } from '../judge-criteria.js';
 import { applyEdits } from '../proxies.js';
-import { ask, bothSettled, checkBaseline, checkTree, gateOutcome, landWork, setupOutcome } from '../steps.js';
+import { bothSettled, checkBaseline, checkTree, gateOutcome, landWork, setupOutcome } from '../steps.js';
 import type { TaskRun } from '../task-run.js';
 import { approval } from './approval.js';
 import { mayRepair, remembered, talkOver, type Turned } from './talk-over.js';
 
 export async function oneShot(run: TaskRun, opened: Opened): Promise<Outcome> {
+  if (opened.candidates !== undefined) return await ofCandidates(run, opened, opened.candidates);
   const [answered, baseline] = await bothSettled(answer(run, opened), checkBaseline(run, opened));
   if (baseline.kind === 'setupFailed') return setupOutcome(baseline);
   if (answered.kind !== 'edited') return answered.outcome;
   const { call, edited } = answered;
   const checked = await checkTree(run, opened, edited.tree);
-  const failed = gateOutcome(baseline, checked);
-  if (failed !== null) return failed;
-  const held = approval(run, opened, 'push', edited.diff);
-  if (held !== null) return held;
-  return await landWork(run, opened, { tree: edited.tree, callId: call.callId, subject: edited.subject });
+  const failed = gateOutcome(baseline, checked) ?? (opened.judge ? await unmetCriteria(run, opened, edited) : null);
+  const shadow = startShadow(run, opened, { call, tree: edited.tree, passed: failed === null });
+  try {
+    if (failed !== null) return failed;
+    const held = approval(run, opened, 'push', edited.diff);
+    if (held !== null) return held;
+    return await landWork(run, opened, { tree: edited.tree, callId: call.callId, subject: edited.subject });
+  } finally {
+    // Children are awaited to their start; this one starts while the work is landed.
+    if (shadow !== null) await shadow;
+  }
+}
+
+async function ofCandidates(run: TaskRun, opened: Opened, models: readonly NamedModel[]): Promise<Outcome> {
+  const baseline = checkBaseline(run, opened);
+  // Its fault is met where its verdict is needed.
+  baseline.catch(() => undefined);
+  try {
+    return await bestOf(run, opened, models, baseline);
+  } finally {
+    // A check must not run on behind an attempt that has ended.
+    await baseline.catch(() => undefined);
+  }
 }
 
 type Answered =
@@ -29,7 +52,7 @@ type Answered =
 async function answer(run: TaskRun, opened: Opened): Promise<Answered> {
   const turned: Turned[] = [];
   for (let turn = 1; ; turn += 1) {
-    const asked = await ask(run, opened, turn, remembered(turned));
+    const asked = await askTurn(run, opened, turn, remembered(turned));
     if (asked.kind === 'none') return asked;
     const { call } = asked;
     const { verdict } = call;

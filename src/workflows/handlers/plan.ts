@@ -5,7 +5,7 @@ import type { Outcome } from '../../domain/outcome.js';
 import { totalTokens } from '../../domain/record.js';
 import { proposalFaults } from '../../domain/proposal.js';
 import { propose } from '../proxies.js';
-import { ask } from '../steps.js';
+import { askTurn } from '../modes/ask-turn.js';
 import type { TaskRun } from '../task-run.js';
 import { approval } from './approval.js';
 import { mayRepair, remembered, talkOver, type Turned } from './talk-over.js';
@@ -13,7 +13,7 @@ import { mayRepair, remembered, talkOver, type Turned } from './talk-over.js';
 export async function plan(run: TaskRun, opened: Opened): Promise<Outcome> {
   const turned: Turned[] = [];
   for (let turn = 1; ; turn += 1) {
-    const asked = await ask(run, opened, turn, { ...remembered(turned), expects: 'plan' });
+    const asked = await askTurn(run, opened, turn, { ...remembered(turned), expects: 'plan' });
     if (asked.kind === 'none') return asked.outcome;
     const { call } = asked;
     const { callId, verdict } = call;

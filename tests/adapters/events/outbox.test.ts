@@ -69,7 +69,7 @@ describe('the outbox', () => {
     );
   });
 
-  it('numbers every event once when several write at the same time', async () => {
+  it('LS-45 numbers every event once when several write at the same time', async () => {
     const writers = [openOutbox(), openOutbox(), openOutbox()];
     await Promise.all(
       Array.from({ length: 60 }, (_, at) => writers[at % 3]?.emit(someEvents(1, at + 1)) ?? Promise.resolve()),

@@ -72,7 +72,7 @@ describe('one call', () => {
     expect(sent()).toBe(1);
   });
 
-  it('is sent again after a failure, and the account has both', async () => {
+  it('MD-12 is sent again after a failure, and the account has both', async () => {
     script({ kind: 'status', status: 500 }, { kind: 'text', text: 'ok', usage: { prompt: 10, completion: 1 } });
     expect(await ask()).toMatchObject({ kind: 'failed', code: 'modelServer', spending: { callsSent: 1 } });
     expect(await ask()).toMatchObject({

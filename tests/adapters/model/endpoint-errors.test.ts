@@ -1,10 +1,4 @@
-import {
-  failureOf,
-  networkFailureOf,
-  retryAfterIn,
-  retryAfterOf,
-  sayable,
-} from '../../../src/adapters/model/endpoint-errors';
+import { failureOf, networkFailureOf, sayable } from '../../../src/adapters/model/endpoint-errors';
 import type { FailureCode } from '../../../src/domain/failures';
 
 type Row = readonly [who: string, status: number | undefined, code: string, words: string, FailureCode, boolean];
@@ -137,9 +131,169 @@ const ROWS: readonly Row[] = [
   ['OpenRouter without the model', 400, '', 'qwen/none is not a valid model ID', 'modelNotFound', false],
   ['LiteLLM without the model', 400, '', '/chat/completions: Invalid model name passed in', 'modelNotFound', false],
   ['a model that failed its schema', 400, 'json_validate_failed', 'Failed to generate JSON', 'malformedAnswer', false],
+  // the same in further words, as their users have met them
+  [
+    'vLLM, of messages',
+    400,
+    'BadRequestError',
+    "This model's maximum context length is 200 tokens. However, your request has 203 input tokens. Please reduce the length of the input messages.",
+    'contextOverflow',
+    false,
+  ],
+  [
+    'vLLM, of prompt and answer together',
+    400,
+    'BadRequestError',
+    "You passed 4097 input tokens and requested 10 output tokens. However, the model's context length is only 4096 tokens, resulting in a maximum input length of 4086 tokens.",
+    'contextOverflow',
+    false,
+  ],
+  [
+    'vLLM, when it had no room to answer',
+    400,
+    '',
+    'max_tokens must be at least 1, got -186.',
+    'contextOverflow',
+    false,
+  ],
+  [
+    'OpenAI, in words without a code',
+    400,
+    '',
+    'Your input exceeds the context window of this model.',
+    'contextOverflow',
+    false,
+  ],
+  [
+    'llama.cpp, with numbers',
+    400,
+    'exceed_context_size_error',
+    'request (4476 tokens) exceeds the available context size (4096 tokens)',
+    'contextOverflow',
+    false,
+  ],
+  ['LM Studio', 400, '', 'The number of tokens is greater than the context length', 'contextOverflow', false],
+  ['Ollama, newer', 400, '', 'prompt too long; exceeded max context length by 12 tokens', 'contextOverflow', false],
+  ['Bedrock', 400, '', 'Input is too long for requested model.', 'contextOverflow', false],
+  [
+    'xAI',
+    400,
+    '',
+    "This model's maximum prompt length is 131072 but the request contains 537812 tokens.",
+    'contextOverflow',
+    false,
+  ],
+  [
+    'a gateway with a count of its own',
+    400,
+    '',
+    'prompt token count of 130000 exceeds the limit of 128000',
+    'contextOverflow',
+    false,
+  ],
+  [
+    'OpenAI, of a request beyond the tokens of a minute',
+    429,
+    'rate_limit_exceeded tokens',
+    'Request too large for gpt-x in organization o on tokens per min (TPM): Limit 30000, Requested 45000.',
+    'contextOverflow',
+    false,
+  ],
+  // money, further
+  [
+    'LiteLLM, of a team',
+    400,
+    'budget_exceeded',
+    'Budget has been exceeded! Team=t1 Current cost: 2, Max budget: 1',
+    'quotaExhausted',
+    false,
+  ],
+  [
+    'LiteLLM, of a customer',
+    400,
+    'auth_error',
+    'ExceededBudget: End User=u over budget. Spend=0.1, Budget=0.0001',
+    'quotaExhausted',
+    false,
+  ],
+  [
+    'LiteLLM, of a model',
+    429,
+    'budget_exceeded',
+    'LiteLLM User: u, exceeded budget for model=m',
+    'quotaExhausted',
+    false,
+  ],
+  [
+    'LiteLLM, of a deployment',
+    429,
+    '',
+    'No deployments available - crossed budget: Exceeded budget for deployment model_name: m',
+    'quotaExhausted',
+    false,
+  ],
+  [
+    'OpenRouter, of one answer',
+    402,
+    '',
+    'This request requires more credits, or fewer max_tokens. You requested up to 64000 tokens, but can only afford 2666.',
+    'quotaExhausted',
+    false,
+  ],
+  [
+    'Gemini without a free tier for the model',
+    429,
+    'RESOURCE_EXHAUSTED',
+    'You exceeded your current quota. * Quota exceeded for metric: generativelanguage.googleapis.com/generate_content_free_tier_requests, limit: 0, model: m',
+    'quotaExhausted',
+    false,
+  ],
+  [
+    'Gemini after its day',
+    429,
+    'RESOURCE_EXHAUSTED GenerateRequestsPerDayPerProjectPerModel-FreeTier',
+    'Quota',
+    'quotaExhausted',
+    false,
+  ],
+  [
+    'Gemini in a busy minute',
+    429,
+    'RESOURCE_EXHAUSTED',
+    'Resource has been exhausted (e.g. check quota).',
+    'rateLimited',
+    true,
+  ],
+  ['Anthropic, overloaded', 529, 'overloaded_error', 'Overloaded', 'modelServer', true],
+  // words that only look like others
+  ['a server that failed to generate', 500, '', 'failed to generate a moderate number of tokens', 'modelServer', true],
+  [
+    'a request with accredited words',
+    400,
+    '',
+    'field "accreditation" is unknown, operate with care',
+    'modelRequestInvalid',
+    false,
+  ],
+  ['a 429 that speaks of accreditation', 429, '', 'Too many requests from an accredited client', 'rateLimited', true],
+  [
+    'OpenRouter without a provider that knows tools',
+    404,
+    '',
+    'No endpoints found that support tool use.',
+    'modelRequestInvalid',
+    false,
+  ],
+  // by the code of an event that has no status
+  ['a rate limit in a stream', undefined, 'rate_limit_exceeded', 'Rate limit reached', 'rateLimited', true],
+  ['an overload in a stream', undefined, 'overloaded_error', 'Overloaded', 'modelServer', true],
+  ['a refused request in a stream', undefined, 'invalid_request_error', 'Bad', 'modelRequestInvalid', false],
+  ['an unknown error in a stream', undefined, 'generate_error', 'It broke', 'modelServer', true],
+  ['a gateway that gave up', 504, '', 'Gateway Timeout', 'modelTimeout', true],
+  ['a proxy that gave up', 524, '', 'A timeout occurred', 'modelTimeout', true],
 ];
 
-describe('the table of errors', () => {
+describe('MD-13, MD-17 the table of errors', () => {
   it.each(ROWS)('knows %s (%s %s)', (_, status, code, words, expected, retryable) => {
     const failure = failureOf({ status, code, words, retryAfterMs: undefined });
     expect([failure.code, failure.retryable, failure.says]).toEqual([expected, retryable, words]);
@@ -152,35 +306,6 @@ describe('the table of errors', () => {
 
   it('passes no pause on for what is not to be tried again', () => {
     expect(failureOf({ status: 401, code: '', words: 'no', retryAfterMs: 5_000 })).not.toHaveProperty('retryAfterMs');
-  });
-});
-
-describe('the pause an endpoint asks for', () => {
-  const now = Date.parse('2026-11-21T10:00:00Z');
-  it.each([
-    ['seconds', { 'retry-after': '7' }, 7_000],
-    ['a fraction of seconds', { 'retry-after': '0.5' }, 500],
-    ['a date', { 'retry-after': 'Sat, 21 Nov 2026 10:00:30 GMT' }, 30_000],
-    ['a date that is past', { 'retry-after': 'Sat, 21 Nov 2026 09:00:00 GMT' }, 0],
-    ['milliseconds, before the seconds', { 'retry-after': '9', 'retry-after-ms': '250' }, 250],
-    ['a year, cut to an hour', { 'retry-after': '31536000' }, 3_600_000],
-    ['nonsense', { 'retry-after': 'soon' }, undefined],
-    ['a negative number', { 'retry-after': '-5' }, undefined],
-    ['nothing', {}, undefined],
-  ])('is read from %s', (_, headers, expected) => {
-    expect(retryAfterOf(new Headers(headers as Record<string, string>), now)).toBe(expected);
-  });
-
-  it.each([
-    ['Please try again in 20s. Visit the site', 20_000],
-    ['Please try again in 1m2.5s.', 62_500],
-    ['try again in 6ms', 6],
-    ['Please retry in 34.07s.', 34_070],
-    ['try again in 2m', 120_000],
-    ['try again in a moment', undefined],
-    ['try again later', undefined],
-  ])('is read from the words %j', (words, expected) => {
-    expect(retryAfterIn(words)).toBe(expected);
   });
 });
 

@@ -20,9 +20,10 @@ export const removeFolder = (folder: string): void =>
 export function compileAdapter(folder: string): string {
   const sources = [
     join(ROOT, 'src/ports.ts'),
-    ...['domain', 'adapters/model'].flatMap((room) => {
+    ...['domain', 'adapters'].flatMap((room) => {
       const path = join(ROOT, 'src', room);
-      return readdirSync(path).map((name) => join(path, name));
+      const names = readdirSync(path, { recursive: true, encoding: 'utf8' });
+      return names.filter((name) => name.endsWith('.ts')).map((name) => join(path, name));
     }),
   ];
   for (const source of sources) {

@@ -1,5 +1,6 @@
 /** The claims about paid calls, with real processes: workers and request processes are started, and killed. */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createModel, type ModelOptions, type RunningModel } from '../../../src/adapters/model/model';
@@ -117,6 +118,9 @@ describe('a call', () => {
         unpriced: false,
         startedAt: expect.any(Number),
         endedAt: expect.any(Number),
+        priceDate: '2026-11-01',
+        latencyMs: expect.any(Number),
+        answerSha256: createHash('sha256').update('yes').digest('hex'),
       },
     ]);
   });

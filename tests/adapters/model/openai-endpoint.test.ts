@@ -1,13 +1,13 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { dialectOf, type Dialect } from '../../../src/adapters/model/dialect';
+import { dialectOf } from '../../../src/adapters/model/dialect';
 import { askEndpoint, type EndpointResult } from '../../../src/adapters/model/openai-endpoint';
 import {
   startScriptedEndpoint,
   type ScriptedAnswer,
   type ScriptedEndpoint,
 } from '../../../src/adapters/model/scripted';
-import type { ProviderSettings } from '../../../src/ports';
+import { ask as askScripted, askAt, delta, raw, sentTo, sse, status, type Asked } from './asking';
 import { API_KEY, requestTo, until } from './model-world';
 
 let endpoint: ScriptedEndpoint;
@@ -16,54 +16,13 @@ beforeAll(async () => {
 });
 afterAll(() => endpoint.stop());
 
-interface Asked {
-  readonly provider?: Partial<ProviderSettings>;
-  readonly dialect?: Partial<Dialect>;
-  readonly apiKey?: string;
-  readonly signal?: AbortSignal;
-  readonly onBytes?: (bytes: number) => void;
-}
-
-function askAt(baseUrl: string, { provider = {}, dialect = {}, ...rest }: Asked = {}): Promise<EndpointResult> {
-  const request = requestTo(baseUrl, 'ab'.repeat(8), provider);
-  return askEndpoint({
-    ...request,
-    apiKey: rest.apiKey ?? API_KEY,
-    dialect: { ...dialectOf(request.provider), ...dialect },
-    redact: (text) => text.replaceAll(API_KEY, '[redacted]'),
-    signal: rest.signal ?? new AbortController().signal,
-    onBytes: rest.onBytes ?? (() => undefined),
-  });
-}
-
-function ask(answer: ScriptedAnswer, asked?: Asked): Promise<EndpointResult> {
-  endpoint.setScript([{ answers: [answer] }]);
-  return askAt(endpoint.baseUrl, asked);
-}
-
-const status = (code: number, body?: unknown, headers: Readonly<Record<string, string>> = {}): ScriptedAnswer => ({
-  kind: 'status',
-  status: code,
-  headers,
-  ...(body === undefined ? {} : { body }),
-});
-const raw = (text: string, contentType: string): ScriptedAnswer => ({
-  kind: 'status',
-  status: 200,
-  headers: { 'content-type': contentType },
-  body: text,
-});
-const sse = (...events: readonly unknown[]): string =>
-  events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join('');
-const delta = (content: string, finish: string | null = null) => ({
-  choices: [{ index: 0, delta: { content }, finish_reason: finish }],
-});
+const ask = (answer: ScriptedAnswer, asked?: Asked): Promise<EndpointResult> => askScripted(endpoint, answer, asked);
 const listening = async (listener: RequestListener): Promise<readonly [Server, string]> => {
   const server = createServer(listener);
   await new Promise<void>((settle) => server.listen(0, '127.0.0.1', settle));
   return [server, `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`];
 };
-const sentBody = () => endpoint.requests().at(-1)?.body as Readonly<Record<string, unknown>>;
+const sentBody = () => sentTo(endpoint);
 
 const STREAMS = [
   ['as a stream', 'usage'],
@@ -73,7 +32,7 @@ const STREAMS = [
 describe.each(STREAMS)('an answer %s', (_, streaming) => {
   const dialect = { streaming };
 
-  it('is its text, its usage and its model', async () => {
+  it('LS-71 is its text, its usage and its model', async () => {
     const usage = { prompt: 20, cached: 5, completion: 9, reasoning: 4 };
     expect(await ask({ kind: 'text', text: 'ja — 😀', usage, model: 'scripted-1b' }, { dialect })).toEqual({
       kind: 'answered',
@@ -152,6 +111,15 @@ it('stops an answer that falls silent in its middle', async () => {
   });
 });
 
+it('stops an answer that comes and comes when its time is over', async () => {
+  const endless: ScriptedAnswer = { kind: 'text', text: 'eight pieces of text', latencyMs: 4_000 };
+  expect(await ask(endless, { provider: { callTimeoutSeconds: 1, idleTimeoutSeconds: 5 } })).toMatchObject({
+    code: 'modelTimeout',
+    says: 'No whole answer within 1 s.',
+    usage: { completion: expect.any(Number) },
+  });
+});
+
 it('waits for a model that thinks before it speaks', async () => {
   const late: ScriptedAnswer = { kind: 'text', text: 'thought over', delayMs: 300 };
   expect(await ask(late, { provider: { idleTimeoutSeconds: 0.1 } })).toMatchObject({ text: 'thought over' });
@@ -183,6 +151,7 @@ describe('statuses', () => {
     [429, 'rateLimited', true],
     [500, 'modelServer', true],
     [503, 'modelServer', true],
+    [504, 'modelTimeout', true],
   ] as const)('%i is %s, asked once and not booked', async (httpStatus, code, retryable) => {
     const before = endpoint.count;
     const result = await ask(status(httpStatus));
@@ -250,7 +219,11 @@ describe('answers that are none', () => {
     ['a choice without a message', raw('{"choices":[{}]}', 'application/json'), /no message/],
     ['an empty body', raw('', 'application/json'), /not JSON/],
     ['a stream without an event', raw('', 'text/event-stream'), /without an answer/],
-    ['a stream that ends before its end', raw(sse(delta('{"edits":')), 'text/event-stream'), /before the end/],
+    [
+      'a stream that ends before its end',
+      raw(sse(delta({ content: '{"edits":' })), 'text/event-stream'),
+      /before the end/,
+    ],
   ] as const)('%s is a failure of the server', async (_, answer, says) => {
     expect(await ask(answer)).toMatchObject({
       kind: 'failed',
@@ -261,7 +234,7 @@ describe('answers that are none', () => {
   });
 
   it('is content with a stream under another content type', async () => {
-    const text = `${sse(delta('o'), delta('k', 'stop'))}data: [DONE]\n\n`;
+    const text = `${sse(delta({ content: 'o' }), delta({ content: 'k' }, 'stop'))}data: [DONE]\n\n`;
     expect(await ask(raw(text, 'text/plain'))).toMatchObject({ kind: 'answered', text: 'ok', finishReason: 'stop' });
   });
 
@@ -271,7 +244,7 @@ describe('answers that are none', () => {
   });
 
   it('is content with a stream that says [DONE] and no reason', async () => {
-    expect(await ask(raw(`${sse(delta('ok'))}data: [DONE]\n\n`, 'text/event-stream'))).toMatchObject({
+    expect(await ask(raw(`${sse(delta({ content: 'ok' }))}data: [DONE]\n\n`, 'text/event-stream'))).toMatchObject({
       text: 'ok',
       finishReason: 'other',
     });
@@ -414,7 +387,7 @@ describe('the dialect', () => {
       "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
       { tokensField: 'max_completion_tokens' },
     ],
-    ["Unsupported parameter: 'tools[0].function.strict'", { looseTools: true }],
+    ["Unsupported parameter: 'tools[0].function.strict'", { without: ['strict'] }],
     ['Your organization must be verified to stream this model', { streaming: 'none' }],
   ])('changes in the one field that was refused: %s', async (message, change) => {
     const result = await ask({ kind: 'status', status: 400, body: { error: { message } } });

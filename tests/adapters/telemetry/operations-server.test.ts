@@ -59,7 +59,7 @@ it('says for how long the process stood still', async () => {
   expect((body as { lagMs: number }).lagMs).toBeGreaterThan(400);
 });
 
-it('gives the metrics in the form that Prometheus reads', async () => {
+it('LS-46 gives the metrics in the form that Prometheus reads', async () => {
   const response = await fetch(`${server.url}/metrics`);
   expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
   expect(await response.text()).toMatch(/^# TYPE process_cpu_seconds_total counter$/m);

@@ -5,13 +5,24 @@ import type { SourceFile } from '../../../src/domain/edited-tree.js';
 import type { Edit } from '../../../src/domain/edits.js';
 import type { ProtectSpec } from '../../../src/domain/task.js';
 
-/** Text, or bytes with one character each (`\u00e9` is the byte E9), or a link, or a submodule. */
+/** Text, or bytes with one character each (`\u00e9` is the byte E9), or many lines of one kind, or a link, or a submodule. */
 export type WrittenFile =
   | string
+  | NumberedLines
   | { readonly text: string; readonly mode?: string }
   | { readonly bytes: string; readonly mode?: string }
   | { readonly link: string }
   | { readonly submodule: true };
+
+/** Lines that differ by their number, which stands for each `#`. */
+interface NumberedLines {
+  readonly numbered: string;
+  readonly lines: number;
+  /** A line feed, if nothing is said. */
+  readonly ending?: string;
+  /** Lines that are not like the others, by number. */
+  readonly except?: Readonly<Record<string, string>>;
+}
 
 export type WrittenFiles = Readonly<Record<string, WrittenFile>>;
 export type Snapshot = ReadonlyMap<string, SourceFile>;
@@ -22,11 +33,18 @@ export function snapshotOf(files: WrittenFiles): Snapshot {
 
 export function sourceFile(file: WrittenFile): SourceFile {
   if (typeof file === 'string') return { mode: '100644', bytes: Buffer.from(file) };
+  if ('numbered' in file) return { mode: '100644', bytes: Buffer.from(textOfLines(file)) };
   if ('submodule' in file) return { mode: '160000', bytes: Buffer.alloc(0) };
   if ('link' in file) return { mode: '120000', bytes: Buffer.from(file.link) };
   const bytes = 'text' in file ? Buffer.from(file.text) : Buffer.from(file.bytes, 'latin1');
   return { mode: file.mode ?? '100644', bytes };
 }
+
+const textOfLines = ({ numbered, lines, ending = '\n', except = {} }: NumberedLines): string =>
+  Array.from({ length: lines }, (_, index) => {
+    const number = String(index + 1);
+    return (except[number] ?? numbered.replaceAll('#', () => number)) + ending;
+  }).join('');
 
 /** Fields that an operation does not use may be left out. */
 export const editOf = (edit: Pick<Edit, 'op' | 'path'> & Partial<Edit>): Edit => ({

@@ -1,0 +1,297 @@
+/**
+ * The gate behind the checks: failures that another run does not show again, tests that have gone, the tests of the base on
+ * the changed code, a new test on the base, and the criteria that a command tells.
+ */
+import { createHash } from 'node:crypto';
+import { gateEvidence, outputEvidence } from '../domain/gate-evidence.js';
+import { failure, type Failure } from '../domain/failures.js';
+import {
+  isWorthRerun,
+  judgeTests,
+  type CheckRuns,
+  type GateRules,
+  type JudgedCheck,
+  type Judgement,
+} from '../domain/gate.js';
+import type { ArtifactRef } from '../domain/outcome.js';
+import { cutToBytes, utf8Bytes } from '../domain/payload-limit.js';
+import type { CheckVerdict } from '../domain/record.js';
+import { findReproduction } from '../domain/reproduction.js';
+import type { TaskSpec } from '../domain/task.js';
+import type { CheckResult, TestCase } from '../domain/test-results.js';
+import type { ActivityPorts } from './activity-ports.js';
+import { outputOf, runAll, runOne, type CheckRun, type Verdicts } from './check-run.js';
+import type { Checked, CheckInput, Gated } from './contract.js';
+import {
+  baseWithTests,
+  changedTrees,
+  freeFiles,
+  isTestFile,
+  withTestsOfBase,
+  type ChangedTrees,
+} from './judging-files.js';
+import { prepare, runLogged, type Place } from './work-place.js';
+
+/** One more run tells most flaky tests from broken ones; a second only where the first was different. */
+const RERUNS_MAX = 2;
+/** Of the whole result: the guard's limit is 8,192, and the stamps come on top. */
+const RESULT_BYTES_MAX = 7_600;
+
+export interface GateMaterial {
+  readonly checked: Verdicts;
+  /** The work tree as the checks have just left it; null if what they said was known. */
+  readonly place: Place | null;
+  readonly baseline: ArtifactRef;
+  /** The checks on a tree made up for a comparison. */
+  readonly onTree: (tree: string) => Promise<Checked>;
+}
+
+interface Work extends GateMaterial {
+  readonly ports: ActivityPorts;
+  readonly spec: TaskSpec;
+  readonly input: CheckInput;
+  readonly trees: ChangedTrees;
+  readonly rules: GateRules;
+  readonly before: readonly CheckResult[];
+}
+
+/** Why a change is refused whose checks have passed. */
+interface Refused {
+  readonly failure: Failure;
+  readonly signature: string;
+  readonly evidence: string;
+}
+
+export async function gateChecked(
+  ports: ActivityPorts,
+  spec: TaskSpec,
+  input: CheckInput,
+  material: GateMaterial,
+): Promise<Verdicts> {
+  const trees = await changedTrees(ports.git, spec.repo.url, input.baseTree, input.tree);
+  const before = await readResults(ports, material.baseline);
+  const work: Work = { ...material, ports, spec, input, trees, before, rules: rulesOf(ports, spec, trees) };
+  const { judgement, verdicts } = await judgeWithReruns(work);
+  const { refused, counts } = judgement;
+  if (refused !== null) {
+    const evidence = gateEvidence(judgement.checks, await outputs(work, judgement.checks, verdicts));
+    return await finished(work, { verdicts, gated: { refused, counts }, evidence });
+  }
+  const { criteria, refused: unmet } = await askCriteria(work);
+  const more = (await baseTests(work, judgement)) ?? (await reproduction(work, judgement)) ?? unmet;
+  const found = { verdicts, gated: { refused: more, counts }, evidence: more?.evidence ?? '' };
+  return await finished(work, criteria === null ? found : { ...found, criteria });
+}
+
+const readResults = async ({ artifacts }: ActivityPorts, ref: ArtifactRef): Promise<readonly CheckResult[]> =>
+  JSON.parse((await artifacts.get(ref)).toString('utf8')) as readonly CheckResult[];
+
+async function resultsOf(ports: ActivityPorts, { results }: Verdicts): Promise<readonly CheckResult[]> {
+  if (results === undefined) throw new TypeError('the checks have run without results');
+  return await readResults(ports, results);
+}
+
+/** A merge of what was gated part by part brings the parts' tests as they are. */
+const isMerge = ({ handler }: TaskSpec): boolean => handler === 'join' || handler === 'resolve';
+
+function rulesOf(ports: ActivityPorts, spec: TaskSpec, { touched }: ChangedTrees): GateRules {
+  const isFree = freeFilesOf(ports, spec);
+  const free = touched.filter((path) => isTestFile(path) && isFree(path));
+  const mayVanish = ({ file, id }: TestCase): boolean => {
+    if (isMerge(spec)) return true;
+    // Few runners name the file; of the others any file will do that the task may rewrite.
+    const known = file ?? free.find((path) => id.includes(path));
+    return known === undefined ? free.length > 0 : free.includes(known);
+  };
+  return { mayVanish, oldFailuresMayStay: spec.allowOldFailures === true };
+}
+
+const freeFilesOf = ({ settings }: ActivityPorts, spec: TaskSpec): ((path: string) => boolean) =>
+  freeFiles([...settings.protect, ...spec.protect]);
+
+async function judgeWithReruns(
+  work: Work,
+): Promise<{ readonly judgement: Judgement; readonly verdicts: readonly CheckVerdict[] }> {
+  const first = await resultsOf(work.ports, work.checked);
+  const runs = new Map(first.map((result) => [result.name, [result]]));
+  const verdicts = new Map(work.checked.verdicts.map((verdict) => [verdict.name, verdict]));
+  const judgeAll = (): Judgement =>
+    judgeTests(
+      work.before,
+      [...runs].map(([name, all]): CheckRuns => ({ name, runs: all })),
+      work.rules,
+    );
+  let judgement = judgeAll();
+  let { place } = work;
+  for (let round = 0; round < RERUNS_MAX; round += 1) {
+    const doubtful = judgement.checks.filter((check) => isWorthRerun(check) && (round === 0 || differed(runs, check)));
+    if (doubtful.length === 0) break;
+    const again = await rerun(work, doubtful, place);
+    ({ place } = again);
+    for (const { verdict, result } of again.runs) {
+      runs.get(result.name)?.push(result);
+      if (verdict.passed) verdicts.set(verdict.name, verdict);
+    }
+    judgement = judgeAll();
+  }
+  return { judgement, verdicts: [...verdicts.values()] };
+}
+
+/** Whether the last run of the check went another way than the one before. */
+function differed(runs: ReadonlyMap<string, readonly CheckResult[]>, { name }: JudgedCheck): boolean {
+  const [a, b] = runs.get(name)?.slice(-2) ?? [];
+  return a?.signature !== b?.signature;
+}
+
+/** A check may need what those before it have built: in a tree that is still as they left it, it is run alone. */
+async function rerun(
+  { ports, spec, input }: Work,
+  doubtful: readonly JudgedCheck[],
+  place: Place | null,
+): Promise<{ readonly place: Place; readonly runs: readonly CheckRun[] }> {
+  const isDoubtful = (name: string): boolean => doubtful.some((check) => check.name === name);
+  if (place === null) {
+    const fresh = await prepare(ports, input, spec);
+    const runs = await runAll(ports, spec, fresh);
+    return { place: fresh, runs: runs.filter(({ result }) => isDoubtful(result.name)) };
+  }
+  const runs: CheckRun[] = [];
+  for (const check of (spec.checks ?? []).filter(({ name }) => isDoubtful(name)))
+    runs.push(await runOne(ports, check, place));
+  return { place, runs };
+}
+
+/** What the checks print that are not passed. */
+async function outputs(
+  { ports, spec }: Work,
+  checks: readonly JudgedCheck[],
+  verdicts: readonly CheckVerdict[],
+): Promise<(name: string) => string> {
+  const wrong = checks.filter(({ result }) => !result.passed).map(({ name }) => name);
+  const texts = new Map<string, string>();
+  for (const verdict of verdicts.filter(({ name }) => wrong.includes(name)))
+    texts.set(verdict.name, await outputOf(ports.artifacts, spec, verdict));
+  return (name) => texts.get(name) ?? '';
+}
+
+/** The tests that judged the base, on the changed code: what a new line in them hides comes out. */
+async function baseTests(work: Work, judgement: Judgement): Promise<Refused | null> {
+  const { ports, spec, input, trees, before, rules } = work;
+  if (isMerge(spec) || before.length === 0) return null;
+  const restored = await withTestsOfBase(ports.git, spec, freeFilesOf(ports, spec), trees, input);
+  if (restored === null) return null;
+  // Every test of the base has just run beside the new ones, and was told by name.
+  if (restored.isOnlyNew && namesAll(before, judgement)) return null;
+  const checked = await onTree(work, restored.tree);
+  const results = await resultsOf(ports, checked);
+  const runs = results.map((result): CheckRuns => ({ name: result.name, runs: [result] }));
+  const { checks } = judgeTests(before, runs, rules);
+  const wrong = checks.filter(({ verdict, tests }) => verdict === 'fresh' || tests.vanished.length > 0);
+  if (wrong.length === 0) return null;
+  const names = wrong.flatMap(({ name, tests }) => [name, ...tests.fresh, ...tests.vanished]).join('; ');
+  const told = gateEvidence(wrong, await outputs(work, wrong, checked.verdicts));
+  return {
+    failure: failure('baseTestsFail', cutToBytes(names, DETAIL_BYTES_MAX)),
+    signature: `baseTestsFail\n${names}`,
+    evidence: `The checks were run once more on your change, with the tests and the test settings (scripts of package.json, Makefile, settings of runners) as they were at the base. Then this is what happens:\n\n${told}`,
+  };
+}
+
+const namesAll = (before: readonly CheckResult[], { checks }: Judgement): boolean =>
+  before.every(({ tests }) => tests?.complete === true) &&
+  checks.every(({ result }) => result.tests?.complete === true);
+
+const DETAIL_BYTES_MAX = 500;
+
+async function onTree(work: Work, tree: string): Promise<Verdicts> {
+  const checked = await work.onTree(tree);
+  if (checked.kind === 'setupFailed') throw new TypeError('a tree for a comparison is not set up');
+  return checked;
+}
+
+/** A new test, without the rest of the change, must fail. */
+async function reproduction(work: Work, { checks }: Judgement): Promise<Refused | null> {
+  const { ports, spec, input, trees, before } = work;
+  if (spec.reproduceFirst !== true) return null;
+  const tree = await baseWithTests(ports.git, spec, trees, input);
+  if (tree === null) return notReproduced('The change brings no test.', '');
+  const checked = await onTree(work, tree);
+  const results = await resultsOf(ports, checked);
+  const after = checks.map(({ result }) => result);
+  if (findReproduction({ before, without: results, after }) !== null) return null;
+  const printed = await Promise.all(checked.verdicts.map((verdict) => outputOf(ports.artifacts, spec, verdict)));
+  const why = 'The tests of the change do not fail on the base without the rest of it, so they show nothing.';
+  return notReproduced(why, printed.join('\n\n'));
+}
+
+const notReproduced = (why: string, evidence: string): Refused => ({
+  failure: failure('notReproduced', why),
+  signature: `notReproduced ${why}`,
+  evidence: `${why}\n\n${evidence}`.trim(),
+});
+
+interface Told {
+  readonly criteria: NonNullable<Verdicts['criteria']> | null;
+  readonly refused: Refused | null;
+}
+
+/** Each command on the tree as the checks have left it; where they did not run now, on the tree itself. */
+async function askCriteria(work: Work): Promise<Told> {
+  const { ports, spec, input } = work;
+  const asked = spec.criterionChecks ?? [];
+  if (asked.length === 0) return { criteria: null, refused: null };
+  const place = work.place ?? (await prepare(ports, input, spec));
+  const met: number[] = [];
+  const unmet: { readonly criterion: number; readonly evidence: string }[] = [];
+  for (const { criterion, run, timeoutSeconds } of asked) {
+    const command = { name: `criterion ${criterion}`, run, timeoutSeconds };
+    const { result, bytes } = await runLogged(ports, command, false, place);
+    if (result.exitCode === 0) met.push(criterion);
+    else unmet.push({ criterion, evidence: outputEvidence(command, result, bytes.toString('utf8')) });
+  }
+  const numbers = unmet.map(({ criterion }) => criterion);
+  const criteria = { met, unmet: numbers };
+  if (unmet.length === 0) return { criteria, refused: null };
+  const texts = numbers.map((number) => `${number}. ${spec.acceptanceCriteria[number - 1] ?? ''}`);
+  return {
+    criteria,
+    refused: {
+      failure: failure('criteriaUnmet', cutToBytes(texts.join('; '), DETAIL_BYTES_MAX)),
+      signature: `criteriaUnmet ${numbers.join(' ')}`,
+      evidence: unmet
+        .map(({ criterion, evidence }, index) => `Not met: ${texts[index] ?? criterion}\n${evidence}`)
+        .join('\n\n'),
+    },
+  };
+}
+
+interface Found {
+  readonly verdicts: readonly CheckVerdict[];
+  readonly gated: Gated;
+  readonly evidence: string;
+  readonly criteria?: NonNullable<Verdicts['criteria']>;
+}
+
+async function finished({ ports, checked }: Work, { gated, evidence, ...found }: Found): Promise<Verdicts> {
+  const { refused, counts } = gated;
+  const signature = refused === null ? '' : createHash('sha256').update(refused.signature).digest('hex').slice(0, 16);
+  const result: Verdicts = {
+    ...checked,
+    cached: false,
+    ...found,
+    evidence: evidence === '' ? null : await ports.artifacts.put('log', evidence),
+    gated: { counts, refused: refused === null ? null : { failure: refused.failure, signature } },
+  };
+  return fitting(result);
+}
+
+/** Twenty checks with long names leave little room for what is said of them; the evidence says it in full. */
+function fitting(result: Verdicts): Verdicts {
+  const over = utf8Bytes(JSON.stringify(result)) - RESULT_BYTES_MAX;
+  const { gated, notes: _notes, ...rest } = result;
+  if (over <= 0 || gated === undefined) return result;
+  if (gated.refused === null) return { ...rest, gated };
+  const { failure: failed, signature } = gated.refused;
+  const detail = cutToBytes(failed.detail, Math.max(0, utf8Bytes(failed.detail) - over));
+  return { ...rest, gated: { ...gated, refused: { signature, failure: { ...failed, detail } } } };
+}

@@ -1,0 +1,175 @@
+/**
+ * Handler `script`: a program in the task's work tree, told the task as JSON; what it has changed there is the new snapshot.
+ * Harmless twice: the work tree is made equal to the base first, whatever a killed run has left in it, and only one process
+ * of a host works in it at a time.
+ */
+import { createHash } from 'node:crypto';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { excerpt, signatureSource } from '../domain/check-output.js';
+import { failure, type FailureCode } from '../domain/failures.js';
+import type { ArtifactRef } from '../domain/outcome.js';
+import type { TaskBrief } from '../domain/task-brief.js';
+import type { ScriptSpec, TaskSpec } from '../domain/task.js';
+import { fromTextParts } from '../domain/text-parts.js';
+import type { CommandResult } from '../ports.js';
+import { parseScriptAnswer, type ScriptAnswer } from '../schemas.js';
+import type { ActivityPorts } from './activity-ports.js';
+import { captureWork, refuse, type Work } from './capture-work.js';
+import type { Exchange, Made, WorkInput } from './contract.js';
+import { readBounded } from './read-bounded.js';
+import { readSpec } from './stored-spec.js';
+import { ensureSetup, kept, prepare, runLogged, type Place } from './work-place.js';
+
+/** As much as an answer of a model may have. */
+const ANSWER_BYTES_MAX = 8_000_000;
+/** Of what it printed, as evidence and for people. */
+const SHOWN_CHARACTERS = 60_000;
+const QUESTION_CHARACTERS_MAX = 2_000;
+
+/** What a script's end means. */
+const EXIT = { done: 0, failed: 1, question: 2, never: 3, notExecutable: 126, notFound: 127 } as const;
+
+export const createRunScript =
+  (ports: ActivityPorts) =>
+  async (input: WorkInput, ...exchangeParts: readonly string[]): Promise<Made> => {
+    const startedAt = Date.now();
+    const exchanges = fromTextParts(exchangeParts) as readonly Exchange[];
+    const work = await ports.alone(input.lineage, () => runScript(ports, input, exchanges));
+    return { ...work, by: ports.settings.identity, startedAt, endedAt: Date.now() };
+  };
+
+type ScriptWork = Work | Pick<Extract<Made, { kind: 'question' }>, 'kind' | 'text' | 'log'>;
+
+async function runScript(ports: ActivityPorts, input: WorkInput, exchanges: readonly Exchange[]): Promise<ScriptWork> {
+  const spec = await readSpec(ports.artifacts, input.spec);
+  if (spec.script === undefined) return await refuse(ports, 'invalidTask', 'The task names no script.');
+  const snapshot = { lineage: input.lineage, baseCommit: input.baseCommit, tree: input.baseTree };
+  const place = await prepare(ports, snapshot, spec);
+  const setup = await ensureSetup(ports, spec, snapshot, place);
+  if (setup.kind === 'setupFailed')
+    return { kind: 'failed', failure: setup.failure, signature: 'setupFailed', evidence: setup.log };
+  if (setup.kind === 'ran') await prepare(ports, snapshot, spec);
+  const brief = JSON.parse((await ports.artifacts.get(input.brief)).toString('utf8')) as TaskBrief;
+  const ran = await carryOut(ports, spec.script, place, told(input, brief, place, exchanges));
+  return await outcomeOf(ports, { spec, input, place, ran });
+}
+
+/** What stands on the script's standard input. */
+const told = (
+  { taskId, attempt, branch, baseBranch, baseCommit }: WorkInput,
+  brief: TaskBrief,
+  { directory }: Place,
+  answers: readonly Exchange[],
+): string =>
+  JSON.stringify({ ...brief, taskId, attempt, branch, baseBranch, baseCommit, workspace: directory, answers });
+
+interface Ran {
+  readonly result: CommandResult;
+  readonly output: string;
+  /** Both outputs, for people and for the next attempt. */
+  readonly log: ArtifactRef;
+  readonly signature: string;
+}
+
+/** Input and output are files of the command's home: a sandbox shows nothing else of the worker's. */
+async function carryOut(
+  ports: ActivityPorts,
+  { run, timeoutSeconds, network }: ScriptSpec,
+  place: Place,
+  input: string,
+): Promise<Ran> {
+  const [task, answer] = [join(place.home, TASK_FILE), join(place.home, ANSWER_FILE)];
+  await Promise.all([task, answer].map((file) => rm(file, { recursive: true, force: true })));
+  await writeFile(task, input, { mode: 0o600, flag: 'wx' });
+  const command = { name: 'script', run: `exec <"$HOME/${TASK_FILE}" >"$HOME/${ANSWER_FILE}"\n${run}`, timeoutSeconds };
+  const { result, bytes } = await runLogged(ports, command, network, place);
+  const output = (await readBounded(answer, ANSWER_BYTES_MAX)).toString('utf8');
+  await Promise.all([task, answer].map((file) => rm(file, { recursive: true, force: true })));
+  const errors = bytes.toString('utf8');
+  const end = result.timedOut ? `stopped after ${timeoutSeconds} s` : `exit code ${result.exitCode ?? 'none, killed'}`;
+  const text = `$ ${run}\n${shownPart(errors)}${shownPart(output)}(${end})\n`;
+  const source = `${end}\n${signatureSource(`${errors}\n${output}`)}`;
+  const signature = `script ${createHash('sha256').update(source).digest('hex').slice(0, 16)}`;
+  return { result, output, log: await ports.artifacts.put('log', text), signature };
+}
+
+const TASK_FILE = '.weaver-task.json';
+const ANSWER_FILE = '.weaver-answer';
+
+function shownPart(text: string): string {
+  if (text.trim() === '') return '';
+  const shown = excerpt(text, SHOWN_CHARACTERS);
+  return shown.endsWith('\n') ? shown : `${shown}\n`;
+}
+
+interface Ended {
+  readonly spec: TaskSpec;
+  readonly input: WorkInput;
+  readonly place: Place;
+  readonly ran: Ran;
+}
+
+async function outcomeOf(ports: ActivityPorts, { spec, input, place, ran }: Ended): Promise<ScriptWork> {
+  const { result, output, log } = ran;
+  const answer = parseScriptAnswer(output);
+  switch (result.exitCode) {
+    case EXIT.done:
+      return await doneWork(ports, { spec, input, place, ran }, answer);
+    case EXIT.question:
+      return questionOf(answer, output, ran);
+    case EXIT.never:
+      return failed('scriptRefused', saidIn(answer, output), ran);
+    case EXIT.notExecutable:
+    case EXIT.notFound:
+      return failed(
+        'programMissing',
+        `The script ended with exit code ${result.exitCode}: ${await lastLine(ports, log)}`,
+        ran,
+      );
+    default:
+      return failed(
+        'scriptFailed',
+        result.timedOut ? 'It was stopped at its time limit.' : `Exit code ${result.exitCode ?? 'none, killed'}.`,
+        ran,
+      );
+  }
+}
+
+const failed = (code: FailureCode, says: string, { log, signature }: Ran): Work => ({
+  kind: 'failed',
+  failure: failure(code, says),
+  signature: code === 'scriptFailed' ? signature : code,
+  evidence: log,
+});
+
+async function doneWork(ports: ActivityPorts, { spec, input, place, ran }: Ended, answer: ScriptAnswer): Promise<Work> {
+  if (answer.kind === 'malformed') return failed('malformedAnswer', answer.says, ran);
+  const work = await captureWork(ports, {
+    spec,
+    workspace: input.lineage,
+    baseTree: input.baseTree,
+    keep: await kept(place),
+    message: answer.kind === 'answer' ? answer.commitMessage : '',
+    ...(answer.kind === 'answer' ? { edits: answer.edits } : {}),
+  });
+  return work.kind === 'made' ? { ...work, log: ran.log } : work;
+}
+
+/** A script that asks without a question has failed: so ends a line that the shell cannot read. */
+function questionOf(answer: ScriptAnswer, output: string, ran: Ran): ScriptWork {
+  const text = saidIn(answer, output);
+  if (text === '')
+    return failed('scriptFailed', 'Exit code 2, which asks a person, without a question on the output.', ran);
+  return { kind: 'question', text, log: ran.log };
+}
+
+function saidIn(answer: ScriptAnswer, output: string): string {
+  const said = answer.kind === 'answer' ? answer.question || answer.summary : output;
+  return excerpt(said.trim(), QUESTION_CHARACTERS_MAX).toWellFormed();
+}
+
+async function lastLine({ artifacts }: ActivityPorts, log: ArtifactRef): Promise<string> {
+  const lines = (await artifacts.get(log)).toString('utf8').trim().split('\n');
+  return (lines.at(-2) ?? '').slice(0, 300);
+}

@@ -1,0 +1,100 @@
+/** Reads what test runners write, whichever of them it was. */
+import { tableOf, type ReportedCase, type ReportFormat } from '../../domain/test-results.js';
+import type { ReadReport, TestReports } from '../../ports.js';
+import { readGoEvents, readJsonReport } from './json-reports.js';
+import { parseJunit } from './junit-xml.js';
+import { readTap } from './tap-output.js';
+import { readTextReport } from './text-reports.js';
+
+export function createTestReports(): TestReports {
+  return {
+    readFiles(files, root) {
+      const read = files.map(({ path, text }) => readFile(path, text));
+      const corrupt = read.flatMap((each, index) =>
+        each.kind === 'corrupt' ? [`${files[index]?.path ?? ''}: ${each.says}`] : [],
+      );
+      if (corrupt.length > 0) return { kind: 'corrupt', says: corrupt.join('; ').slice(0, SAYS_MAX) };
+      const found = read.flatMap((each) => (each.kind === 'cases' ? [each] : []));
+      const first = found[0];
+      if (first === undefined) return { kind: 'none' };
+      return tableIn(
+        first.format,
+        found.flatMap(({ cases }) => cases),
+        true,
+        root,
+      );
+    },
+    readOutput: (text, root) => readOutput(text, root),
+  };
+}
+
+/** A fault is one line of a prompt. */
+const SAYS_MAX = 500;
+
+type ReadFile =
+  | { readonly kind: 'cases'; readonly format: ReportFormat; readonly cases: readonly ReportedCase[] }
+  | { readonly kind: 'corrupt'; readonly says: string };
+
+function readFile(path: string, text: string): ReadFile {
+  if (/\.json$/i.test(path)) return readJsonFile(text);
+  if (/\.xml$/i.test(path) || text.trimStart().startsWith('<')) {
+    const report = parseJunit(text);
+    return report.kind === 'corrupt' ? report : { kind: 'cases', format: 'junit', cases: report.cases };
+  }
+  const tap = readTap(text);
+  if (tap !== null) return { kind: 'cases', format: 'tap', cases: tap };
+  return { kind: 'corrupt', says: 'it is no report that weaver knows' };
+}
+
+function readJsonFile(text: string): ReadFile {
+  const events = readGoEvents(text);
+  if (events !== null) return { kind: 'cases', ...events };
+  const report = readJsonReport(parsedOrNull(text));
+  return report === null
+    ? { kind: 'corrupt', says: 'it is no report that weaver knows' }
+    : { kind: 'cases', ...report };
+}
+
+function readOutput(text: string, root: string): ReadReport {
+  const events = readGoEvents(text);
+  if (events !== null) return tableIn(events.format, events.cases, true, root);
+  const json = jsonIn(text);
+  if (json !== null) return tableIn(json.format, json.cases, true, root);
+  const tap = readTap(text);
+  if (tap !== null) return tableIn('tap', tap, true, root);
+  const printed = readTextReport(text);
+  return printed === null ? { kind: 'none' } : tableIn(printed.format, printed.cases, printed.complete, root);
+}
+
+/** A report among other output: on a line of its own, or over several from a lone brace to a lone brace. */
+function jsonIn(text: string): ReturnType<typeof readJsonReport> {
+  if (!text.includes('"testResults"') && !text.includes('"stats"')) return null;
+  for (const line of text.split('\n')) {
+    const report = line.startsWith('{') && line.length > 2 ? readJsonReport(parsedOrNull(line)) : null;
+    if (report !== null) return report;
+  }
+  const [from, to] = [text.search(/^\{\s*$/m), text.lastIndexOf('\n}')];
+  return from < 0 || to < from ? null : readJsonReport(parsedOrNull(text.slice(from, to + 2)));
+}
+
+function parsedOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text.replace(/^\uFEFF/, ''));
+  } catch {
+    // Whoever asks says what there is instead of a report.
+    return null;
+  }
+}
+
+/** The same test has the same name in every work tree. */
+function tableIn(format: ReportFormat, cases: readonly ReportedCase[], complete: boolean, root: string): ReadReport {
+  const folder = root.endsWith('/') ? root : `${root}/`;
+  const relative = (text: string): string => text.replaceAll(folder, '');
+  const placed = cases.map((each) => ({
+    ...each,
+    names: each.names.map(relative),
+    ...(each.file === undefined ? {} : { file: relative(each.file) }),
+  }));
+  const table = tableOf(format, placed, complete);
+  return table === null ? { kind: 'none' } : { kind: 'read', table };
+}

@@ -1,0 +1,85 @@
+/** What runners print for people: node's `spec`, cargo, and `go test` without `-json`. */
+import type { ReportedCase, ReportFormat, TestState } from '../../domain/test-results.js';
+
+export interface TextReport {
+  readonly format: ReportFormat;
+  readonly cases: readonly ReportedCase[];
+  /** False if tests that pass are not named. */
+  readonly complete: boolean;
+}
+
+/** Null if the output is of none of them. */
+export const readTextReport = (text: string): TextReport | null => cargo(text) ?? go(text) ?? nodeSpec(text);
+
+const CARGO_RUNS = /^running \d+ tests?$/m;
+const CARGO_TEST = /^test (.+?)(?: - should panic)? \.\.\. (ok|FAILED|ignored)\b/;
+const CARGO_STATES: Readonly<Record<string, TestState>> = { ok: 'passed', FAILED: 'failed', ignored: 'skipped' };
+
+/** Which binary a test is of stands on the other stream, and may come late: it is no part of the name. */
+function cargo(text: string): TextReport | null {
+  if (!CARGO_RUNS.test(text)) return null;
+  const cases: ReportedCase[] = [];
+  for (const line of text.split('\n')) {
+    const [, name, word = ''] = CARGO_TEST.exec(line) ?? [];
+    const state = CARGO_STATES[word];
+    if (name !== undefined && state !== undefined) cases.push({ names: [name], state });
+  }
+  return { format: 'cargo', cases, complete: true };
+}
+
+const GO_TEST = /^\s*--- (PASS|FAIL|SKIP): (\S+) \(\d/;
+const GO_PACKAGE = /^(ok {2}|FAIL|\?? {3})\t(\S+)\s+(.*)$/;
+const GO_STATES: Readonly<Record<string, TestState>> = { PASS: 'passed', FAIL: 'failed', SKIP: 'skipped' };
+
+/** Tests come before the line of their package. Without `-v` only those are named that fail, and packages. */
+function go(text: string): TextReport | null {
+  const cases: ReportedCase[] = [];
+  let waiting: { readonly name: string; readonly state: TestState }[] = [];
+  let isVerbose = false;
+  for (const line of text.split('\n')) {
+    const [, word = '', name] = GO_TEST.exec(line) ?? [];
+    const state = GO_STATES[word];
+    if (name !== undefined && state !== undefined) {
+      isVerbose ||= state !== 'failed';
+      waiting.push({ name, state });
+      continue;
+    }
+    const [, verdict = '', pack, rest = ''] = GO_PACKAGE.exec(line) ?? [];
+    if (pack === undefined || !/^(?:\(cached\)|\d|\[)/.test(rest)) continue;
+    cases.push(...waiting.map((test) => ({ names: [pack, test.name], state: test.state })));
+    waiting = [];
+    cases.push({ names: [pack], state: packageState(verdict, rest) });
+  }
+  return cases.length === 0 ? null : { format: 'go', cases, complete: isVerbose };
+}
+
+function packageState(verdict: string, rest: string): TestState {
+  if (verdict.startsWith('FAIL')) return 'failed';
+  return verdict.startsWith('ok') && !rest.includes('[no tests to run]') ? 'passed' : 'skipped';
+}
+
+const SPEC_LINE = /^( *)(✔|✖|﹣|▶) (.+?)(?: \(\d[\d.]*ms\))?(?: # (SKIP|TODO)\b.*)?$/;
+const SPEC_END = /^ℹ tests \d+$/m;
+const SPEC_STATES: Readonly<Record<string, TestState>> = { '✔': 'passed', '✖': 'failed', '﹣': 'skipped' };
+
+/** Names are nested by two blanks; a suite is announced by an arrow and closed by a line of its own, which is left out. */
+function nodeSpec(text: string): TextReport | null {
+  const end = SPEC_END.exec(text);
+  if (end === null) return null;
+  const cases: ReportedCase[] = [];
+  const suites: string[] = [];
+  for (const line of text.slice(0, end.index).split('\n')) {
+    const [, blanks = '', sign = '', name = '', word] = SPEC_LINE.exec(line) ?? [];
+    if (name === '') continue;
+    const depth = blanks.length / 2;
+    if (sign === '▶') {
+      suites.splice(depth, suites.length, name);
+      continue;
+    }
+    const isSuite = suites.length === depth + 1 && suites[depth] === name;
+    const state = word === undefined ? SPEC_STATES[sign] : 'skipped';
+    suites.splice(depth);
+    if (!isSuite && state !== undefined) cases.push({ names: [...suites, name], state });
+  }
+  return { format: 'spec', cases, complete: true };
+}

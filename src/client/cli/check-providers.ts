@@ -1,0 +1,68 @@
+/** The part of `weaver doctor` about the health of the providers and about limits that workers share. */
+import type { Config } from '../../config.js';
+import { breakerRuleOf, limitsOf, type LimitsStanding } from '../../domain/provider-limits.js';
+import { stateOf, type Breaker } from '../../domain/circuit-breaker.js';
+import type { ProviderSettings } from '../../ports.js';
+import type { WeaverClient } from '../weaver-client.js';
+import type { Finding, House } from './house.js';
+
+/** What the calls of this home have shown of each provider; nothing is sent from here. */
+export async function checkHealth(house: House, config: Config): Promise<readonly Finding[]> {
+  const nowMs = Date.now();
+  const known = await Promise.all(
+    config.providers.map(async (provider) => ({ provider, breaker: await house.providerHealth(config, provider) })),
+  );
+  return known.flatMap(({ provider, breaker }) =>
+    // Where workers share limits, they share the health too: it is said with them.
+    breaker === null || limitsOf(provider) !== null ? [] : [healthOf(provider, breaker, nowMs)],
+  );
+}
+
+/** What is left of the limits that workers share, as their keepers have it. */
+export async function checkLimits(client: WeaverClient, { providers }: Config): Promise<readonly Finding[]> {
+  const limited = providers.filter((provider) => limitsOf(provider) !== null);
+  return await Promise.all(
+    limited.map(async (provider) => limitsFinding(provider, await client.providerLimits(provider.name))),
+  );
+}
+
+function limitsFinding(provider: ProviderSettings, standing: LimitsStanding | null): Finding {
+  const name = `limits ${provider.name}`;
+  if (standing === null) return { name, verdict: 'ok', says: 'all is left: nothing was sent of late', next: null };
+  const nowMs = Date.now();
+  const health = healthOf(provider, standing.breaker, nowMs);
+  const parts = [
+    ...(['requests', 'tokens'] as const).flatMap((what) => {
+      const part = standing[what];
+      const within = `${standing.windowMs / 1_000} s`;
+      return part === null ? [] : [`${Math.max(0, part.limit - part.used)} of ${part.limit} ${what} left in ${within}`];
+    }),
+    ...(standing.concurrency === null ? [] : [`${standing.concurrency.used} of ${standing.concurrency.limit} at once`]),
+    ...(standing.waiting === 0 ? [] : [`${standing.waiting} calls wait`]),
+    ...(standing.pausedUntil === null ? [] : [`it has asked for a pause until ${clock(standing.pausedUntil)}`]),
+    health.says,
+  ];
+  return { ...health, name, says: parts.join('; ') };
+}
+
+function healthOf(provider: ProviderSettings, breaker: Breaker, nowMs: number): Finding {
+  const name = `health ${provider.name}`;
+  const { failures, lastFailure, lastSuccessAt, openUntil } = breaker;
+  const answered = lastSuccessAt === null ? 'no answer yet' : `last answer at ${clock(lastSuccessAt)}`;
+  const failed =
+    lastFailure === null || failures === 0 ? '' : `; ${failures} failures in a row, the last: ${lastFailure.code}`;
+  const state = stateOf(breaker, nowMs);
+  if (state === 'closed') return { name, verdict: 'ok', says: `${answered}${failed}`, next: null };
+  const { pauseMs } = breakerRuleOf(provider.breaker);
+  return {
+    name,
+    verdict: 'warn',
+    says:
+      state === 'open'
+        ? `left alone until ${clock(openUntil ?? nowMs + pauseMs)}: ${answered}${failed}`
+        : `the next call tries whether it is back: ${answered}${failed}`,
+    next: 'Check the endpoint; calls wait, and go on by themselves when it answers again.',
+  };
+}
+
+const clock = (atMs: number): string => `${new Date(atMs).toISOString().slice(11, 19)} UTC`;

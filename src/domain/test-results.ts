@@ -1,0 +1,169 @@
+/** What a check's runner says of each test, and what became of the tests between two runs of the same check. */
+
+export type TestState = 'passed' | 'failed' | 'skipped';
+
+export interface TestCase {
+  /** Unique in its table: suites, classes and the name, in the runner's words. */
+  readonly id: string;
+  readonly state: TestState;
+  /** Path from the top of the repository, where the runner tells it. */
+  readonly file?: string;
+  /** What a failure says, cut. */
+  readonly says?: string;
+}
+
+/** Where the results were read from. */
+export type ReportFormat = 'junit' | 'jest' | 'mocha' | 'go' | 'cargo' | 'tap' | 'spec';
+
+export interface TestTable {
+  readonly format: ReportFormat;
+  /** By id. */
+  readonly cases: readonly TestCase[];
+  /** False if the runner names only some of its tests: then one that is not named has not gone. */
+  readonly complete: boolean;
+}
+
+/** One check as it ended, with what is known of its tests. */
+export interface CheckResult {
+  readonly name: string;
+  readonly passed: boolean;
+  readonly exitCode: number | null;
+  readonly timedOut: boolean;
+  /** Equal for the same failure. */
+  readonly signature: string;
+  readonly tests: TestTable | null;
+  /** Why there is no table although a report was there or expected. */
+  readonly note?: string;
+}
+
+/** Large suites have ten thousand; a table of these is five megabytes. */
+const CASES_MAX = 50_000;
+const ID_CHARACTERS_MAX = 400;
+/** An assertion with its difference; the log has the rest. */
+const SAYS_CHARACTERS_MAX = 1_500;
+/** Failures whose words are kept: what comes after them has the same cause. */
+const SAYING_MAX = 50;
+
+/** As read from a report: ids may repeat. */
+export interface ReportedCase {
+  readonly names: readonly string[];
+  readonly state: TestState;
+  readonly file?: string | undefined;
+  readonly says?: string | undefined;
+}
+
+/** Orders, bounds and numbers what a report holds; null if it holds no test. */
+export function tableOf(format: ReportFormat, reported: readonly ReportedCase[], complete = true): TestTable | null {
+  if (reported.length === 0) return null;
+  const named = reported.map((each) => ({ ...each, id: idOf(each.names) })).toSorted(byIdAndState);
+  const seen = new Map<string, number>();
+  let saying = 0;
+  const cases = named.slice(0, CASES_MAX).map(({ id, state, file, says }): TestCase => {
+    const number = (seen.get(id) ?? 0) + 1;
+    seen.set(id, number);
+    const isSaid = state === 'failed' && says !== undefined && says.trim() !== '' && saying < SAYING_MAX;
+    if (isSaid) saying += 1;
+    return {
+      // Tests of one name are told apart by number, those that passed first: one less is one gone.
+      id: number === 1 ? id : `${id} #${number}`,
+      state,
+      ...(file === undefined || file === '' ? {} : { file }),
+      ...(isSaid ? { says: says.trim().slice(0, SAYS_CHARACTERS_MAX).toWellFormed() } : {}),
+    };
+  });
+  return { format, cases, complete: complete && named.length <= CASES_MAX };
+}
+
+const idOf = (names: readonly string[]): string =>
+  names
+    .map((name) => name.replaceAll(/\s+/g, ' ').trim())
+    .filter((name) => name !== '')
+    .join(' › ')
+    .slice(0, ID_CHARACTERS_MAX)
+    .toWellFormed() || '(no name)';
+
+const ORDER: Readonly<Record<TestState, number>> = { passed: 0, failed: 1, skipped: 2 };
+
+function byIdAndState(
+  a: { readonly id: string; readonly state: TestState },
+  b: { readonly id: string; readonly state: TestState },
+): number {
+  if (a.id !== b.id) return a.id < b.id ? -1 : 1;
+  return ORDER[a.state] - ORDER[b.state];
+}
+
+/** How many tests of a table are in which state. */
+export const countsOf = ({ cases }: TestTable): Readonly<Record<TestState, number>> => {
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const { state } of cases) counts[state] += 1;
+  return counts;
+};
+
+/** What became of the tests of one check: each list holds ids in byte order. */
+export interface ComparedTests {
+  /** Failed before, passes now. */
+  readonly fixed: readonly string[];
+  /** Fails now and did not fail before. */
+  readonly fresh: readonly string[];
+  readonly old: readonly string[];
+  /** Failed in one run on the same tree and passed in another. */
+  readonly flaky: readonly string[];
+  /** Was there and is not run any more: gone, renamed or skipped. */
+  readonly vanished: readonly string[];
+  /** Was not there and passes. */
+  readonly added: readonly string[];
+}
+
+/**
+ * @param runs of the same tree, the first one first; at least one
+ * @param mayVanish tests whose file the task is free to change
+ */
+export function compareTests(
+  before: TestTable | null,
+  runs: readonly (TestTable | null)[],
+  mayVanish: (test: TestCase) => boolean = () => false,
+): ComparedTests {
+  const was = new Map((before?.cases ?? []).map((test) => [test.id, test.state]));
+  const tables = runs.filter((table) => table !== null);
+  const now = statesOver(tables);
+  const failing = [...now].filter(([, states]) => states.has('failed') && !states.has('passed')).map(([id]) => id);
+  const passing = [...now].filter(([, states]) => states.has('passed')).map(([id]) => id);
+  const gone = before === null ? [] : before.cases.filter((test) => isGone(test, before, tables, now));
+  return {
+    fixed: sorted(passing.filter((id) => was.get(id) === 'failed')),
+    fresh: sorted(failing.filter((id) => was.get(id) !== 'failed')),
+    old: sorted(failing.filter((id) => was.get(id) === 'failed')),
+    flaky: sorted(passing.filter((id) => now.get(id)?.has('failed') === true)),
+    vanished: sorted(gone.filter((test) => !mayVanish(test)).map(({ id }) => id)),
+    added: before === null ? [] : sorted(passing.filter((id) => !was.has(id))),
+  };
+}
+
+type States = ReadonlySet<TestState>;
+
+function statesOver(tables: readonly TestTable[]): ReadonlyMap<string, States> {
+  const states = new Map<string, Set<TestState>>();
+  for (const { id, state } of tables.flatMap(({ cases }) => cases)) {
+    const known = states.get(id);
+    if (known === undefined) states.set(id, new Set([state]));
+    else known.add(state);
+  }
+  return states;
+}
+
+/** Skipped is gone too, and so is every test of a report that is not there any more. */
+function isGone(
+  { id, state }: TestCase,
+  before: TestTable,
+  tables: readonly TestTable[],
+  now: ReadonlyMap<string, States>,
+): boolean {
+  if (state === 'skipped') return false;
+  const states = now.get(id);
+  if (states !== undefined) return !states.has('passed') && !states.has('failed');
+  // A runner that names only what fails leaves out what passes.
+  const namesAll = tables.every(({ complete }) => complete) && before.complete;
+  return tables.length === 0 ? before.complete || state === 'passed' : namesAll || state === 'passed';
+}
+
+const sorted = (ids: readonly string[]): readonly string[] => ids.toSorted();

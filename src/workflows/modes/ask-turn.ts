@@ -1,0 +1,210 @@
+/** One turn of a task: its model is asked, or several are, as the task says; the answer to go on with comes back. */
+import type { Called, CallInput, Edited, Opened } from '../../activities/contract.js';
+import type { AskSpec, ModelResult, ModeResult } from '../../domain/ask-mode.js';
+import type { AskedAnswer, NewEntry } from '../../domain/entries.js';
+import { catalogueEntry, failure, type Failure } from '../../domain/failures.js';
+import type { Outcome } from '../../domain/outcome.js';
+import { totalTokens } from '../../domain/record.js';
+import type { ModelChoice } from '../../domain/task.js';
+import { untilFree } from '../faults.js';
+import { applyEdits, callModel, callOneOfSeveral } from '../proxies.js';
+import { ask, paidCall, type Asked } from '../steps.js';
+import type { TaskRun } from '../task-run.js';
+import { isFree, mayAsk, mayBeRefused, unheld } from '../wait.js';
+import { digestLook, judgeOf, scored } from './judging.js';
+import { lookAtVerdict, runMode, type Asking, type Looked } from './run-mode.js';
+
+export type About = Parameters<typeof ask>[3];
+
+/** As `ask`; a repair, or the answer to a question, goes to the model that gave rise to it. */
+export const askTurn = (run: TaskRun, opened: Opened, turn: number, about: About): Promise<Asked> =>
+  // Without a tick in between: recorded histories know of no modes.
+  opened.ask === undefined ? ask(run, opened, turn, about) : askInMode(run, opened, opened.ask, turn, about);
+
+async function askInMode(run: TaskRun, opened: Opened, spec: AskSpec, turn: number, about: About): Promise<Asked> {
+  const repaired = about.repairs == null ? undefined : run.steps.askedOf?.at(-1);
+  if (repaired !== undefined) return await ask(run, { ...opened, ...repaired }, turn, about);
+  const known = run.steps.calls[turn - 1];
+  if (known !== undefined) return { kind: 'asked', call: known };
+  if (!isFree(run)) await unheld(run);
+  const refused = mayBeRefused(run) ? await mayAsk(run) : null;
+  if (refused !== null) return { kind: 'none', outcome: refused };
+  return await askSeveral(run, opened, spec, turn, about);
+}
+
+async function askSeveral(run: TaskRun, opened: Opened, spec: AskSpec, turn: number, about: About): Promise<Asked> {
+  const budget = budgetOf(run);
+  const question = { opened, turn, about };
+  run.enter('working', `attempt ${run.attempt}: asking ${spec.models.length} models (${spec.mode})`);
+  const asked = await runMode(spec, { ...askingOf(run, spec, question), mayCall: budget.mayCall });
+  const taken = asked.winner ?? mendable(asked);
+  const entry = entryOf(nameOf(run, turn), asked);
+  if (taken === null) {
+    const outcome = budget.refused() ?? outcomeOf(run, asked);
+    // What is only waited for is asked again, and on record then.
+    if (outcome.kind !== 'blocked') run.book(entry);
+    return { kind: 'none', outcome };
+  }
+  run.book(entry);
+  const { provider, model } = spec.models[taken.index] ?? {};
+  const of = { provider: provider ?? taken.provider, model: model ?? taken.call.model };
+  run.steps.calls.push(taken.call);
+  run.bookStep({ askedOf: [...(run.steps.askedOf ?? []), of] });
+  return { kind: 'asked', call: taken.call };
+}
+
+const entryOf = (turn: string, asked: ModeResult<Called>): NewEntry => ({
+  kind: 'asked',
+  turn,
+  mode: asked.mode,
+  answers: asked.results.map(answerOf),
+  winner: asked.winner?.index ?? null,
+  reason: reasonOf(asked),
+  ...(asked.judging.length === 0 ? {} : { judgeUsdMicros: costOf(asked.judging) }),
+});
+
+interface Question {
+  readonly opened: Opened;
+  readonly turn: number;
+  readonly about: About;
+}
+
+function askingOf(run: TaskRun, spec: AskSpec, question: Question): Asking {
+  const { opened, turn } = question;
+  const look = lookerOf(run, spec, question);
+  const judged = { run, lineage: run.input.lineage, prompt: opened.prompt, name: nameOf(run, turn) };
+  const { strategy } = spec.vote ?? {};
+  const isScored = strategy === 'maxScore' || strategy === 'scoreSum';
+  return {
+    call: (choice, index) => callOf(run, spec, question, choice, index),
+    look: spec.mode === 'consensus' && isScored && spec.judge !== undefined ? scored(judged, spec.judge, look) : look,
+    ...(spec.judge === undefined || isScored ? {} : { judge: judgeOf(judged, spec.judge) }),
+  };
+}
+
+async function callOf(
+  run: TaskRun,
+  spec: AskSpec,
+  { opened, turn, about }: Question,
+  { provider, model = '' }: ModelChoice,
+  index: number,
+): Promise<Called> {
+  const { repairs = null, earlier, expects = 'edits' } = about;
+  const request: CallInput = {
+    lineage: run.input.lineage,
+    name: `${nameOf(run, turn)}.m${index + 1}`,
+    prompt: opened.prompt,
+    provider,
+    model,
+    repairs,
+    ...(earlier === undefined ? {} : { earlier }),
+    ...(expects === 'edits' ? {} : { expects }),
+    ...(isAlone(spec) ? {} : { purpose: 'candidate' }),
+  };
+  const summary = `attempt ${run.attempt}: ${spec.mode}, ${index + 1} of ${spec.models.length} (${model})`;
+  return await paidCall(run, summary, request, isAlone(spec) ? callModel : callOneOfSeveral);
+}
+
+/** Nobody is asked beside it. */
+const isAlone = ({ mode }: AskSpec): boolean => mode === 'single' || mode === 'fallback';
+
+type Look = NonNullable<Asking['look']>;
+
+/** Edits are good if they apply, and the same if they make the same tree; other answers if they say the same. */
+function lookerOf(run: TaskRun, spec: AskSpec, { opened, about }: Question): Look {
+  if (isAlone(spec)) return lookAtVerdict;
+  if (about.expects === 'plan') return digestLook(run.input.lineage);
+  return (call) => lookAtEdits(run, opened, call);
+}
+
+/**
+ * What the edits of an answer make of the base.
+ * @param keep given all that is known of them, good or not
+ */
+export async function lookAtEdits(
+  run: TaskRun,
+  { spec, baseTree }: Opened,
+  call: Called,
+  keep: (edited: Edited) => void = () => undefined,
+): Promise<Looked> {
+  const said = await lookAtVerdict(call);
+  if (said.kind === 'bad') return said;
+  const options = { summary: `attempt ${run.attempt}: apply edits of ${call.model}`.slice(0, 120) };
+  const request = { lineage: run.input.lineage, callId: call.callId, spec, baseTree };
+  const edited = await applyEdits.executeWithOptions(options, [request]);
+  keep(edited);
+  if (edited.kind === 'rejected') return { kind: 'bad', failure: edited.failure };
+  return { kind: 'good', key: edited.tree, text: edited.subject.slice(0, 200), content: edited.diff };
+}
+
+/** One after the other: the job is asked for one slice at a time. */
+export function budgetOf(run: TaskRun) {
+  let refused: Outcome | null = null;
+  let before: Promise<unknown> = Promise.resolve();
+  const look = async (): Promise<Failure | null> => {
+    refused ??= mayBeRefused(run) ? await mayAsk(run) : null;
+    return refused !== null && 'failure' in refused ? refused.failure : null;
+  };
+  return {
+    mayCall: (): Promise<Failure | null> => {
+      const looked = before.then(look);
+      before = looked;
+      return looked;
+    },
+    refused: (): Outcome | null => refused,
+  };
+}
+
+/** An answer that is no good one, but can be mended, or asks something. Not beside good ones that did not agree. */
+function mendable({ results }: ModeResult<Called>) {
+  if (results.some(({ status }) => status === 'ok')) return null;
+  const answered = results.flatMap((result) =>
+    result.status === 'failed' && result.call !== null ? [{ ...result, call: result.call }] : [],
+  );
+  return answered.find(({ call }) => call.verdict.kind !== 'unusable') ?? answered[0] ?? null;
+}
+
+export function outcomeOf(run: TaskRun, { failure: aggregated }: Pick<ModeResult<Called>, 'failure'>): Outcome {
+  const failed = aggregated?.failure ?? failure('noConsensus');
+  const until = run.record.limits.whenSpent === 'die' ? null : untilFree(failed, aggregated ?? {});
+  if (until !== null) return until;
+  if (catalogueEntry(failed.code).heals === 'outage')
+    return { kind: 'blocked', waitingOn: 'resource', failure: failed };
+  return { kind: 'failed', failure: failed, signature: failed.code };
+}
+
+const nameOf = ({ attempt }: TaskRun, turn: number): string => `a${attempt}.t${turn}`;
+
+const reasonOf = ({ vote, failure: failed, winner, stopped, mode }: ModeResult<Called>): string => {
+  if (failed !== null) return failed.failure.detail.slice(0, 500);
+  const why = vote?.kind === 'decided' ? vote.reason : `${winner?.provider ?? mode} has answered`;
+  return stopped === null || stopped === why ? why : `${why}; ${stopped}`;
+};
+
+const costOf = (calls: readonly Called[]): number =>
+  calls.reduce((sum, { spending }) => sum + spending.costUsdMicros, 0);
+
+export function answerOf(result: ModelResult<Called>): AskedAnswer {
+  const { index, provider, model, status } = result;
+  const call = 'call' in result ? result.call : null;
+  const spending = 'spending' in result ? result.spending : null;
+  return {
+    index,
+    provider,
+    model,
+    status,
+    why:
+      result.status === 'failed'
+        ? `${result.failure.code}: ${result.failure.detail}`
+        : 'why' in result
+          ? result.why
+          : '',
+    ...(result.status === 'failed' ? { family: result.failure.family } : {}),
+    latencyMs: 'latencyMs' in result ? result.latencyMs : null,
+    costUsdMicros: spending?.costUsdMicros ?? null,
+    unpriced: spending?.unpriced ?? false,
+    tokens: spending === null ? null : totalTokens(spending),
+    answer: call?.answer ?? null,
+    diff: null,
+  };
+}

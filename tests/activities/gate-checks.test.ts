@@ -1,0 +1,372 @@
+/** The gate on real trees: each change is a snapshot of its own, judged against the base that it was made from. */
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CheckInput, Checked } from '../../src/activities/contract.js';
+import { createRunChecks } from '../../src/activities/run-checks.js';
+import { countWords } from '../../src/domain/gate.js';
+import type { TaskSpec } from '../../src/domain/task.js';
+import { git, makeRepository } from '../e2e/world.js';
+import { openActivityWorld, type ActivityWorld } from './activity-world.js';
+
+type Files = Readonly<Record<string, string>>;
+
+let world: ActivityWorld;
+let number = 0;
+beforeAll(() => {
+  world = openActivityWorld();
+});
+afterAll(() => world.clear());
+
+interface Judged {
+  readonly code: string;
+  readonly detail: string;
+  readonly counts: string;
+  readonly evidence: string;
+  readonly checked: Extract<Checked, { kind: 'checked' }>;
+}
+
+/** The checks at the base, then on the change; null removes a file. */
+async function judge(
+  base: Files,
+  change: Readonly<Record<string, string | null>>,
+  spec: Partial<TaskSpec> = {},
+): Promise<Judged> {
+  number += 1;
+  const lineage = `l${number}`;
+  const url = makeRepository(join(world.folder, `${lineage}.git`), base);
+  await world.ports.git.open({ url, branch: 'weaver/x' });
+  const [baseCommit = '', baseTree = ''] = ['main', 'main^{tree}'].map((name) => git(url, 'rev-parse', name));
+  const ref = await world.spec({ repo: { url }, checks: [CHECK], ...spec });
+  const changes = Object.entries(change).map(
+    ([path, text]) => [path, text === null ? null : { mode: '100644', bytes: Buffer.from(text) }] as const,
+  );
+  const tree = await world.ports.git.write(url, baseTree, changes);
+  const activity = createRunChecks(world.ports);
+  const run = async (input: Partial<CheckInput>) => {
+    const common = { taskId: `job/${lineage}/t/0`, lineage, spec: ref, baseCommit, baseTree, tree: baseTree };
+    const checked = await world.run(() => activity({ ...common, ...input }));
+    if (checked.kind !== 'checked') throw new Error(checked.kind);
+    return checked;
+  };
+  const { results } = await run({});
+  if (results === undefined) throw new Error('no results at the base');
+  const checked = await run({ tree, baseline: results });
+  const { refused, counts } = checked.gated ?? { refused: null, counts: null };
+  return {
+    code: refused?.failure.code ?? 'passed',
+    detail: refused?.failure.detail ?? '',
+    counts: counts === null ? '' : countWords(counts),
+    evidence: checked.evidence === null ? '' : (await world.ports.artifacts.get(checked.evidence)).toString('utf8'),
+    checked,
+  };
+}
+
+const CHECK = { name: 'test', run: 'sh tests/run', timeoutSeconds: 20 };
+
+/** A suite whose tests are lines of `tests/list`: a name, a file and what that must say. Prints TAP. */
+const RUN = `code=0; n=0
+while read -r name file word; do
+  n=$((n + 1))
+  if grep -qx "$word" "$file" 2>/dev/null; then echo "ok $n - $name"; else echo "not ok $n - $name"; code=1; fi
+done < tests/list
+echo "1..$n"
+exit $code
+`;
+const SUITE: Files = {
+  'tests/run': RUN,
+  'tests/list': 'one one.txt right\ntwo two.txt right\n',
+  'one.txt': 'wrong\n',
+  'two.txt': 'right\n',
+};
+/** The same without a word of which test it was. */
+const SILENT: Files = { ...SUITE, 'tests/run': RUN.replaceAll(/echo "(?:not )?ok[^;]*;/g, ':;'), 'one.txt': 'right\n' };
+
+describe('tests told apart', () => {
+  it('pass the gate when what failed is fixed and nothing else is worse', async () => {
+    const { code, counts, evidence } = await judge(SUITE, { 'one.txt': 'right\n' });
+    expect([code, counts, evidence]).toEqual(['passed', '1 fixed, 0 new, 0 old, 0 vanished', '']);
+  });
+
+  it('are named in the evidence, new failures first, then what was printed', async () => {
+    const { code, counts, detail, evidence } = await judge(SUITE, { 'two.txt': 'wrong\n' });
+    expect([code, counts, detail]).toEqual([
+      'checksFailed',
+      '0 fixed, 1 new, 1 old, 0 vanished',
+      'Failed: test (exit 1): two.',
+    ]);
+    expect(evidence).toMatch(
+      /^test: new failures[^]*- two\n\ntest: failing since the base \(1\):\n- one\n\n\$ sh tests\/run\nnot ok/,
+    );
+  });
+
+  it('must not go, whatever the exit code', async () => {
+    const gone = await judge(SUITE, { 'tests/list': 'two two.txt right\n' });
+    expect([gone.code, gone.counts]).toEqual(['testsVanished', '0 fixed, 0 new, 0 old, 1 vanished']);
+    expect(gone.evidence).toContain('(gone, renamed or skipped) (1):\n- one');
+    const silenced = await judge(SUITE, { 'tests/run': 'true\n' });
+    expect([silenced.code, silenced.counts]).toEqual(['testsVanished', '0 fixed, 0 new, 0 old, 2 vanished']);
+  });
+
+  it('may go from files that the task is free to change', async () => {
+    const change = { 'tests/list': 'two two.txt right\n' };
+    const free = [{ glob: 'tests/**', policy: 'allow' as const }];
+    expect((await judge(SUITE, change, { protect: free })).code).toBe('passed');
+  });
+
+  it('may stay red where the task says so and something was fixed', async () => {
+    const red = { ...SUITE, 'two.txt': 'wrong\n' };
+    expect((await judge(red, { 'one.txt': 'right\n' })).code).toBe('baselineBroken');
+    expect((await judge(red, { 'one.txt': 'right\n' }, { allowOldFailures: true })).code).toBe('passed');
+  });
+});
+
+const counter = (): string => join(world.folder, `runs${number + 1}`);
+const runsOf = (file: string): number => (existsSync(file) ? readFileSync(file, 'utf8').length : 0);
+
+describe('a failure', () => {
+  it('is asked once more, and is broken if it comes again', async () => {
+    const file = counter();
+    const check = { ...CHECK, run: `printf x >> '${file}'; sh tests/run` };
+    const { code } = await judge({ ...SUITE, 'one.txt': 'right\n' }, { 'two.txt': 'wrong\n' }, { checks: [check] });
+    expect([code, runsOf(file)]).toEqual(['checksFailed', 3]);
+  });
+
+  it('is flaky if it does not come again', async () => {
+    const file = counter();
+    // Red in the second run of all, which is the first after the change.
+    const check = {
+      ...CHECK,
+      run: `printf x >> '${file}'; test "$(cat '${file}')" = xx && echo 1..1 && echo not ok 1 - one && exit 1; sh tests/run`,
+    };
+    const { code, counts, checked } = await judge(
+      { ...SUITE, 'one.txt': 'right\n' },
+      { 'two.txt': 'right\n', 'new.txt': '' },
+      { checks: [check] },
+    );
+    expect([code, counts, runsOf(file)]).toEqual(['passed', '0 fixed, 0 new, 0 old, 0 vanished, 1 flaky', 3]);
+    expect(checked.verdicts.map(({ passed }) => passed)).toEqual([true]);
+  });
+
+  it('of a check that was stopped is not asked again', async () => {
+    const file = counter();
+    const check = { ...CHECK, run: `printf x >> '${file}'; test -e slow && sleep 60; true`, timeoutSeconds: 1 };
+    const { code } = await judge(SUITE, { slow: '' }, { checks: [check] });
+    expect([code, runsOf(file)]).toEqual(['checkTimedOut', 2]);
+  });
+});
+
+/** How often the checks run in all, where the change only brings a test. */
+const runsWith = async (base: Files): Promise<number> => {
+  const file = join(world.folder, `twice${number + 1}`);
+  const check = { ...CHECK, run: `printf x >> '${file}'; sh tests/run` };
+  const { code } = await judge(base, { 'tests/new': '', 'new.txt': '' }, { checks: [check] });
+  return code === 'passed' ? readFileSync(file, 'utf8').length : 0;
+};
+
+describe('a change that makes the checks green by changing them', () => {
+  const NPM: Files = { ...SILENT, 'package.json': '{"scripts":{"test":"sh tests/run"}}' };
+  // What npm does, without the second that it takes for it.
+  const npm = { checks: [{ ...CHECK, run: `sh -c "$(sed -n 's/.*"test": *"\\([^"]*\\)".*/\\1/p' package.json)"` }] };
+  const broken = { 'two.txt': 'wrong\n' };
+
+  it.each([
+    ['leaves the tests early', SILENT, { ...broken, 'tests/run': `exit 0\n${SILENT['tests/run']}` }, {}],
+    [
+      'has npm run something else',
+      NPM,
+      { ...broken, 'package.json': '{"scripts":{"test":"true"},"dependencies":{}}' },
+      npm,
+    ],
+    ['removes the test', SILENT, { ...broken, 'tests/list': 'one one.txt right\n' }, {}],
+    [
+      'rewrites the script that the check names',
+      { ...SILENT, 'check.sh': 'sh tests/run\n' },
+      { ...broken, 'check.sh': 'true\n' },
+      { checks: [{ ...CHECK, run: 'sh check.sh' }] },
+    ],
+    [
+      'rewrites the recipe',
+      { ...SILENT, Makefile: 'test:\n\tsh tests/run\n' },
+      { ...broken, Makefile: 'test:\n\ttrue\n' },
+      { checks: [{ ...CHECK, run: 'make -s test' }] },
+    ],
+  ])('does not land: it %s', async (_what, base, change, spec) => {
+    const { code, evidence } = await judge(base, change, spec);
+    expect(code).toBe('baseTestsFail');
+    expect(evidence).toContain('as they were at the base');
+  });
+
+  it('lands if the tests of the base pass on it too', async () => {
+    const change = {
+      'tests/list': 'one one.txt right\ntwo two.txt right\nthree three.txt right\n',
+      'three.txt': 'right\n',
+    };
+    expect((await judge(SILENT, change)).code).toBe('passed');
+    const manifest = '{"scripts":{"test":"sh tests/run","lint":"true"},"dependencies":{}}';
+    expect((await judge(NPM, { 'package.json': manifest, 'one.txt': 'right\n' }, npm)).code).toBe('passed');
+  });
+
+  it('lands if the task is free to change them', async () => {
+    const free = [{ glob: 'tests/**', policy: 'allow' as const }];
+    expect((await judge(SILENT, { ...broken, 'tests/list': 'one one.txt right\n' }, { protect: free })).code).toBe(
+      'passed',
+    );
+  });
+
+  it('is not run twice if it only brings tests, and each test is told by name', async () => {
+    expect([await runsWith({ ...SUITE, 'one.txt': 'right\n' }), await runsWith(SILENT)]).toEqual([2, 3]);
+  });
+
+  it('is not held up by tests of the base that failed there already', async () => {
+    const red = { ...SILENT, 'one.txt': 'wrong\n' };
+    const { code } = await judge(red, { 'tests/list': 'two two.txt right\n' });
+    // Nothing is worse than before: protect is what keeps such a change out.
+    expect(code).toBe('passed');
+  });
+});
+
+describe('reproduceFirst', () => {
+  const green: Files = { ...SUITE, 'one.txt': 'right\n' };
+  const withTest = 'one one.txt right\ntwo two.txt right\nthree three.txt right\n';
+
+  it('wants a test that fails without the change', async () => {
+    const change = { 'tests/list': withTest, 'three.txt': 'right\n' };
+    expect((await judge(green, change, { reproduceFirst: true })).code).toBe('passed');
+  });
+
+  it('refuses a change without a test, and one whose test passes anyway', async () => {
+    const none = await judge(green, { 'three.txt': 'right\n' }, { reproduceFirst: true });
+    expect([none.code, none.detail]).toEqual(['notReproduced', 'The change brings no test.']);
+    const idle = { 'tests/list': `${green['tests/list']}again one.txt right\n`, 'three.txt': 'right\n' };
+    const { code, evidence } = await judge(green, idle, { reproduceFirst: true });
+    expect(code).toBe('notReproduced');
+    expect(evidence).toContain('ok 3 - again');
+  });
+});
+
+describe('criteria with a command', () => {
+  const spec = {
+    acceptanceCriteria: ['one is right', 'nobody looks', 'three is there'],
+    criterionChecks: [
+      { criterion: 1, run: 'grep -q right one.txt', timeoutSeconds: 10 },
+      { criterion: 3, run: 'cat three.txt', timeoutSeconds: 10 },
+    ],
+  };
+
+  it('are each asked after the checks', async () => {
+    const unmet = await judge(SUITE, { 'one.txt': 'right\n' }, spec);
+    expect([unmet.code, unmet.detail, unmet.checked.criteria]).toEqual([
+      'criteriaUnmet',
+      '3. three is there',
+      { met: [1], unmet: [3] },
+    ]);
+    expect(unmet.evidence).toContain('Not met: 3. three is there\n$ cat three.txt');
+    const met = await judge(SUITE, { 'one.txt': 'right\n', 'three.txt': '' }, spec);
+    expect([met.code, met.checked.criteria]).toEqual(['passed', { met: [1, 3], unmet: [] }]);
+  });
+
+  it('are not asked of a red tree', async () => {
+    expect((await judge(SUITE, { 'two.txt': 'wrong\n' }, spec)).checked.criteria).toBeUndefined();
+  });
+});
+
+const xml = (name: string, body = ''): string =>
+  `<testsuite><testcase classname="c" name="${name}">${body}</testcase></testsuite>`;
+const running = (run: string, report?: string) => ({
+  checks: [{ ...CHECK, run, ...(report === undefined ? {} : { report }) }],
+});
+
+describe('reports in files', () => {
+  it('are read where the check says, and in the usual places', async () => {
+    const base = { 'in.xml': xml('a') };
+    const change = { 'in.xml': xml('a', '<failure/>') };
+    for (const spec of [
+      running('mkdir out; cp in.xml out/x.xml', 'out/*.xml'),
+      running('cp in.xml junit.xml'),
+      running('mkdir -p m/target/surefire-reports; cp in.xml m/target/surefire-reports/TEST-a.xml', undefined),
+    ])
+      expect((await judge({ ...base, 'm/a': '' }, change, spec)).counts).toBe('0 fixed, 1 new, 0 old, 0 vanished');
+  });
+
+  it('of pytest are asked for, whatever calls it', async () => {
+    const run = 'eval "set -- $PYTEST_ADDOPTS"; cp in.xml "${1#--junitxml=}"';
+    const { counts } = await judge({ 'in.xml': xml('a') }, { 'in.xml': xml('b') }, running(run));
+    expect(counts).toBe('0 fixed, 0 new, 0 old, 1 vanished');
+  });
+
+  it('that the run has not written count for nothing', async () => {
+    const { counts, checked } = await judge({ 'junit.xml': xml('a') }, { 'junit.xml': xml('b') }, running('true'));
+    expect([counts, checked.notes]).toEqual(['0 fixed, 0 new, 0 old, 0 vanished', undefined]);
+  });
+
+  it('that cannot be read leave the exit code, and say so', async () => {
+    const { code, checked } = await judge({ 'in.xml': '<' }, { a: '' }, running('cp in.xml junit.xml'));
+    expect([code, checked.notes?.[0]]).toEqual([
+      'passed',
+      expect.stringMatching(/^test: its report cannot be read \(junit\.xml: .*exit code alone counts/),
+    ]);
+    const missing = await judge({ b: '' }, { a: '' }, running('true', 'out/*.xml'));
+    expect(missing.checked.notes?.[0]).toContain('no report at out/*.xml');
+  });
+
+  it('do not hide tests that were reported at the base by being broken', async () => {
+    const run = 'cp in.xml junit.xml';
+    const { code, evidence } = await judge({ 'in.xml': xml('a') }, { 'in.xml': '<' }, running(run));
+    expect(code).toBe('testsVanished');
+    expect(evidence).toContain('its report cannot be read');
+  });
+
+  it('are not read through a link that leads out', async () => {
+    const secret = join(world.folder, 'secret.xml');
+    writeFileSync(secret, xml('secret'));
+    const { checked } = await judge(
+      { a: '' },
+      { b: '' },
+      running(`ln -s '${secret}' junit.xml; ln -s '${world.folder}' test-results`),
+    );
+    symlinkSync(secret, join(world.folder, 'kept'));
+    const results =
+      checked.results === undefined ? '' : (await world.ports.artifacts.get(checked.results)).toString('utf8');
+    expect(JSON.parse(results)).toEqual([expect.objectContaining({ tests: null })]);
+  });
+});
+
+it('merges are not asked for tests that their parts were free to change', async () => {
+  const change = { 'tests/list': 'two two.txt right\n' };
+  expect((await judge(SUITE, change, { handler: 'join' })).code).toBe('passed');
+});
+
+it('fits what it says into a payload, however many checks there are', async () => {
+  const checks = Array.from({ length: 20 }, (_, n) => ({
+    ...CHECK,
+    name: `${'検'.repeat(38)}${10 + n}`,
+    run: 'cat value; test ! -e bad',
+  }));
+  const { code, checked } = await judge({ value: 'x' }, { bad: '' }, { checks });
+  expect(code).toBe('checksFailed');
+  expect(Buffer.byteLength(JSON.stringify(checked))).toBeLessThanOrEqual(8_000);
+});
+
+const steady = ({ by: _by, startedAt: _from, endedAt: _to, ...rest }: Checked) => rest;
+
+it('gives the same again when it is asked twice, without running anything', async () => {
+  const file = join(world.folder, 'twice');
+  const check = { ...CHECK, run: `printf x >> '${file}'; sh tests/run` };
+  const url = makeRepository(join(world.folder, 'twice.git'), SUITE);
+  await world.ports.git.open({ url, branch: 'weaver/x' });
+  const [baseCommit = '', baseTree = ''] = ['main', 'main^{tree}'].map((name) => git(url, 'rev-parse', name));
+  const tree = await world.ports.git.write(url, baseTree, [
+    ['two.txt', { mode: '100644', bytes: Buffer.from('wrong\n') }],
+  ]);
+  const spec = await world.spec({ repo: { url }, checks: [check] });
+  const activity = createRunChecks(world.ports);
+  const common = { taskId: 'job/twice/t/0', lineage: 'twice', spec, baseCommit, baseTree };
+  const base = await world.run(() => activity({ ...common, tree: baseTree }));
+  const baseline = base.kind === 'checked' && base.results !== undefined ? { baseline: base.results } : {};
+  const ask = () => world.run(() => activity({ ...common, tree, ...baseline }));
+  const first = await ask();
+  const runs = readFileSync(file, 'utf8').length;
+  const second = await ask();
+  expect(steady(second)).toEqual({ ...steady(first), cached: true });
+  expect(readFileSync(file, 'utf8').length).toBe(runs);
+});

@@ -1,0 +1,199 @@
+/** Samples are what the runners have printed and written, of suites with a test of each kind (tests/fixtures/reports). */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createTestReports } from '../../../src/adapters/test-reports/create-test-reports';
+import type { ReadReport } from '../../../src/ports';
+
+const reader = createTestReports();
+const sample = (name: string): string => readFileSync(join(__dirname, '../../fixtures/reports', name), 'utf8');
+
+const casesOf = (report: ReadReport): readonly string[] =>
+  report.kind === 'read' ? report.table.cases.map(({ id, state }) => `${state} ${id}`) : [report.kind];
+const printed = (text: string) => reader.readOutput(text, '/tree');
+const written = (...names: readonly string[]) =>
+  reader.readFiles(
+    names.map((path) => ({ path, text: sample(path) })),
+    '/tree',
+  );
+
+const NODE = [
+  'passed adds',
+  'passed alone (with braces)',
+  'passed sum › adds',
+  'skipped sum › later',
+  'failed sum › of none › is 0',
+  'skipped sum › some day',
+];
+
+describe('what node prints', () => {
+  it('is read as TAP, with what a failure says', () => {
+    const report = printed(sample('node-tap.txt'));
+    expect(casesOf(report)).toEqual(NODE);
+    const failing = report.kind === 'read' ? report.table.cases.find(({ state }) => state === 'failed') : undefined;
+    expect(failing?.says).toContain('one is not zero');
+  });
+
+  it('is read as its own list for people, with the same names', () => {
+    expect(casesOf(printed(sample('node-spec.txt')))).toEqual(NODE);
+  });
+
+  it('is read among the lines of npm', () => {
+    expect(
+      casesOf(printed(`\n> pkg@1.0.0 test\n> node --test\n\n${sample('node-tap.txt')}\nnpm error code 1\n`)),
+    ).toEqual(NODE);
+  });
+});
+
+const suite = (name: string, body: string) => ({
+  path: `target/surefire-reports/TEST-${name}.xml`,
+  text: `<testsuite name="${name}" file="/tree/src/${name}.java"><testcase classname="${name}" name="it">${body}</testcase></testsuite>`,
+});
+
+describe("JUnit's XML", () => {
+  it('of node has the names that node prints', () => {
+    expect(casesOf(written('node-junit.xml'))).toEqual(NODE);
+  });
+
+  it('of pytest has classes and parameters; what is expected to fail counts as skipped', () => {
+    const report = written('pytest.xml');
+    expect(casesOf(report)).toEqual([
+      'skipped test_sum › test_known',
+      'skipped test_sum › test_later',
+      'passed test_sum.TestSum › test_adds',
+      'passed test_sum.TestSum › test_each[1]',
+      'failed test_sum.TestSum › test_each[2]',
+    ]);
+    const failing = report.kind === 'read' ? report.table.cases.find(({ state }) => state === 'failed') : undefined;
+    expect(failing?.says).toMatch(/^assert 2 == 1\n/);
+  });
+
+  it('of several files is one table, with the files that it names', () => {
+    const report = reader.readFiles([suite('org.A', '<error message="broke"/>'), suite('org.B', '')], '/tree');
+    expect(report.kind === 'read' ? report.table.cases : []).toEqual([
+      { id: 'org.A › it', state: 'failed', file: 'src/org.A.java', says: 'broke' },
+      { id: 'org.B › it', state: 'passed', file: 'src/org.B.java' },
+    ]);
+  });
+
+  it.each([
+    ['cut off', '<testsuites><testsuite name="a"><testcase name="b"'],
+    ['no XML', 'all is well'],
+    ['something else', '<html><body/></html>'],
+    ['empty', ''],
+    ['an entity of its own', '<!DOCTYPE x [<!ENTITY e "eee">]><testsuite name="&e;"/>'],
+    ['nested without end', '<testsuite>'.repeat(5_000)],
+  ])('that is %s is corrupt, not empty', (_what, text) => {
+    expect(reader.readFiles([{ path: 'junit.xml', text }], '/tree').kind).toBe('corrupt');
+  });
+
+  it('makes a whole report corrupt that is broken in one of its files', () => {
+    const good = { path: 'a.xml', text: sample('pytest.xml') };
+    expect(reader.readFiles([good, { path: 'b.xml', text: '<' }], '/tree')).toEqual({
+      kind: 'corrupt',
+      says: expect.stringContaining('b.xml'),
+    });
+  });
+});
+
+describe('what go prints', () => {
+  it('is read whole with -json, packages among the tests', () => {
+    expect(casesOf(printed(sample('go-json.txt')))).toEqual([
+      'failed example.org/sum',
+      'passed example.org/sum › TestAdds',
+      'failed example.org/sum › TestEach',
+      'passed example.org/sum › TestEach/one',
+      'failed example.org/sum › TestEach/two',
+      'skipped example.org/sum › TestLater',
+      'passed example.org/sum/broken',
+      'passed example.org/sum/broken › TestOk',
+      'skipped example.org/sum/empty',
+    ]);
+  });
+
+  it('is read with -v, and without it as far as it goes', () => {
+    const verbose = printed(sample('go-verbose.txt'));
+    expect(casesOf(verbose)).toEqual(casesOf(printed(sample('go-json.txt'))));
+    const plain = printed(sample('go-plain.txt'));
+    expect(casesOf(plain)).toEqual([
+      'failed example.org/sum',
+      'failed example.org/sum › TestEach',
+      'failed example.org/sum › TestEach/two',
+      'passed example.org/sum/broken',
+      'skipped example.org/sum/empty',
+    ]);
+    expect([verbose, plain].map((report) => (report.kind === 'read' ? report.table.complete : null))).toEqual([
+      true,
+      false,
+    ]);
+  });
+
+  it('has a test that began and did not end as failed', () => {
+    const text =
+      '{"Action":"run","Package":"p","Test":"TestX"}\n{"Action":"output","Package":"p","Test":"TestX","Output":"panic"}\n';
+    expect(casesOf(printed(text))).toEqual(['failed p › TestX']);
+  });
+});
+
+it('reads what cargo prints', () => {
+  expect(casesOf(printed(sample('cargo.txt')))).toEqual([
+    'passed tests::adds',
+    'failed tests::fails',
+    'skipped tests::later',
+    'passed tests::panics',
+  ]);
+});
+
+it('reads the JSON of jest, from its output or a file, without the path of the work tree', () => {
+  const expected = [
+    'passed j.test.js › sum › adds',
+    'failed j.test.js › sum › is 0',
+    'skipped j.test.js › sum › later',
+    'skipped j.test.js › sum › some day',
+  ];
+  expect(casesOf(printed(`some words\n${sample('jest.txt')}\n`))).toEqual(expected);
+  const file = { path: 'results.json', text: sample('jest.txt') };
+  expect(casesOf(reader.readFiles([file], '/tree'))).toEqual(expected);
+});
+
+it('has a file that jest could not load as a failing test', () => {
+  const text = JSON.stringify({
+    testResults: [{ name: '/tree/a.test.js', status: 'failed', message: 'no', assertionResults: [] }],
+  });
+  expect(casesOf(printed(text))).toEqual(['failed a.test.js']);
+});
+
+const test = (title: string) => ({ title, fullTitle: `sum ${title}`, file: '/tree/t.js', err: {} });
+
+it('reads the JSON of mocha, over several lines', () => {
+  const value = { stats: {}, tests: [test('a'), test('b'), test('c')], failures: [test('b')], pending: [test('c')] };
+  expect(casesOf(printed(`words\n${JSON.stringify(value, null, 2)}\nmore`))).toEqual([
+    'passed t.js › sum a',
+    'failed t.js › sum b',
+    'skipped t.js › sum c',
+  ]);
+});
+
+it('reads the TAP of several runs, one after the other', () => {
+  const twice = `${sample('node-tap.txt')}\n> other\n\nTAP version 13\nok 1 - more\n1..1\n`;
+  expect(casesOf(printed(twice))).toEqual([...NODE.slice(0, 2), 'passed more', ...NODE.slice(2)]);
+});
+
+it('reads other TAP', () => {
+  expect(casesOf(printed('1..3\nok 1 - one\nnoise\nnot ok 2 - two\nok 3 - three # SKIP later\n'))).toEqual([
+    'passed one',
+    'skipped three',
+    'failed two',
+  ]);
+});
+
+it.each(['', 'all is well\n', '3 ok\n', '1..\n', '{"a":1}\n', 'ok, done\n'])(
+  'has no tests where nothing tells of any: %j',
+  (text) => {
+    expect(printed(text)).toEqual({ kind: 'none' });
+  },
+);
+
+it('says so when a file is no report that it knows', () => {
+  expect(reader.readFiles([{ path: 'x.json', text: '{"a":1}' }], '/tree').kind).toBe('corrupt');
+  expect(reader.readFiles([{ path: 'x.txt', text: 'words' }], '/tree').kind).toBe('corrupt');
+});

@@ -1,0 +1,46 @@
+/** A worker process of the limiter's test: the real activity on a real home. Its order is the last argument, as JSON. */
+const { join } = require('node:path');
+const { NativeConnection, Worker } = require('@temporalio/worker');
+
+const { dist, address, taskQueue, home, bundle, provider } = JSON.parse(process.argv.at(-1));
+const ours = (path) => require(join(dist, path));
+const { createCallModel } = ours('activities/call-model.js');
+const { heartbeatInterceptor } = ours('activities/heartbeat.js');
+const { failureInterceptor } = ours('activities/to-failure.js');
+const { createArtifactStore } = ours('adapters/artifacts/artifact-store.js');
+const { createModel } = ours('adapters/model/model.js');
+const { createRedactor } = ours('adapters/redact.js');
+
+const onWarning = (says) => process.stderr.write(`${says}\n`);
+
+async function main() {
+  const redactor = createRedactor({ secrets: () => [] });
+  const model = createModel({ home, redact: redactor.redact, apiKeyOf: () => 'key', idleSeconds: 5, onWarning });
+  const ports = {
+    model,
+    artifacts: createArtifactStore({ home, redactor }),
+    settings: { provider: () => provider, identity: String(process.pid) },
+  };
+  await model.prewarm();
+  const connection = await NativeConnection.connect({ address });
+  const worker = await Worker.create({
+    connection,
+    taskQueue,
+    workflowBundle: { codePath: bundle },
+    activities: { callModel: createCallModel(ports) },
+    interceptors: {
+      activity: [failureInterceptor((text) => text), heartbeatInterceptor].map((inbound) => (context) => ({
+        inbound: inbound(context),
+      })),
+    },
+    stickyQueueScheduleToStartTimeout: '2 seconds',
+    maxConcurrentActivityTaskExecutions: 200,
+  });
+  const running = worker.run();
+  process.stdout.write('polls\n');
+  await running;
+  model.close();
+  await connection.close();
+}
+
+void main();

@@ -1,0 +1,71 @@
+/** Variables in commands, as a real shell carries them out. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { namesIn, withVariables } from '../../src/domain/shell-variables';
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'weaver-shell-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const shell = (run: string, variables: Readonly<Record<string, string>>): string =>
+  execFileSync('sh', ['-c', withVariables(run, variables)], { cwd: folder, encoding: 'utf8' });
+
+const words = (place: string): string => `for word in ${place}; do printf '[%s]' "$word"; done`;
+
+it.each([
+  ['two words', '${x}', '[two words]'],
+  ['two words', '"${x}"', '[two words]'],
+  ['two words', 'a${x}b', '[atwo wordsb]'],
+  ["it's", '${x}', "[it's]"],
+  ["it's", "'a ${x} b'", "[a it's b]"],
+  ['*', '${x}', '[*]'],
+  ['', '${x}', '[]'],
+  ['line\nline', '${x}', '[line\nline]'],
+  ['v', '"$(printf %s ${x})"', '[v]'],
+  ['two words', `"$(printf %s '\${x}')"`, '[two words]'],
+  ['a\\b"c`d', '${x}', '[a\\b"c`d]'],
+])('gives the value %j in %s as one word', (value, place, expected) => {
+  expect(shell(words(place), { x: value })).toBe(expected);
+});
+
+it.each([
+  '${x}',
+  '"${x}"',
+  "'${x}'",
+  "a'b'${x}",
+  '"a$(echo ${x})"',
+  "# don't\necho ${x}",
+  '`echo ${x}`',
+  'cat <<E\n${x}\nE',
+])('carries nothing out that a value holds: %s', (place) => {
+  for (const evil of [
+    '$(touch evil)',
+    '`touch evil`',
+    "'; touch evil; '",
+    '"; touch evil; "',
+    '${x:-$(touch evil)}',
+    'a\ntouch evil',
+  ])
+    shell(place.startsWith('#') || place.startsWith('cat') ? place : `printf %s ${place}`, { x: evil });
+  expect(existsSync(join(folder, 'evil'))).toBe(false);
+});
+
+it('is not led astray by quotes in comments', () => {
+  expect(shell("# don't\necho ${x}", { x: 'a  b' })).toBe('a  b\n');
+});
+
+it('leaves the variables of the shell alone', () => {
+  expect(shell('y=1; echo $y "${y:-2}" \\${x}', {})).toBe('1 1 ${x}\n');
+});
+
+it('takes no variable that programs know', () => {
+  expect(shell('command -v cat >/dev/null && echo ${PATH}', { PATH: 'mine' })).toBe('mine\n');
+});
+
+it('names what a command uses, each once', () => {
+  expect(namesIn('echo ${a} "${b}" ${a} $c \\${d} ${e:-1} # ${f}')).toEqual(['a', 'b']);
+});

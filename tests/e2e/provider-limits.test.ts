@@ -1,0 +1,125 @@
+/** A provider with limits, and one that is broken, as tasks and people meet them. */
+import type { Client } from '@temporalio/client';
+import { answerValue, CHECK, until, valueFiles, World, type CliResult } from './world';
+
+/** One request in fifteen seconds: two tasks that begin together meet there, also on a slow machine. */
+const CONFIG = `
+providers:
+  openai:
+    baseUrl: {endpoint}
+    model: scripted-1
+  limited:
+    baseUrl: {endpoint}
+    model: scripted-1
+    requestsPerMinute: 4
+    windowSeconds: 15
+  broken:
+    baseUrl: {endpoint}
+    model: scripted-1
+    breaker: { failures: 2, pauseSeconds: 12 }
+`;
+const WINDOW_MS = 15_000;
+const PAUSE_MS = 12_000;
+
+const right = { kind: 'json', value: answerValue('right') } as const;
+const oops = { kind: 'status', status: 500, body: 'oops' } as const;
+
+let world: World;
+let client: Client;
+/** Most of it is waiting: it runs beside the others. */
+let broken: ReturnType<World['run']>;
+
+beforeAll(async () => {
+  world = await World.start({
+    config: CONFIG,
+    script: [
+      { when: { contains: 'Limited' }, answers: [right] },
+      { when: { contains: 'Broken' }, answers: [oops, oops, right] },
+      { when: { contains: 'Free' }, answers: [right] },
+    ],
+  });
+  client = await world.connect();
+  broken = world.run(task('Broken one.', 'broken'), ['--key', 'broken']);
+  broken.catch(() => undefined); // awaited by its test
+});
+
+afterAll(async () => {
+  await broken?.catch(() => undefined);
+  await world?.stop();
+});
+
+const task = (title: string, provider: string) => ({
+  title,
+  description: 'Make the value right.',
+  repo: { url: world.repository(title.toLowerCase().replaceAll(' ', '-'), valueFiles()) },
+  checks: [CHECK],
+  models: [provider],
+});
+
+interface Status {
+  readonly state: string;
+  readonly phase: string;
+  readonly waitingOn: string | null;
+}
+
+const statusOf = (taskId: string): Promise<Status> => client.workflow.getHandle(taskId).query<Status>('status');
+
+interface Finding {
+  readonly name: string;
+  readonly verdict: string;
+  readonly says: string;
+}
+
+const findingsIn = ({ stdout }: CliResult): readonly Finding[] =>
+  (JSON.parse(stdout) as { readonly findings: readonly Finding[] }).findings;
+
+const startedAt = (title: string): readonly number[] =>
+  world.endpoint
+    .requests()
+    .filter(({ body }) => JSON.stringify(body).includes(title))
+    .map(({ at }) => at);
+
+it('lets tasks wait for their provider without an attempt, and says what they wait for', async () => {
+  const titles = ['Limited one.', 'Limited two.'];
+  const runs = titles.map((title, n) => world.carryOut({ ...task(title, 'limited'), key: `limited-${n}` }));
+  const waiting = new Set<string>();
+  await until(async () => {
+    const seen = await Promise.all(titles.map((_, n) => statusOf(`job/limited-${n}/t/0`).catch(() => null)));
+    for (const status of seen) if (status?.waitingOn === 'resource') waiting.add(status.phase);
+    return waiting.size > 0;
+  }, 'a task waits');
+  expect([...waiting]).toEqual(['waits for provider limited: 4 requests a minute']);
+  const doctor = findingsIn(await world.cli(['doctor', '--json']));
+  expect(doctor.find(({ name }) => name === 'limits limited')).toMatchObject({
+    verdict: 'ok',
+    says: expect.stringMatching(/^[01] of 1 requests left in 15 s; (\d calls wait; )?(last answer at|no answer yet)/),
+  });
+  const results = await Promise.all(runs);
+  expect(results).toEqual(titles.map(() => expect.objectContaining({ state: 'succeeded', attempts: 1 })));
+  const at = startedAt('Limited').toSorted((a, b) => a - b);
+  expect(at).toHaveLength(2);
+  const apart = at.slice(1).map((one, n) => one - (at[n] ?? 0));
+  expect(Math.min(...apart)).toBeGreaterThanOrEqual(WINDOW_MS);
+}, 90_000);
+
+it('leaves an endpoint alone that fails again and again, and goes on when it answers', async () => {
+  const result = await broken;
+  expect(result).toMatchObject({ state: 'succeeded', attempts: 1, calls: { sent: 3 } });
+  const [, second, third] = startedAt('Broken');
+  expect((third ?? 0) - (second ?? 0)).toBeGreaterThanOrEqual(PAUSE_MS - 100);
+  const { stdout } = await world.cli(['decisions', 'broken', '--json']);
+  // What it failed with is said, not only that it is left alone.
+  expect(stdout).toContain('modelServer');
+  expect(stdout).toContain('broken is left alone');
+  const doctor = findingsIn(await world.cli(['doctor', '--json']));
+  expect(doctor.find(({ name }) => name === 'health broken')).toMatchObject({
+    verdict: 'ok',
+    says: expect.stringMatching(/^last answer at \d\d:\d\d:\d\d UTC$/),
+  });
+}, 60_000);
+
+it('asks nobody for a provider without limits', async () => {
+  const result = await world.run(task('Free one.', 'openai'), ['--key', 'free']);
+  expect(result).toMatchObject({ state: 'succeeded' });
+  await expect(client.workflow.getHandle('provider/weaver/openai').describe()).rejects.toThrow(/not found/i);
+}, 60_000);

@@ -1,0 +1,262 @@
+/** Tasks without a model, and named agents: scripts, people, playbooks, who stands in for whom; and a killed worker in the middle. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { WeaverClient, type Waiting } from '../../src/client/index';
+import { answerValue, branchesOf, CHECK, commitsOn, git, until, valueFiles, World, type RunResult } from './world';
+
+/** Two programs run for long in one of the tests: others must find a place beside them. */
+const AGENTS = `sandbox: none
+concurrency: { checks: 4 }
+providers:
+  keyed: { baseUrl: "{endpoint}", model: scripted-1, keyVariable: KEYED_KEY }
+agents:
+  mender: { handler: script, script: no-such-program-anywhere, fallback: [keyed, model] }
+  keyed: { handler: one-shot, models: [keyed] }
+  model: { handler: one-shot, prompt: Mind the gap. }
+  off: { handler: human, enabled: false }
+`;
+
+let world: World;
+let weaver: WeaverClient;
+
+beforeAll(async () => {
+  world = await World.start({
+    script: [{ answers: [{ kind: 'json', value: answerValue('right') }] }],
+    config: AGENTS,
+  });
+  weaver = new WeaverClient(await world.connect(), { requester: 'ben@test' });
+}, 120_000);
+
+afterAll(async () => {
+  await world?.stop();
+}, 60_000);
+
+const task = (title: string, more: object, files: Readonly<Record<string, string>> = {}) => ({
+  title,
+  description: 'The value is wrong.',
+  repo: { url: world.repository(title.replaceAll(' ', '-'), { ...valueFiles(), ...files }), branch: 'weaver/work' },
+  checks: [CHECK],
+  ...more,
+});
+
+type Task = ReturnType<typeof task>;
+
+async function begin(given: Task): Promise<string> {
+  const { taskId } = await world.run(given, ['--detach']);
+  return taskId;
+}
+
+const waitingOf = async (taskId: string): Promise<Waiting | null> =>
+  (await weaver.waiting()).find((each) => each.taskId === taskId && each.question !== null) ?? null;
+
+/** @param but the question that is answered already */
+async function untilAsks(taskId: string, but = ''): Promise<Waiting> {
+  let found: Waiting | null = null;
+  await until(async () => {
+    found = await waitingOf(taskId);
+    return found !== null && found.question?.id !== but;
+  }, `${taskId} asks`);
+  if (found === null) throw new Error(`${taskId} does not ask`);
+  return found;
+}
+
+const endOf = async (taskId: string) => {
+  const { task: ended } = await weaver.result(taskId);
+  return { state: ended.state, failure: ended.failure?.code ?? null };
+};
+
+const landed = ({ repo }: Task) => ({
+  commits: commitsOn(repo.url, repo.branch),
+  value: git(repo.url, 'show', `${repo.branch}:value.txt`),
+  subject: git(repo.url, 'log', '-1', '--format=%s', repo.branch),
+});
+
+const decisionsOf = async (taskId: string): Promise<string> => (await world.cli(['decisions', taskId])).stdout;
+
+const script = (run: string) => ({ handler: 'script', script: { run, timeoutSeconds: 60 } });
+
+describe('a script', () => {
+  it('is asked again with what a person has answered, and its work lands', async () => {
+    const given = task(
+      'Script that asks',
+      script(`
+      told=$(cat)
+      case "$told" in *'"answer":"right"'*) echo right > value.txt; echo '{"commitMessage":"As answered"}'; exit 0;; esac
+      echo half > value.txt; echo 'Which value is meant?'; exit 2`),
+    );
+    const taskId = await begin(given);
+    const { question } = await untilAsks(taskId);
+    expect(question).toMatchObject({ id: 'a1.s1', kind: 'text', text: 'Which value is meant?' });
+    await weaver.answer(taskId, 'right');
+    expect(await endOf(taskId)).toEqual({ state: 'succeeded', failure: null });
+    expect(landed(given)).toEqual({ commits: 1, value: 'right', subject: 'As answered' });
+  }, 60_000);
+
+  it('is told what the checks have found, and gives up for good with exit code 3', async () => {
+    const given = task(
+      'Script with red checks',
+      script(`
+      if grep -q checksFailed; then echo 'no other way'; exit 3; fi
+      echo wronger > value.txt`),
+    );
+    const result = await world.run(given);
+    expect([result.failure?.code, result.attempts, branchesOf(given.repo.url)]).toEqual(['scriptRefused', 2, ['main']]);
+  }, 60_000);
+});
+
+describe('a person', () => {
+  it('finds a work tree, hears what is wrong with the work, and lands it', async () => {
+    const given = task('Work for a person', { handler: 'human' });
+    const taskId = await begin(given);
+    const first = await untilAsks(taskId);
+    const path = first.question?.path ?? '';
+    expect(first).toMatchObject({
+      question: { id: 'a1.h1', kind: 'work', text: expect.stringContaining(path) },
+      commands: [`weaver done ${taskId} --message 'what was done'`],
+    });
+    expect((await world.cli(['waiting'])).stdout).toContain(path);
+    expect(readFileSync(join(dirname(path), 'TASK.md'), 'utf8')).toContain('The value is wrong.');
+    await expect(weaver.answer(taskId, 'I have done it')).rejects.toThrow(/weaver done/);
+    await weaver.done(taskId);
+    expect((await untilAsks(taskId, 'a1.h1')).question?.text).toContain('nothingToCommit');
+    writeFileSync(join(path, 'value.txt'), 'nearly right\n');
+    await weaver.done(taskId);
+    expect((await untilAsks(taskId, 'a1.h2')).question?.text).toContain('checksFailed');
+    expect(readFileSync(join(dirname(path), 'TASK.md'), 'utf8')).toContain('value is nearly right');
+    expect(readFileSync(join(path, 'value.txt'), 'utf8')).toBe('nearly right\n');
+    writeFileSync(join(path, 'value.txt'), 'right\n');
+    const done = await world.cli(['done', taskId, '--message', 'Make it right by hand']);
+    expect([done.exitCode, done.stdout]).toEqual([0, expect.stringMatching(/^done: /)]);
+    expect(await endOf(taskId)).toEqual({ state: 'succeeded', failure: null });
+    expect(landed(given)).toEqual({ commits: 1, value: 'right', subject: 'Make it right by hand' });
+    expect(existsSync(path)).toBe(false);
+    expect((await world.cli(['done', taskId])).exitCode).toBe(2);
+  }, 90_000);
+
+  it('is not waited for longer than the task file says, and a cancel leaves nothing behind', async () => {
+    const nobody = (unanswered: string) =>
+      begin(task(`Nobody works ${unanswered}`, { handler: 'human', people: { waitSeconds: 1, unanswered } }));
+    const late = Promise.all(['stuck', 'approve', 'reject'].map(nobody));
+    const taskId = await begin(task('Cancelled work', { handler: 'human' }));
+    const { question } = await untilAsks(taskId);
+    expect(existsSync(question?.path ?? '')).toBe(true);
+    await weaver.cancel(taskId, { reason: 'not wanted' });
+    await until(() => !existsSync(question?.path ?? ''), 'the work tree is gone');
+    const ends = await Promise.all((await late).map(endOf));
+    expect(ends.map(({ state, failure }) => [state, failure])).toEqual([
+      ['stuck', 'unanswered'],
+      ['dead', 'unanswered'],
+      ['dead', 'unanswered'],
+    ]);
+  }, 60_000);
+});
+
+describe('an agent', () => {
+  it('has others stand in for a missing program and a missing key, and the account says so', async () => {
+    const given = task('Work for an agent', { agent: 'mender' });
+    const result: RunResult = await world.run(given);
+    expect([result.state, result.attempts]).toEqual(['succeeded', 1]);
+    const account = await decisionsOf(result.taskId);
+    expect(account).toMatch(/agent model stands in for mender: .*no-such-program-anywhere/);
+    expect(account).toMatch(/agent model stands in for keyed: the key of keyed \(KEYED_KEY\) is not set/);
+    expect(JSON.stringify(world.endpoint.requests().at(-1)?.body)).toContain('Mind the gap.');
+  }, 60_000);
+
+  it('is refused where it is unknown or disabled: at once where the configuration is at hand, else by the worker', async () => {
+    const run = async (agent: string, env: Readonly<Record<string, string>> = {}) =>
+      await world.run(task(`Agent ${agent} ${Object.keys(env).length}`, { agent }), [], env);
+    expect(await run('mendre')).toMatchObject({
+      exitCode: 3,
+      state: 'notSubmitted',
+      failure: { code: 'unknownAgent' },
+    });
+    expect(await run('off')).toMatchObject({ exitCode: 3, state: 'notSubmitted', failure: { code: 'disabledAgent' } });
+    writeFileSync(join(world.folder, 'empty.yaml'), 'sandbox: none\n');
+    const elsewhere = { WEAVER_CONFIG: join(world.folder, 'empty.yaml') };
+    expect(await run('off', elsewhere)).toMatchObject({
+      exitCode: 3,
+      state: 'dead',
+      failure: { code: 'disabledAgent' },
+    });
+  }, 60_000);
+});
+
+describe('a playbook', () => {
+  it('of the repository is taken where the task names none, with the variables of the task', async () => {
+    const playbook = `name: mend
+variables: { value: wrong, loud: false }
+steps:
+  - name: say
+    run: echo \${title}
+    when: loud
+  - name: write
+    run: printf '%s\\n' \${value} > value.txt
+  - name: look
+    check: value
+`;
+    const given = task(
+      'Playbook of its own',
+      { handler: 'playbook', variables: { value: 'right' } },
+      { '.weaver/playbook.yaml': playbook },
+    );
+    expect(await world.run(given)).toMatchObject({ state: 'succeeded' });
+    expect(landed(given)).toEqual({ commits: 1, value: 'right', subject: 'Playbook of its own' });
+  }, 60_000);
+
+  it('that is broken ends the task with every line of it, before a step is taken', async () => {
+    const playbook = 'name: mend\nsteps:\n  - { name: a, run: "echo ${x}" }\n  - { name: b }\n';
+    const given = task('Broken playbook', { handler: 'playbook', playbook: 'mend.yaml' }, { 'mend.yaml': playbook });
+    const { exitCode, failure, attempts } = await world.run(given);
+    expect([exitCode, failure?.code, attempts]).toEqual([2, 'invalidPlaybook', 1]);
+    expect(failure?.message).toMatch(
+      /mend.yaml:3: steps\[0\].run uses \$\{x\}[^]*mend.yaml:4: steps\[1\] does nothing/,
+    );
+  }, 60_000);
+});
+
+it('a worker killed in the middle costs nothing: scripts and playbooks begin anew, never twice at once; people notice nothing', async () => {
+  const folder = join(world.folder, 'signs');
+  mkdirSync(folder);
+  // Says that it runs, looks whether the one before still does, and waits.
+  const slow = (name: string): string => `
+    if [ -e ${folder}/${name}.pid ] && kill -0 "$(cat ${folder}/${name}.pid)"; then echo twice >> ${folder}/${name}.twice; fi
+    echo $$ > ${folder}/${name}.pid
+    echo run >> ${folder}/${name}.log
+    grep -qx wrong value.txt || echo dirty >> ${folder}/${name}.dirty
+    echo half > value.txt
+    while [ ! -e ${folder}/go ]; do sleep 0.05; done
+    echo right > value.txt`;
+  const ways = {
+    script: task('Killed script', script(slow('script'))),
+    playbook: task('Killed playbook', {
+      handler: 'playbook',
+      playbook: { name: 'p', steps: [{ name: 'slow', run: slow('playbook') }] },
+    }),
+    person: task('Killed beside a person', { handler: 'human' }),
+  };
+  const [scriptId, playbookId, personId] = await Promise.all([
+    begin(ways.script),
+    begin(ways.playbook),
+    begin(ways.person),
+  ]);
+  const log = (name: string): string => join(folder, `${name}.log`);
+  await until(() => existsSync(log('script')) && existsSync(log('playbook')), 'both run');
+  const path = (await untilAsks(personId)).question?.path ?? '';
+  writeFileSync(join(path, 'value.txt'), 'right\n');
+  const [worker] = world.processes;
+  worker?.kill('SIGKILL');
+  await until(() => worker?.signalCode !== null, 'the worker is dead');
+  await world.startWorker();
+  await weaver.done(personId);
+  await until(
+    () => ['script', 'playbook'].every((name) => readFileSync(log(name), 'utf8') === 'run\nrun\n'),
+    'both run again',
+    60_000,
+  );
+  writeFileSync(join(folder, 'go'), '');
+  for (const id of [scriptId, playbookId, personId])
+    expect(await endOf(id)).toEqual({ state: 'succeeded', failure: null });
+  for (const way of Object.values(ways)) expect(landed(way)).toMatchObject({ commits: 1, value: 'right' });
+  for (const left of ['script.twice', 'playbook.twice', 'script.dirty', 'playbook.dirty'])
+    expect(existsSync(join(folder, left))).toBe(false);
+}, 120_000);

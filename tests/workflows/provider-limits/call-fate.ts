@@ -1,0 +1,15 @@
+/** What the test's calls are told to do, and what they tell. */
+import type { FailureCode } from '../../../src/domain/failures.js';
+import type { ProviderSettings } from '../../../src/ports.js';
+
+/** What becomes of a call that may leave. */
+export interface CallFate {
+  readonly provider: Partial<ProviderSettings> & { readonly name: string };
+  readonly callId: string;
+  /** Of its failure; null = answered. `lost`: its worker dies; `vanished`: its request process, before it has said more. */
+  readonly ends: FailureCode | 'lost' | 'vanished' | null;
+  readonly retryAfterMs?: number;
+}
+
+/** What the gate has said. */
+export type Told = 'granted' | { readonly why: string; readonly inMs: number };

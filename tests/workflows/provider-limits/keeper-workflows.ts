@@ -1,0 +1,13 @@
+/** The keeper as weaver has it, and a workflow that does one step of the test's. */
+import { proxyActivities } from '@temporalio/workflow';
+import type { CallFate, Told } from './call-fate.js';
+
+export { providerLimits } from '../../../src/workflows/provider-limits.js';
+
+interface Steps {
+  call(fates: readonly CallFate[]): Promise<readonly Told[]>;
+}
+
+const { call } = proxyActivities<Steps>({ startToCloseTimeout: '30s', retry: { maximumAttempts: 1 } });
+
+export const calls = (fates: readonly CallFate[]): Promise<readonly Told[]> => call(fates);
