@@ -18,7 +18,7 @@ import type { EditInput, Edited } from './contract.js';
 import { guardWork, type GuardedWork } from './guard-work.js';
 import { readSpec } from './stored-spec.js';
 
-/** A diff beyond this is kept cut: nobody reads 4 MB, and the commit has it whole. */
+/** A diff beyond this is refused: nobody reads 4 MB, and the guards would not see all of it. */
 export const DIFF_BYTES_MAX = 4_000_000;
 const COMPLAINT_BYTES_MAX = 3_000;
 const SIGNATURE_BYTES_MAX = 500;
@@ -45,11 +45,10 @@ export const createApplyEdits =
     const tree = await git.write(url, input.baseTree, changes);
     if (tree === input.baseTree) return nothing(ports, answer.answer.notes);
     const { stat, patch, cut } = await git.diff(url, input.baseTree, tree, DIFF_BYTES_MAX);
+    // What cannot be looked at whole is not let out.
+    if (cut) return await tooLarge(ports);
     const { commitMessage } = answer.answer;
-    // What is too long to be looked at as a patch is looked at whole.
-    const added = cut
-      ? changes.map(([, file]) => file?.bytes.toString('utf8') ?? '')
-      : addedLines(patch.toString('utf8'));
+    const added = addedLines(patch.toString('utf8'));
     const secrets = secretsIn(ports, [...added, commitText(spec, commitMessage)].join('\n'));
     if (secrets !== null) return secretOutcome(ports, secrets);
     const guarded = await guardWork(ports, spec, { baseTree: input.baseTree, tree }, patch);
@@ -163,6 +162,11 @@ const nothing = async ({ artifacts }: ActivityPorts, notes: string): Promise<Edi
     await artifacts.put('log', notes === '' ? 'The answer changed nothing.' : notes),
   );
 
+async function tooLarge({ artifacts }: ActivityPorts): Promise<Edited> {
+  const says = `The change is larger than ${DIFF_BYTES_MAX} bytes as a patch.`;
+  return { ...rejected('workRefused', says, await artifacts.put('log', says)), complaint: says };
+}
+
 async function secretOutcome({ artifacts }: ActivityPorts, found: readonly string[]): Promise<Edited> {
   return rejected(
     'secretInDiff',
@@ -175,7 +179,7 @@ const rejected = (
   code: FailureCode,
   detail: string,
   evidence: Extract<Edited, { kind: 'rejected' }>['evidence'],
-): Edited => {
+): Extract<Edited, { kind: 'rejected' }> => {
   const failed: Failure = failure(code, detail);
   return { kind: 'rejected', failure: failed, signature: code, evidence, complaint: null };
 };

@@ -31,6 +31,7 @@ import type { AnswerVerdict, Called, CallFaultDetails, CallInput } from './contr
 import { addToConversation, readConversation } from './conversations.js';
 import { digestOf } from './digest-answer.js';
 import { beat } from './heartbeat.js';
+import { leavingAtShutdown } from './leaving-at-shutdown.js';
 
 /** A repair names every fault, but an answer can hold hundreds. */
 const COMPLAINT_BYTES_MAX = 3_000;
@@ -52,7 +53,8 @@ export const createCallModel = (ports: ActivityPorts) => {
     const request = { ...place, provider, messages, ...formOf(input.expects), ...noted };
     const gate = gateOf(context, provider, callId);
     const onProgress = (bytes: number, tokens: number): void => beat(context, { bytes, tokens });
-    const result = await throughGate(gate, () => model.call(request, context.cancellationSignal, onProgress, gate));
+    const call = (signal: AbortSignal) => model.call(request, signal, onProgress, gate);
+    const result = await throughGate(gate, () => leavingAtShutdown(context.cancellationSignal, call));
     if (result.kind === 'failed') throw faultOfGate(gate, input.name, result) ?? toFault(input.name, result);
     const answer = await artifacts.put('answer', input.expects === 'tools' ? answerText(result) : result.text);
     const { spending } = result;

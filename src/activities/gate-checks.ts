@@ -180,21 +180,57 @@ async function baseTests(work: Work, judgement: Judgement): Promise<Refused | nu
   if (isMerge(spec) || before.length === 0) return null;
   const restored = await withTestsOfBase(ports.git, spec, freeFilesOf(ports, spec), trees, input);
   if (restored === null) return null;
+  // What the change has fixed must pass without its tests too: a new file may undo what the old ones expect.
+  const mended = restored.areFirst ? [] : mendedOf(before, judgement);
+  // A change of the tests alone leaves the base itself, of which all is known.
+  if (mended.length === 0 && restored.tree === input.baseTree) return null;
   // Every test of the base has just run beside the new ones, and was told by name.
-  if (restored.isOnlyNew && namesAll(before, judgement)) return null;
+  if (mended.length === 0 && restored.isOnlyNew && namesAll(before, judgement)) return null;
   const checked = await onTree(work, restored.tree);
   const results = await resultsOf(ports, checked);
   const runs = results.map((result): CheckRuns => ({ name: result.name, runs: [result] }));
   const { checks } = judgeTests(before, runs, rules);
-  const wrong = checks.filter(({ verdict, tests }) => verdict === 'fresh' || tests.vanished.length > 0);
+  const unproven = new Map(checks.map((check) => [check.name, unprovenIn(check, mended)]));
+  const wrong = checks.filter(
+    ({ name, verdict, tests }) =>
+      verdict === 'fresh' || tests.vanished.length > 0 || (unproven.get(name)?.length ?? 0) > 0,
+  );
   if (wrong.length === 0) return null;
-  const names = wrong.flatMap(({ name, tests }) => [name, ...tests.fresh, ...tests.vanished]).join('; ');
+  const names = wrong
+    .flatMap(({ name, tests }) => [
+      ...new Set([name, ...tests.fresh, ...tests.vanished, ...(unproven.get(name) ?? [])]),
+    ])
+    .join('; ');
   const told = gateEvidence(wrong, await outputs(work, wrong, checked.verdicts));
   return {
     failure: failure('baseTestsFail', cutToBytes(names, DETAIL_BYTES_MAX)),
     signature: `baseTestsFail\n${names}`,
     evidence: `The checks were run once more on your change, with the tests and the test settings (scripts of package.json, Makefile, settings of runners) as they were at the base. Then this is what happens:\n\n${told}`,
   };
+}
+
+/** What was red at the base and is not any more, check by check. */
+interface Mended {
+  readonly name: string;
+  readonly fixed: readonly string[];
+  /** The check as a whole. */
+  readonly isWhole: boolean;
+}
+
+const mendedOf = (before: readonly CheckResult[], { checks }: Judgement): readonly Mended[] =>
+  checks
+    .map(({ name, verdict, tests: { fixed } }): Mended => {
+      const wasRed = before.some((base) => base.name === name && !base.passed);
+      return { name, fixed, isWhole: verdict === 'passed' && wasRed };
+    })
+    .filter(({ fixed, isWhole }) => isWhole || fixed.length > 0);
+
+/** What counts as mended, and fails where the tests are those of the base. */
+function unprovenIn({ name, verdict, result, tests }: JudgedCheck, mended: readonly Mended[]): readonly string[] {
+  const then = mended.find((each) => each.name === name);
+  if (then === undefined) return [];
+  const still = then.fixed.filter((id) => tests.old.includes(id) || (result.tests === null && !result.passed));
+  return [...(then.isWhole && verdict !== 'passed' ? [name] : []), ...still];
 }
 
 const namesAll = (before: readonly CheckResult[], { checks }: Judgement): boolean =>

@@ -53,6 +53,8 @@ export interface TestsOfBase {
   readonly tree: string;
   /** Nothing that was there has changed: the change only brings tests of its own. */
   readonly isOnlyNew: boolean;
+  /** The change brings the first tests, and alters nothing that judged the base: there is nothing that it could hide. */
+  readonly areFirst: boolean;
 }
 
 /** The changed tree with the tests of the base, and with its settings of tests; null if the change leaves those alone. */
@@ -79,9 +81,13 @@ export async function withTestsOfBase(
   });
   if (changes.length === 0) return null;
   const restored = await git.write(url, tree, changes);
-  // A change of the tests alone leaves the base itself, of which all is known.
-  if (restored === baseTree || restored === tree) return null;
-  return { tree: restored, isOnlyNew: paths.every((path) => isPlainTest(path) && !trees.base.has(path)) };
+  if (restored === tree) return null;
+  const areNew = paths.every((path) => !trees.base.has(path));
+  return {
+    tree: restored,
+    isOnlyNew: areNew && paths.every(isPlainTest),
+    areFirst: areNew && ![...trees.base.keys()].some(isPlainTest),
+  };
 }
 
 /** The base with the tests of the change; null if it brings none. */

@@ -28,6 +28,7 @@ export const createRunChecks =
     const spec = await readSpec(ports.artifacts, input.spec);
     // Before the change's own checks, which leave the work tree as the gate goes on with it.
     const baseline = input.baseline === undefined ? null : await baselineOf(ports, spec, input, input.baseline, stamp);
+    if (baseline !== null && 'setupFailed' in baseline) return { ...baseline.setupFailed, ...stamp() };
     const { checked, place } = await verdictsOn(ports, spec, input, stamp);
     if (checked.kind === 'setupFailed' || baseline === null) return { ...checked, ...stamp() };
     const memory = memoryOf(ports, spec, input, startedAt, sha([baseline.sha256, gateFields(ports, spec)]));
@@ -40,14 +41,21 @@ export const createRunChecks =
     return { ...gated, ...stamp() };
   };
 
-/** Results are kept for days, and a question may stay open for longer: then the base is checked again. */
+interface NoBaseline {
+  readonly setupFailed: Extract<Checked, { readonly kind: 'setupFailed' }>;
+}
+
+/**
+ * Results are kept for days, and a question may stay open for longer: then the base is checked again. Without them there is no
+ * verdict: one without the gate would be taken for green.
+ */
 async function baselineOf(
   ports: ActivityPorts,
   spec: TaskSpec,
   input: CheckInput,
   ref: ArtifactRef,
   stamp: Stamp,
-): Promise<ArtifactRef | null> {
+): Promise<ArtifactRef | NoBaseline> {
   try {
     await ports.artifacts.get(ref);
     return ref;
@@ -55,7 +63,9 @@ async function baselineOf(
     if (!(thrown instanceof PortFault) || thrown.code !== 'infrastructure') throw thrown;
   }
   const { checked } = await verdictsOn(ports, spec, { ...input, tree: input.baseTree }, stamp);
-  return checked.kind === 'checked' ? (checked.results ?? null) : null;
+  if (checked.kind === 'setupFailed') return { setupFailed: checked };
+  if (checked.results === undefined) throw new TypeError('the checks of the base have run without results');
+  return checked.results;
 }
 
 /** What the gate's verdict depends on beside the checks and the base: a task may be taken up again with other rules. */

@@ -66,7 +66,8 @@ async function lostLines({ ports, spec, input }: Bench, changes: readonly TreeEd
     if (before === undefined) return [];
     if (file === null) return [`the task allows additions only to ${shown(path)}; it is neither moved nor deleted`];
     const [old, now] = [decode(before.bytes), decode(file.bytes)];
-    if (old.kind !== 'text' || now.kind !== 'text') return [];
+    if (old.kind !== 'text' || now.kind !== 'text')
+      return [`the task allows additions only to ${shown(path)}, which is no text`];
     const lost = firstLostLine(old.text.text, now.text.text);
     return lost === null
       ? []

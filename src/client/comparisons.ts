@@ -54,10 +54,11 @@ export class Comparisons {
     const queue = taskQueue ?? this.options.taskQueue;
     const input: CompareInput = { schemaVersion: 1, spec };
     guardSize(input);
-    if (await this.start(id, input, queue, 'ALLOW_DUPLICATE_FAILED_ONLY')) return { id, key: named, started: true };
+    if (await this.start(id, input, queue, 'REJECT_DUPLICATE')) return { id, key: named, started: true };
+    // Whatever became of it: its ledger has the answers to its own questions.
     await this.mustBeSame(id, spec);
-    const goesOn = (await this.hasStopped(id)) && (await this.start(id, input, queue, 'ALLOW_DUPLICATE'));
-    return { id, key: named, started: goesOn };
+    const policy = (await this.hasStopped(id)) ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY';
+    return { id, key: named, started: await this.start(id, input, queue, policy) };
   }
 
   /** Null if no worker answers just now. */

@@ -125,6 +125,8 @@ const CONNECT_TIMEOUT_MS = 4_000;
 const ANSWER_TIMEOUT_MS = 5_000;
 /** A worker answers a query in milliseconds, if there is one. */
 const QUERY_TIMEOUT_MS = 3_000;
+/** A server that was started a moment ago, on a busy machine, takes seconds for its first workflow; an error would end the job. */
+const START_TIMEOUT_MS = 20_000;
 /** Temporal keeps a poller on its list long after it went; its long poll takes one minute. */
 const POLLER_SEEN_WITHIN_MS = 75_000;
 /** Rows of one answer to JOB_TASKS_QUERY, at most. */
@@ -193,7 +195,8 @@ export class WeaverClient {
     };
     guardSize(input);
     const taskQueue = options.taskQueue ?? this.taskQueue;
-    const started = await this.asking(() => this.start(jobId, input, submission, taskQueue));
+    const start = (): Promise<boolean> => this.start(jobId, input, submission, taskQueue);
+    const started = await asking(this.address, () => this.withDeadline(START_TIMEOUT_MS, start));
     // A random key is nobody else's.
     if (key !== undefined) await this.mustBeSame(jobId, submission.hash);
     return { jobId, taskId: `${jobId}/t/${submission.firstTask}`, webUrl: this.webUrl(jobId), started };

@@ -316,7 +316,11 @@ function brokenAdditions({ tree, base, rules, lastEditOf }: Run, edits: readonly
     if (edit === undefined || ![path, edit.path].some((each) => rules.protect(each) === 'add-only')) return [];
     const old = baseText(base, path);
     const now = tree.modeOf(path) === undefined ? null : tree.textAt(path);
-    if (old === null || now?.kind !== 'text') return [];
+    if (!base.entries.has(path) || now?.kind === 'unread') return [];
+    if (old === null || now?.kind !== 'text') {
+      const says = 'the task allows additions only to this file, which is no text or would be gone.';
+      return [faultOf(index, edit, protectedFile(says), [])];
+    }
     const lost = firstLostLine(old.text, now.text.text);
     if (lost === null) return [];
     const says = `the task allows additions only to this file, but line ${lost} would be changed or removed.`;

@@ -88,12 +88,17 @@ function describeTurn([answer, ...others]: readonly ChatMessage[]): readonly str
   });
   const told = others
     .filter(({ role }) => role === 'user')
-    .map(({ content }) => `  told: ${oneLine(content, LINE.said)}`);
+    .map(({ content }) => `  told: ${oneLine(content, PERSON.test(content) ? PERSON_CHARACTERS_MAX : LINE.said)}`);
   return [said === '' ? '- turn:' : `- turn: ${said}`, ...calls, ...told];
 }
 
+/** What people have said is said whole, as far as they may write at once. */
+const PERSON = /^A person (?:adds|has answered):/;
+const PERSON_CHARACTERS_MAX = 4_000;
+
 /** Errors are what must not be tried again, so more of them stays. */
 function resultLine(result: string): string {
+  if (PERSON.test(result)) return oneLine(result, PERSON_CHARACTERS_MAX);
   if (result.startsWith('error:')) return oneLine(result, LINE.error);
   const more = result.length > LINE.result ? ` (${result.length} characters in all)` : '';
   return `${oneLine(result, LINE.result)}${more}`;

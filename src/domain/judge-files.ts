@@ -46,8 +46,13 @@ export const RUNNER_FILES: readonly string[] = [
   '**/{phpunit.xml,phpunit.xml.dist,.rspec,spec_helper.rb,rails_helper.rb}',
 ];
 
-/** Files whose recipes are commands; a check may be one of them. */
+/**
+ * Files whose recipes are commands, of which a check may be one, and settings that runners read beside other programs.
+ * What also lists dependencies (pom.xml, build.gradle, Cargo.toml) is not among them: without its new ones nothing would build.
+ */
 export const RECIPE_FILES: readonly string[] = [
+  '**/{vite,babel}.config.*',
+  '**/{.npmrc,bunfig.toml}',
   '**/{Makefile,makefile,GNUmakefile,*.mk,justfile,Justfile,.justfile,Rakefile,Taskfile.yml,Taskfile.yaml}',
 ];
 
@@ -72,7 +77,8 @@ type PutPart = (before: string, now: string) => string;
 
 function partOf(path: string): PutPart | null {
   const name = path.slice(path.lastIndexOf('/') + 1);
-  if (name === 'package.json') return putManifest;
+  if (name === 'package.json') return putManifest(MANIFEST_KEYS);
+  if (name === 'deno.json' || name === 'deno.jsonc') return putManifest(DENO_KEYS);
   if (name === 'pyproject.toml') return putSections(TOML_TESTS);
   return name === 'setup.cfg' ? putSections(CFG_TESTS) : null;
 }
@@ -80,16 +86,21 @@ function partOf(path: string): PutPart | null {
 /** What npm runs, and the settings of runners that live in the manifest. */
 const MANIFEST_KEYS = ['scripts', 'jest', 'vitest', 'mocha', 'ava', 'tap', 'nyc', 'c8'] as const;
 
-function putManifest(before: string, now: string): string {
-  const [old, fresh] = [parsed(before), parsed(now)];
-  // What npm cannot read is no manifest: as it was, then.
-  if (!isObject(fresh)) return before === '' ? now : before;
-  const parts = isObject(old) ? old : {};
-  if (MANIFEST_KEYS.every((key) => JSON.stringify(parts[key]) === JSON.stringify(fresh[key]))) return now;
-  const kept = Object.entries(fresh).filter(([key]) => !MANIFEST_KEYS.some((each) => each === key));
-  const put = MANIFEST_KEYS.flatMap((key) => (parts[key] === undefined ? [] : [[key, parts[key]]]));
-  return `${JSON.stringify(Object.fromEntries([...kept, ...put]), null, 2)}\n`;
-}
+/** What deno runs, and which files it takes for tests; the imports are dependencies. */
+const DENO_KEYS = ['tasks', 'test', 'exclude'] as const;
+
+const putManifest =
+  (keys: readonly string[]): PutPart =>
+  (before, now) => {
+    const [old, fresh] = [parsed(before), parsed(now)];
+    // What cannot be read (npm takes no comments, and of deno's nothing is known) is as it was, then.
+    if (!isObject(fresh)) return before === '' ? now : before;
+    const parts = isObject(old) ? old : {};
+    if (keys.every((key) => JSON.stringify(parts[key]) === JSON.stringify(fresh[key]))) return now;
+    const kept = Object.entries(fresh).filter(([key]) => !keys.includes(key));
+    const put = keys.flatMap((key) => (parts[key] === undefined ? [] : [[key, parts[key]]]));
+    return `${JSON.stringify(Object.fromEntries([...kept, ...put]), null, 2)}\n`;
+  };
 
 function parsed(text: string): unknown {
   try {

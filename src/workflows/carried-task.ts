@@ -1,6 +1,13 @@
 /** A task of many attempts continues as new between two of them: what its next run takes over. */
-import { allHandlersFinished, CancellationScope, makeContinueAsNewFunc, workflowInfo } from '@temporalio/workflow';
+import {
+  allHandlersFinished,
+  CancellationScope,
+  makeContinueAsNewFunc,
+  patched,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { Opened } from '../activities/contract.js';
+import type { PassedOver } from '../domain/agents.js';
 import type { Failure } from '../domain/failures.js';
 import type { Answered, ArtifactRef } from '../domain/outcome.js';
 import type { AttemptRecord, DecisionRecord, TaskRecord } from '../domain/record.js';
@@ -24,6 +31,8 @@ export interface CarriedTask {
   readonly summary: string;
   readonly reportsTo: string | null;
   readonly talk: CarriedTalk;
+  /** Agents that could not work here. */
+  readonly passedOver: readonly PassedOver[];
   readonly deadline?: number | null;
   readonly heard?: CarriedAnswers;
 }
@@ -44,6 +53,8 @@ const EVENTS_MAX = 4_000;
 export function mayContinueAsNew(run: TaskRun): boolean {
   const { historyLength } = workflowInfo();
   if (historyLength <= (run.input.eventsMax ?? EVENTS_MAX)) return false;
+  // A task that began before there was this goes on in its one run.
+  if (!patched('task-continues')) return false;
   // Steps of an attempt that waits for the end of an outage would be done again, and paid again.
   if (run.steps.opened !== undefined) return false;
   const isQuiet = run.talk.question === null && run.cancel === null && allHandlersFinished();

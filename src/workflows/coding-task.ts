@@ -22,8 +22,7 @@ export async function codingTask(input: TaskInput): Promise<TaskResult> {
   const run = new TaskRun(input);
   listen(run);
   try {
-    if (await admitted(run))
-      await run.permits.during(branchWishes(fieldOf(input.spec, 'repo')), () => untilDecided(run));
+    if (await admitted(run)) await untilOver(run);
     const landed = run.pullRequestInput();
     if (landed !== null) await openPullRequest(run, landed);
   } catch (thrown) {
@@ -38,9 +37,17 @@ export async function codingTask(input: TaskInput): Promise<TaskResult> {
   return run.result();
 }
 
-async function untilDecided(run: TaskRun): Promise<void> {
+/** The permit of the branch is given back before the task continues as new: what is said in that moment still counts. */
+async function untilOver(run: TaskRun): Promise<void> {
+  const wishes = branchWishes(fieldOf(run.input.spec, 'repo'));
   while (!run.isOver) {
-    if (mayContinueAsNew(run)) await continueTaskAsNew(run);
+    await run.permits.during(wishes, () => untilDecided(run));
+    if (!run.isOver && mayContinueAsNew(run)) await continueTaskAsNew(run);
+  }
+}
+
+async function untilDecided(run: TaskRun): Promise<void> {
+  while (!run.isOver && !mayContinueAsNew(run)) {
     await unheld(run);
     const outcome = await attempt(run);
     run.bookOutcome(outcome);

@@ -40,12 +40,15 @@ const PAGE_ROWS = 10;
 export async function compareModels(input: CompareInput): Promise<CompareResult> {
   const run = new Comparison(input);
   setHandler(compareProgressQuery, () => run.progress);
-  await run.ask();
-  // What was answered is kept whatever ends the comparison.
-  await CancellationScope.nonCancellable(() => run.keepAll());
+  try {
+    await run.ask();
+  } finally {
+    // What was answered is kept whatever ends the comparison.
+    await CancellationScope.nonCancellable(() => run.keepAll());
+  }
   run.show();
-  if (run.stopped === null && run.progress.done < run.progress.questions)
-    await continueAsNew<typeof compareModels>({ ...input, carried: run.carried });
+  run.lookWhetherCancelled();
+  if (run.goesOn) await continueAsNew<typeof compareModels>({ ...input, carried: run.carried });
   return { ...run.carried, stopped: run.stopped };
 }
 
@@ -92,6 +95,16 @@ class Comparison {
     const fault = thrown.find((each) => !isCancellation(each));
     if (fault !== undefined) throw fault;
     if (thrown.length > 0 || CancellationScope.current().consideredCancelled) this.stopped = { kind: 'cancelled' };
+  }
+
+  /** The wish may have come while the last rows were kept: the next run would not know of it. */
+  lookWhetherCancelled(): void {
+    if (this.goesOn && CancellationScope.current().consideredCancelled) this.stopped = { kind: 'cancelled' };
+  }
+
+  /** In another run. */
+  get goesOn(): boolean {
+    return this.stopped === null && this.account.done < this.account.questions;
   }
 
   /** Rows that no page has yet. */
@@ -163,21 +176,29 @@ class Comparison {
 
   private async keep(): Promise<void> {
     this.isKeeping = true;
-    const rows = this.rows.splice(0, PAGE_ROWS);
+    try {
+      const rows = this.rows.slice(0, PAGE_ROWS);
+      const { page, passed, failed } = await keepTrials(...this.pageOf(rows));
+      // Not before: what could not be kept is tried again at the end.
+      this.rows.splice(0, rows.length);
+      this.account = {
+        ...this.account,
+        lastPage: page satisfies ArtifactRef,
+        passed: this.account.passed + passed,
+        failed: this.account.failed + failed,
+      };
+    } finally {
+      this.isKeeping = false;
+    }
+    this.show();
+  }
+
+  private pageOf(rows: readonly TrialRow[]) {
     const names = new Set(rows.map((row) => row.case));
     const expected = this.spec.cases.flatMap(({ name, expect }) =>
       names.has(name) && expect !== undefined ? [[name, expect]] : [],
     );
-    const parts = textParts({ lineage: this.lineage, previous: this.account.lastPage, rows, expected });
-    const { page, passed, failed } = await keepTrials(...parts);
-    this.account = {
-      ...this.account,
-      lastPage: page satisfies ArtifactRef,
-      passed: this.account.passed + passed,
-      failed: this.account.failed + failed,
-    };
-    this.isKeeping = false;
-    this.show();
+    return textParts({ lineage: this.lineage, previous: this.account.lastPage, rows, expected });
   }
 }
 

@@ -4,8 +4,10 @@ import {
   CancellationScope,
   CancelledFailure,
   ChildWorkflowFailure,
+  condition,
   getExternalWorkflowHandle,
   isCancellation,
+  patched,
   TemporalFailure,
   TerminatedFailure,
   Trigger,
@@ -211,11 +213,20 @@ export class Crew {
     const { run } = this;
     const { path, sequence, children } = announcement;
     const refused = run.announced(announcement);
-    const allowances = refused === null ? children.map(({ id }) => run.allowanceFor(`${path}.${id}`)) : [];
+    // Whoever has to wait would hold what somebody needs whom it waits for; it asks when it begins.
+    const gatedAsk = refused === null && run.ledger.isLimited && patched(GATED_ASK_PATCH);
+    const served = gatedAsk ? children.filter(({ id }) => !run.registry.isGated(`${path}.${id}`)) : children;
+    const allowances = refused === null ? served.map(({ id }) => run.allowanceFor(`${path}.${id}`)) : [];
     // Slices grow smaller, and all children are told the same: no more than the last of them was given.
     const allowance = run.ledger.isLimited ? (allowances.at(-1) ?? NOTHING_LEFT) : null;
     const queued = refused === null ? run.queuedOf(announcement) : [];
-    const grant = { sequence, refused, allowance, ...(queued.length === 0 ? {} : { queued }) };
+    const grant = {
+      sequence,
+      refused,
+      allowance,
+      ...(queued.length === 0 ? {} : { queued }),
+      ...(gatedAsk ? { gatedAsk } : {}),
+    };
     this.send(path, (handle) => handle.signal(grantSignal, grant));
     const { paused } = run;
     if (paused !== null && refused === null)
@@ -266,9 +277,16 @@ export class Crew {
 
   private sendGo(path: string, go: Go): void {
     const parts = chunks(go.prerequisites, PREREQUISITES_AT_ONCE);
+    // Signals that are sent side by side may overtake each other.
+    const inAll = parts.length > 1 ? { total: go.prerequisites.length } : {};
     for (const [index, prerequisites] of parts.entries())
       this.send(path, (handle) =>
-        handle.signal(goSignal, { ...go, prerequisites, ...(index < parts.length - 1 ? { more: true } : {}) }),
+        handle.signal(goSignal, {
+          ...go,
+          prerequisites,
+          ...(index < parts.length - 1 ? { more: true } : {}),
+          ...inAll,
+        }),
       );
   }
 
@@ -390,6 +408,15 @@ export class Crew {
     void CancellationScope.nonCancellable(() => this.sent(say(handle)));
   }
 
+  /** Until nothing is on its way to anybody. Whoever waits to be told something is told it as soon as it is there. */
+  async untilQuiet(isDone: () => boolean = () => true): Promise<void> {
+    const canSay = (): boolean => this.unsaid.some(({ path }) => this.run.isParentOver(path));
+    do {
+      await condition(() => (isDone() && this.isQuiet) || canSay());
+      if (canSay()) this.sayUnsaid();
+    } while (!this.isQuiet);
+  }
+
   /** Their parents have ended: whoever was announced is there now, or never will be. */
   private sayUnsaid(): void {
     const waiting = this.unsaid;
@@ -410,6 +437,9 @@ export class Crew {
 }
 
 type Say = (handle: ReturnType<typeof getExternalWorkflowHandle>) => Promise<void>;
+
+/** Jobs that began before give every announced child a slice. */
+const GATED_ASK_PATCH = 'gated-children-ask';
 
 const NOTHING_LEFT = { costUsdMicros: 0, tokens: 0, attempts: 0 };
 

@@ -67,12 +67,13 @@ function inputOf(
   run: TaskRun,
   child: ProposedChild,
   handler: Handler,
-  { allowance = null, queued = [] }: Partial<Grant>,
+  { allowance = null, queued = [], gatedAsk = false }: Partial<Grant>,
 ): TaskInput {
   const { input, deadline } = run;
   const { jobId, path } = placeOf(run);
   const childPath = `${path}.${child.id}`;
   const isQueued = queued.includes(child.id);
+  const gated = isQueued || child.dependsOn.length > 0;
   return {
     schemaVersion: 1,
     spec: briefOf(input.spec, child, handler),
@@ -84,15 +85,17 @@ function inputOf(
       jobId,
       path: childPath,
       watched: false,
-      gated: isQueued || child.dependsOn.length > 0,
+      gated,
       ...(isQueued ? { queued: true } : {}),
       // A conflict is resolved over the branches that its parent could not merge.
       prerequisites: run.prerequisites,
-      allowance,
+      allowance: gated && gatedAsk && allowance !== null ? NOTHING_YET : allowance,
       ...(deadline === null ? {} : { deadline }),
     },
   };
 }
+
+const NOTHING_YET = { costUsdMicros: 0, tokens: 0, attempts: 0 };
 
 /** What the server shows of a child before its first step has read the rest. */
 function briefOf(spec: TaskSpec, { title }: ProposedChild, handler: Handler): TaskSpec {

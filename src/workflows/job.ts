@@ -119,9 +119,9 @@ function waitMs(run: JobRun, crew: Crew): Wait | null {
 /** Nothing is lost: who runs is told where to report, and who has ended meanwhile is heard first. */
 async function continueAsNew(run: JobRun, crew: Crew): Promise<void> {
   // Who is being started can be told only when it is there.
-  await condition(() => crew.isQuiet);
+  await crew.untilQuiet();
   await crew.handOver();
-  await condition(() => allHandlersFinished() && crew.isQuiet);
+  await crew.untilQuiet(allHandlersFinished);
   // What was said meanwhile is written first, by the next round.
   if (run.registry.isOver || (run.hasEntries && !run.isOne)) return;
   const { memo } = workflowInfo();

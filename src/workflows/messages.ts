@@ -314,6 +314,8 @@ export interface Grant {
   readonly allowance: Allowance | null;
   /** Ids of children that no other comes before and that have to wait for the word to go: there is no place for them yet. */
   readonly queued?: readonly string[];
+  /** True if children that have to wait have no slice yet: they ask for one when they begin. */
+  readonly gatedAsk?: boolean;
 }
 /** What a gated task, or one that has added a dependency, waits for. */
 export interface Go {
@@ -324,6 +326,8 @@ export interface Go {
   readonly state?: 'dead' | 'cancelled';
   /** More prerequisites follow in a signal of their own: one payload does not hold them all. */
   readonly more?: boolean;
+  /** Prerequisites of all its signals together; absent if there is only one, and in histories of before it was told. */
+  readonly total?: number;
 }
 export interface AllowanceAnswer {
   readonly allowance: Allowance;

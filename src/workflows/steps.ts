@@ -269,7 +269,8 @@ async function checkRebased(
   const baseline = await check('baseline', baseTree);
   const checked = await check('checks', tree, baseline);
   const red = gateOutcome(baseline, checked);
-  if (red === null) run.bookStep({ rebased: { times, baseCommit, baseTree, tree } });
+  // The account tells of what lands, so its checks are those that ran on it.
+  if (red === null) run.bookStep({ rebased: { times, baseCommit, baseTree, tree }, checked });
   return red;
 }
 

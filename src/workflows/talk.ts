@@ -71,10 +71,11 @@ export class Talk {
     this.question = null;
   }
 
-  /** Signals come in parts; the last one counts. */
+  /** Signals come in parts, in any order; what they say together counts. */
   hearGo(go: Go): void {
     this.arrived.push(...go.prerequisites);
-    if (go.more === true) return;
+    const isWhole = go.total === undefined ? go.more !== true : this.arrived.length >= go.total;
+    if (!isWhole) return;
     this.go = { ...go, prerequisites: this.arrived };
     this.arrived = [];
   }

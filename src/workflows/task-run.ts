@@ -193,7 +193,7 @@ export class TaskRun {
 
   /** What a run that continues as new has to know: small, for the store has the rest. */
   carry(): CarriedTask {
-    const { handler, last, limitChanges, opened, diff, summary, reportsTo, talk } = this;
+    const { handler, last, limitChanges, opened, diff, summary, reportsTo, talk, passedOver } = this;
     return {
       record: withoutOldCalls(this.record, this.attempt),
       handler,
@@ -207,6 +207,7 @@ export class TaskRun {
       summary,
       reportsTo,
       talk: talk.carry(),
+      passedOver,
       deadline: this.deadline,
       heard: this.heard.carry(),
     };
@@ -639,7 +640,7 @@ export class TaskRun {
   }
 
   private attemptRecord(sequence: number, outcome: Outcome): AttemptRecord & { readonly kind: 'attempt' } {
-    const { opened, calls, edited, made, merged, checked, landed, baseline, startedAt } = this.steps;
+    const { opened, calls, edited, made, merged, rebased, checked, landed, baseline, startedAt } = this.steps;
     const done = [opened, ...calls, baseline, made, merged, checked, landed].filter((step) => step !== undefined);
     const prefix = `a${this.attempt}.`;
     const spent = Object.entries(this.record.calls).filter(([name]) => name.startsWith(prefix));
@@ -656,7 +657,8 @@ export class TaskRun {
       spending: sumSpending(spent.map(([, spending]) => spending)),
       commitBefore: opened?.baseCommit ?? '',
       treeBefore: opened?.baseTree ?? '',
-      treeAfter: edited?.kind === 'edited' ? edited.tree : merged?.kind === 'merged' ? merged.tree : null,
+      treeAfter:
+        rebased?.tree ?? (edited?.kind === 'edited' ? edited.tree : merged?.kind === 'merged' ? merged.tree : null),
       commitAfter: outcome.kind === 'succeeded' ? outcome.landing.commit : null,
       outcome,
       artifacts: artifactsOf(this.steps),

@@ -60,3 +60,13 @@ describe('edits that were found by a looser reading', () => {
     expect(notes[0]).toMatch(/^edit 1, f+.*without regard to trailing spaces$/);
   });
 });
+
+it('refuses a change whose patch is cut: the guards would not see all of it', async () => {
+  const gone: Edit = { op: 'delete', path: 'a.txt', search: null, replace: null, content: null, to: null };
+  const edited = await apply({ 'a.txt': `${'a'.repeat(99)}\n`.repeat(42_000), 'b.txt': 'b\n' }, [gone]);
+  expect(edited).toMatchObject({
+    kind: 'rejected',
+    failure: { code: 'workRefused' },
+    complaint: expect.stringContaining('larger than 4000000 bytes') as string,
+  });
+});

@@ -196,6 +196,14 @@ describe('a change that makes the checks green by changing them', () => {
     expect(evidence).toContain('as they were at the base');
   });
 
+  it.each(['vite.config.ts', 'web/babel.config.js', '.npmrc', 'bunfig.toml'])(
+    'does not land: it has %s leave the tests out',
+    async (path) => {
+      const check = { ...CHECK, run: `test -e ${path} || sh tests/run` };
+      expect((await judge(SILENT, { ...broken, [path]: 'exclude' }, { checks: [check] })).code).toBe('baseTestsFail');
+    },
+  );
+
   it('lands if the tests of the base pass on it too', async () => {
     const change = {
       'tests/list': 'one one.txt right\ntwo two.txt right\nthree three.txt right\n',
@@ -217,11 +225,48 @@ describe('a change that makes the checks green by changing them', () => {
     expect([await runsWith({ ...SUITE, 'one.txt': 'right\n' }), await runsWith(SILENT)]).toEqual([2, 3]);
   });
 
-  it('is not held up by tests of the base that failed there already', async () => {
-    const red = { ...SILENT, 'one.txt': 'wrong\n' };
-    const { code } = await judge(red, { 'tests/list': 'two two.txt right\n' });
-    // Nothing is worse than before: protect is what keeps such a change out.
-    expect(code).toBe('passed');
+  it('is not held up by tests of the base that failed there already and still may', async () => {
+    const red = { ...SUITE, 'two.txt': 'wrong\n' };
+    const change = { 'one.txt': 'right\n', 'tests/new': '' };
+    expect((await judge(red, change, { allowOldFailures: true })).code).toBe('passed');
+  });
+});
+
+describe('what failed at the base', () => {
+  const RED: Files = { ...SILENT, 'one.txt': 'wrong\n' };
+  // As a test file that is loaded first may do it.
+  const LOADS: Files = { ...SUITE, 'tests/run': `test ! -e tests/first || . tests/first\n${RUN}` };
+  const shadow = { 'tests/first': 'grep() { true; }\n' };
+
+  it.each([
+    ['takes the test out', RED, { 'tests/list': 'two two.txt right\n' }],
+    ['changes what it expects', SUITE, { 'tests/list': 'one one.txt wrong\ntwo two.txt right\n' }],
+    ['brings a file that the tests load first', LOADS, shadow],
+    ['does so beside a change of the product', LOADS, { ...shadow, 'more.txt': 'more\n' }],
+  ])('is not fixed by a change that %s', async (_what, base, change) => {
+    const { code, evidence } = await judge(base, change);
+    expect(code).toBe('baseTestsFail');
+    expect(evidence).toContain('as they were at the base');
+  });
+
+  it('is fixed by a change of the product that brings a test too', async () => {
+    const change = { 'one.txt': 'right\n', 'tests/list': `${SUITE['tests/list']}three three.txt right\n` };
+    expect((await judge(RED, { 'one.txt': 'right\n', 'tests/new': '' })).code).toBe('passed');
+    expect((await judge(SUITE, { ...change, 'three.txt': 'right\n' })).code).toBe('passed');
+    const more = { ...change, 'three.txt': 'right\n' };
+    expect((await judge(SUITE, more, { reproduceFirst: true })).code).toBe('passed');
+  });
+
+  it('may be fixed in tests that the task is free to change', async () => {
+    const free = [{ glob: 'tests/**', policy: 'allow' as const }];
+    const change = { 'tests/list': 'one one.txt wrong\ntwo two.txt right\n' };
+    expect((await judge(SUITE, change, { protect: free })).code).toBe('passed');
+  });
+
+  it('for want of any test is fixed by the first one', async () => {
+    const spec = { checks: [{ ...CHECK, run: 'ls tests/*.sh' }] };
+    expect((await judge({ a: '' }, { 'tests/a.sh': '', b: '' }, spec)).code).toBe('passed');
+    expect((await judge({ a: '' }, { 'tests/a.sh': '' }, spec)).code).toBe('passed');
   });
 });
 

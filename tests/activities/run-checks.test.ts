@@ -47,6 +47,22 @@ async function check(lineage: string, tree = base.baseTree) {
 const editedTree = (): Promise<string> =>
   world.ports.git.write(base.url, base.baseTree, [['value.txt', { mode: '100644', bytes: Buffer.from('y\n') }]]);
 
+it('gives no verdict without the gate where the baseline is lost and the base cannot be set up again', async () => {
+  const spec = await world.spec({
+    repo: { url: base.url },
+    setup: [{ name: 'new', run: 'test -e new.txt', timeoutSeconds: 20, network: false }],
+    checks: [{ name: 'any', run: 'true', timeoutSeconds: 20 }],
+  });
+  const tree = await world.ports.git.write(base.url, base.baseTree, [
+    ['new.txt', { mode: '100644', bytes: Buffer.from('y\n') }],
+  ]);
+  const { baseCommit, baseTree } = base;
+  const baseline = { kind: 'test', sha256: '0'.repeat(64), sizeBytes: 1 } as const;
+  const input = { taskId: 'job/lost/t/0', lineage: 'lost', spec, tree, baseCommit, baseTree, baseline };
+  const checked = await world.run(() => createRunChecks(world.ports, () => nowMs)(input));
+  expect(checked.kind).toBe('setupFailed');
+});
+
 describe('a red verdict', () => {
   it('is not believed by another task: what made it red may be gone', async () => {
     turn(false);

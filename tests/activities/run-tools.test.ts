@@ -187,6 +187,23 @@ describe('editing', () => {
     ]);
   });
 
+  it('changes no file that may only grow and is no text at the base', async () => {
+    await open({ 'a.snap': '\0\u0001' });
+    const spec = { protect: [{ glob: '*.snap', policy: 'add-only' }] } as const;
+    const tree = await world.ports.git.write(url, baseTree, [
+      ['a.snap', { mode: '100644', bytes: Buffer.from('old\n') }],
+    ]);
+    const { said, tree: after } = await turn(
+      [write('a.snap', 'new\n'), ['move_or_delete', { path: 'a.snap', to: null }]],
+      { spec, tree },
+    );
+    expect(said).toEqual([
+      expect.stringContaining('additions only to a.snap, which is no text'),
+      expect.stringContaining('neither moved nor deleted'),
+    ]);
+    expect(after ?? tree).toBe(tree);
+  });
+
   it('refuses what leads out of the repository, and goes on', async () => {
     await open({ 'a.txt': 'a\n' });
     const { tree, said } = await turn([write('../x', 'x'), write('.git/hooks/pre-commit', 'x'), write('b.txt', 'b\n')]);

@@ -179,7 +179,7 @@ it(
     });
     // Its children are not the job's own: it hears of them only what they tell it.
     const split: JobTask = { id: 'p', dependsOn: [], content: { title: 'cancel split.', handler: 'plan' } };
-    const handle = await jobs.submit('cancel', [split, ...tasks], { concurrency: CANCELLED + 1 });
+    const handle = await jobs.submit('cancel', [split, ...tasks], { concurrency: CANCELLED + SPLIT.children.length });
     await until(() => isEverywhere(below()), 'tasks wait, ask and run checks', TIMEOUT_MS / 4);
     const startedAt = performance.now();
     await handle.signal('requestCancel', { reason: 'all of it', requester: 'chaos' });

@@ -94,6 +94,8 @@ const ran = (
 const red = (printed: string, more: Partial<CheckResult> = {}): CheckResult =>
   ran(null, { passed: false, exitCode: 1, signature: printed, ...more });
 
+const inTap = (run: CheckResult): CheckResult => ({ ...run, tests: run.tests && { ...run.tests, format: 'tap' } });
+
 const STRICT: GateRules = { mayVanish: () => false, oldFailuresMayStay: false };
 const judged = (before: CheckResult, after: CheckResult | readonly CheckResult[], rules: Partial<GateRules> = {}) => {
   const runs = Array.isArray(after) ? (after as readonly CheckResult[]) : [after as CheckResult];
@@ -163,9 +165,26 @@ describe('the gate with verdicts for each test', () => {
     ]);
   });
 
-  it('takes a check for flaky whose tests have each passed once', () => {
+  it('does not take a check for flaky that has never passed, although each of its tests has', () => {
     const runs = [ran({ a: 'failed', b: 'passed' }), ran({ a: 'passed', b: 'failed' })];
-    expect(said(judged(ran({ a: 'passed', b: 'passed' }), runs))[0]).toBe('passed');
+    const green = ran({ a: 'passed', b: 'passed' });
+    expect(said(judged(green, runs))[0]).toBe('checksFailed');
+    expect(said(judged(ran({ a: 'failed' }), runs, { oldFailuresMayStay: true }))[0]).toBe('checksFailed');
+    expect(said(judged(green, [...runs, green]))[0]).toBe('passed');
+  });
+
+  it('takes a failure for flaky beside an old one that stays', () => {
+    const runs = [ran({ a: 'failed', b: 'failed', c: 'passed' }), ran({ a: 'failed', b: 'passed', c: 'passed' })];
+    const before = ran({ a: 'failed', b: 'passed', c: 'failed' });
+    expect(said(judged(before, runs, { oldFailuresMayStay: true }))[0]).toBe('passed');
+  });
+
+  it('does not believe a table of another format than at the base', () => {
+    const before = ran({ a: 'failed', b: 'passed' });
+    const judgement = judged(before, inTap(ran({ a: 'passed', b: 'passed' })));
+    expect(said(judgement)).toEqual(['testsVanished', '0 fixed, 0 new, 0 old, 2 vanished']);
+    expect(gateEvidence(judgement.checks, () => '')).toContain('its table is of another format (tap) than at the base');
+    expect(said(judged(before, inTap(ran({ a: 'failed' })), { oldFailuresMayStay: true }))[0]).toBe('baselineBroken');
   });
 
   it('does not take for flaky what is red for another reason in the other run', () => {

@@ -14,6 +14,16 @@ describe('the part of a file that is about tests', () => {
     });
   });
 
+  it('of deno.json is what it runs and takes for tests, not what it imports', () => {
+    const before = manifest({ tasks: { test: 'deno test' }, imports: { x: '1' } });
+    const now = manifest({ tasks: { test: 'true' }, test: { exclude: ['**'] }, imports: { x: '1', y: '2' } });
+    for (const name of ['deno.json', 'packages/a/deno.jsonc'])
+      expect(JSON.parse(withTestPartOf(name, before, now))).toEqual({
+        tasks: { test: 'deno test' },
+        imports: { x: '1', y: '2' },
+      });
+  });
+
   it('leaves the file as it is, to the byte, if that part is the same', () => {
     const now = '{"scripts": {"test":"jest"},\n "dependencies": {"x": "2"}}';
     expect(withTestPartOf('packages/a/package.json', manifest({ scripts: { test: 'jest' } }), now)).toBe(now);

@@ -288,6 +288,17 @@ describe('a vote', () => {
     expect(requestsTo('judge')).toBe(2);
   });
 
+  it('counts the calls of the judge: none more for a score or a model beyond the limits', async () => {
+    const answers = { a: says('x'), b: says('y'), c: says('z'), judge: [score(0.2), score(0.9)] };
+    const spec = { mode: 'consensus', concurrency: 1, judge: { provider: 'judge' } } as const;
+    const byCalls = await ask(answers, { ...spec, vote: { strategy: 'maxScore' }, maxCalls: 3 });
+    expect([states(byCalls), requestsTo('judge')]).toEqual([['a ok', 'b ok', 'c skipped'], 1]);
+    expect([byCalls.judging.length, byCalls.stopped]).toEqual([1, 'at most 3 calls']);
+    const stop = { costUsdMicros: 1 };
+    const byCost = await ask(answers, { ...spec, vote: { strategy: 'maxScore' }, stop });
+    expect([states(byCost), requestsTo('judge')]).toEqual([['a ok', 'b skipped', 'c skipped'], 0]);
+  });
+
   it('costs of five over 200 ms no more than 1.3 times what one call costs in time', async () => {
     const slow = says('x', { delayMs: 200 });
     const five = { a: slow, b: slow, c: slow, d: slow, e: slow };

@@ -4,6 +4,8 @@ import { aggregate, familiar, type ModelResult } from '../../src/domain/ask-mode
 import { failure } from '../../src/domain/failures.js';
 import { NOTHING_SPENT } from '../../src/domain/record.js';
 import { outcomeOfFault, pauseIn, untilFree } from '../../src/workflows/faults.js';
+import { outcomeOf } from '../../src/workflows/modes/ask-turn.js';
+import type { TaskRun } from '../../src/workflows/task-run.js';
 
 const REFUSED = failure('providerBudget', 'It is free again at 2026-11-22 00:00 UTC.');
 
@@ -44,4 +46,19 @@ it('of several that were refused, the first that is free again is waited for', (
   expect(untilFree(all.failure, all)).toMatchObject({ kind: 'blocked', waitingOn: 'budget', retryAfterMs: 4_000 });
   const one = aggregate([result(0, 9_000)]);
   expect(untilFree(one.failure, one)).toMatchObject({ retryAfterMs: 9_000 });
+});
+
+const limited = (index: number, retryAfterMs: number): ModelResult<never> => ({
+  ...result(index, retryAfterMs),
+  status: 'failed',
+  failure: { ...familiar(failure('rateLimited')), retryAfterMs },
+  call: null,
+  latencyMs: 1,
+  spending: null,
+});
+
+it('of several that were limited, the pause that the first one asked for is kept', () => {
+  const run = { record: { limits: { whenSpent: 'wait' } } } as unknown as TaskRun;
+  const outcome = outcomeOf(run, { failure: aggregate([limited(0, 90_000), limited(1, 40_000)]) });
+  expect(outcome).toMatchObject({ kind: 'blocked', waitingOn: 'resource', retryAfterMs: 40_000 });
 });

@@ -56,6 +56,15 @@ describe('a question', () => {
 });
 
 describe('the word to go', () => {
+  it('is whole when all of its parts are there, in whatever order they come', () => {
+    const talk = new Talk();
+    talk.hearGo({ prerequisites: [prerequisite('c')], refused: null, total: 3 });
+    talk.hearGo({ prerequisites: [prerequisite('a')], refused: null, more: true, total: 3 });
+    expect(talk.go).toBeNull();
+    talk.hearGo({ prerequisites: [prerequisite('b')], refused: null, more: true, total: 3 });
+    expect(talk.go?.prerequisites.map(({ id }) => id)).toEqual(['c', 'a', 'b']);
+  });
+
   it('counts when its last part is there, with the prerequisites of all parts', () => {
     const talk = new Talk();
     talk.hearGo({ prerequisites: [prerequisite('a')], refused: null, more: true });

@@ -224,6 +224,7 @@ function createCarrier(parts: CourierParts): Carrier {
       if (known?.kind === 'missing') return notRecorded(entry.rows, sayable(known.says, redact));
       if (known?.kind === 'found') await replay(key, order, entry, known);
       if (known?.kind === 'ask') {
+        if (known.warning !== undefined) warnings.push(known.warning);
         const release = await slots.take(order.request.provider, entry.controller.signal);
         if (release === null) return cancelled(entry.rows);
         const unsent = await sender.send(key, order, entry, warnings).finally(release);

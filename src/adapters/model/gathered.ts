@@ -117,16 +117,21 @@ export function finishReasonOf({ finish, refusal, toolCalls }: Gathered): Finish
   }
 }
 
+/** No call has so many: whoever reports them counts something else, and would empty every budget at once. */
+const TOKENS_MAX = 100_000_000;
+
 /**
- * Tokens in the words of either protocol; null if the endpoint counted nothing, for a prompt is never of no tokens. What a
- * total has beyond prompt and answer was thought: some endpoints count it there alone, and all of them charge for it.
+ * Tokens in the words of either protocol; null if the endpoint counted nothing, for a prompt is never of no tokens, and where
+ * it counts what cannot be. What a total has beyond prompt and answer was thought: some endpoints count it there alone, and
+ * all of them charge for it.
  */
 export function usageOf(usage: unknown): Tokens | null {
   if (!isMap(usage)) return null;
   const prompt = countOf(usage['prompt_tokens'] ?? usage['input_tokens']);
   const said = countOf(usage['completion_tokens'] ?? usage['output_tokens']);
   if (prompt + said === 0) return null;
-  const hidden = Math.max(0, countOf(usage['total_tokens']) - prompt - said);
+  const total = countOf(usage['total_tokens']);
+  const hidden = Math.max(0, total - prompt - said);
   const completion = said + hidden;
   const cached = countOf(
     detailOf(usage['prompt_tokens_details'] ?? usage['input_tokens_details'], 'cached_tokens') ??
@@ -134,12 +139,12 @@ export function usageOf(usage: unknown): Tokens | null {
   );
   const details = usage['completion_tokens_details'] ?? usage['output_tokens_details'];
   const reasoning = Math.max(hidden, countOf(detailOf(details, 'reasoning_tokens')));
+  if (Math.max(prompt, said, total, cached, reasoning) > TOKENS_MAX) return null;
   return { prompt, cached: Math.min(cached, prompt), completion, reasoning: Math.min(reasoning, completion) };
 }
 
 const detailOf = (details: unknown, name: string): unknown => (isMap(details) ? details[name] : undefined);
-const countOf = (value: unknown): number =>
-  typeof value === 'number' && Number.isFinite(value) && value > 0 ? Math.round(value) : 0;
+const countOf = (value: unknown): number => (typeof value === 'number' && value > 0 ? Math.round(value) : 0);
 
 /** Null for what is no text. */
 export const stringOf = (value: unknown): string | null => (typeof value === 'string' ? value : null);

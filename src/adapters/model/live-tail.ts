@@ -134,9 +134,9 @@ class Call {
     const events: TailEvent[] = [];
     for (let index = this.words.length; index < toolCalls.length; index += 1) {
       const call = toolCalls[index];
-      const words = call === undefined ? null : wordsOf(call, isOver || index < toolCalls.length - 1);
+      const words = call === undefined ? null : wordsOf(call, redact, isOver || index < toolCalls.length - 1);
       if (words === null) break;
-      this.words.push(redact(words));
+      this.words.push(words);
       events.push(this.tool(index));
     }
     return events;
@@ -194,10 +194,16 @@ function mayBegin(text: string): boolean {
 const ABOUT = /"(?:path|regex|glob|what|command|summary)"\s*:\s*"((?:[^"\\]|\\.){0,2000})"/;
 
 /** `edit_file src/a.ts`; null while that is not known yet. */
-function wordsOf({ name, arguments: given }: { readonly name: string; readonly arguments: string }, isWhole: boolean) {
+function wordsOf(
+  { name, arguments: given }: { readonly name: string; readonly arguments: string },
+  redact: Known['redact'],
+  isWhole: boolean,
+): string | null {
   const [, about] = ABOUT.exec(given.slice(0, ABOUT_CHARACTERS_MAX)) ?? [];
   if (about === undefined && !isWhole) return null;
-  const words = `${name} ${about === undefined ? '' : unescaped(about)}`.replaceAll(/\s+/g, ' ').trim();
+  // Redacted first: of a secret that is cut nobody would know its beginning again.
+  const clean = redact(`${name} ${about === undefined ? '' : unescaped(about)}`);
+  const words = clean.replaceAll(/\s+/g, ' ').trim();
   return words.length > WORDS_CHARACTERS_MAX ? `${words.slice(0, WORDS_CHARACTERS_MAX - 1).toWellFormed()}…` : words;
 }
 

@@ -29,6 +29,8 @@ const RESPONSE_BYTES_MAX = 8 * 1024 * 1024;
 const TIMEOUT_SECONDS_MAX = 86_400;
 /** Of an error answer, enough to find its sentence. */
 const ERROR_BYTES_MAX = 64 * 1024;
+/** The sentence comes with the status or soon after; the headers say enough without it. */
+const ERROR_BODY_TIMEOUT_MS = 5_000;
 
 export interface EndpointRequest extends Question {
   /** Undefined or empty: the endpoint is asked without credentials, as local servers allow. */
@@ -191,13 +193,23 @@ function counted(response: Response, onChunk: (length: number) => void): Respons
 /** Statuses whose responses may not be built with a body. */
 const NO_BODY_STATUSES: readonly number[] = [204, 205, 304];
 
-async function readStart(response: Response): Promise<string> {
+/** What there is of it in time. */
+async function readStart({ body }: Response): Promise<string> {
+  if (body === null) return '';
+  const reader = body.getReader();
   const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    chunks.push(chunk);
-    size += chunk.length;
-    if (size >= ERROR_BYTES_MAX) break;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((tell) => (timer = setTimeout(() => tell(null), ERROR_BODY_TIMEOUT_MS)));
+  try {
+    for (let size = 0; size < ERROR_BYTES_MAX;) {
+      const read = await Promise.race([reader.read(), late]);
+      if (read === null || read.done) break;
+      chunks.push(read.value);
+      size += read.value.length;
+    }
+  } finally {
+    clearTimeout(timer);
+    reader.cancel().catch(() => undefined); // nobody reads the rest
   }
   return Buffer.concat(chunks).subarray(0, ERROR_BYTES_MAX).toString('utf8');
 }

@@ -8,7 +8,8 @@ import { createRecordings, type RecordedAnswer, type Recordings } from './record
 export type Recorded =
   | { readonly kind: 'found'; readonly answer: RecordedAnswer; readonly recordedAt: string }
   | { readonly kind: 'missing'; readonly says: string }
-  | { readonly kind: 'ask' };
+  /** `warning`: why a recording could not be looked for. */
+  | { readonly kind: 'ask'; readonly warning?: string };
 
 export interface RecordedCalls {
   look(request: CallRequest, settings: RecordingSettings | undefined): Promise<Recorded>;
@@ -34,7 +35,8 @@ export function createRecordedCalls(redact: (text: string) => string): RecordedC
         if (settings.mode === 'fall-through') return { kind: 'ask' };
         return { kind: 'missing', says: await recordings.explainMissing(request) };
       } catch (thrown) {
-        return { kind: 'missing', says: `The recordings in ${settings.folder} cannot be read: ${why(thrown)}.` };
+        const says = `The recordings in ${settings.folder} cannot be read: ${why(thrown)}.`;
+        return settings.mode === 'fall-through' ? { kind: 'ask', warning: says } : { kind: 'missing', says };
       }
     },
     async keep(request, settings, end) {

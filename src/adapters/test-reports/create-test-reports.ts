@@ -4,7 +4,7 @@ import type { ReadReport, TestReports } from '../../ports.js';
 import { readGoEvents, readJsonReport } from './json-reports.js';
 import { parseJunit } from './junit-xml.js';
 import { readTap } from './tap-output.js';
-import { readTextReport } from './text-reports.js';
+import { readTextReports } from './text-reports.js';
 
 export function createTestReports(): TestReports {
   return {
@@ -55,15 +55,20 @@ function readJsonFile(text: string): ReadFile {
     : { kind: 'cases', ...report };
 }
 
+/** Which of several tables is the runner's, and which one was only printed by what it runs, cannot be told. */
 function readOutput(text: string, root: string): ReadReport {
-  const events = readGoEvents(text);
-  if (events !== null) return tableIn(events.format, events.cases, true, root);
-  const json = jsonIn(text);
-  if (json !== null) return tableIn(json.format, json.cases, true, root);
-  const tap = readTap(text);
-  if (tap !== null) return tableIn('tap', tap, true, root);
-  const printed = readTextReport(text);
-  return printed === null ? { kind: 'none' } : tableIn(printed.format, printed.cases, printed.complete, root);
+  const [events, json, tap] = [readGoEvents(text), jsonIn(text), readTap(text)];
+  const found = [
+    ...(events === null ? [] : [{ ...events, complete: true }]),
+    ...(json === null ? [] : [{ ...json, complete: true }]),
+    ...(tap === null ? [] : [{ format: 'tap' as const, cases: tap, complete: true }]),
+    ...readTextReports(text),
+  ].filter(({ cases }) => cases.length > 0);
+  const first = found[0];
+  if (first === undefined) return { kind: 'none' };
+  const formats = [...new Set(found.map(({ format }) => format))];
+  if (formats.length > 1) return { kind: 'corrupt', says: `the output has tables of ${formats.join(' and ')}` };
+  return tableIn(first.format, first.cases, first.complete, root);
 }
 
 /** A report among other output: on a line of its own, or over several from a lone brace to a lone brace. */

@@ -8,8 +8,9 @@ export interface TextReport {
   readonly complete: boolean;
 }
 
-/** Null if the output is of none of them. */
-export const readTextReport = (text: string): TextReport | null => cargo(text) ?? go(text) ?? nodeSpec(text);
+/** One for each of them that has printed a test. */
+export const readTextReports = (text: string): readonly TextReport[] =>
+  [cargo(text), go(text), nodeSpec(text)].filter((report) => report !== null).filter(({ cases }) => cases.length > 0);
 
 const CARGO_RUNS = /^running \d+ tests?$/m;
 const CARGO_TEST = /^test (.+?)(?: - should panic)? \.\.\. (ok|FAILED|ignored)\b/;
@@ -59,16 +60,19 @@ function packageState(verdict: string, rest: string): TestState {
 }
 
 const SPEC_LINE = /^( *)(✔|✖|﹣|▶) (.+?)(?: \(\d[\d.]*ms\))?(?: # (SKIP|TODO)\b.*)?$/;
-const SPEC_END = /^ℹ tests \d+$/m;
+const SPEC_END = /^ℹ tests \d+$/gm;
+/** After a summary those that failed are printed once more, each below its place. */
+const SPEC_AGAIN = /^✖ failing tests:$|^test at .+:\d+:\d+\n✖ .*$/gm;
 const SPEC_STATES: Readonly<Record<string, TestState>> = { '✔': 'passed', '✖': 'failed', '﹣': 'skipped' };
 
 /** Names are nested by two blanks; a suite is announced by an arrow and closed by a line of its own, which is left out. */
 function nodeSpec(text: string): TextReport | null {
-  const end = SPEC_END.exec(text);
-  if (end === null) return null;
+  // The last one: a summary that a test has printed itself must not hide what comes after it.
+  const end = [...text.matchAll(SPEC_END)].at(-1);
+  if (end === undefined) return null;
   const cases: ReportedCase[] = [];
   const suites: string[] = [];
-  for (const line of text.slice(0, end.index).split('\n')) {
+  for (const line of text.slice(0, end.index).replaceAll(SPEC_AGAIN, '').split('\n')) {
     const [, blanks = '', sign = '', name = '', word] = SPEC_LINE.exec(line) ?? [];
     if (name === '') continue;
     const depth = blanks.length / 2;

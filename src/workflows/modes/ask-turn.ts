@@ -1,4 +1,5 @@
 /** One turn of a task: its model is asked, or several are, as the task says; the answer to go on with comes back. */
+import { patched } from '@temporalio/workflow';
 import type { Called, CallInput, Edited, Opened } from '../../activities/contract.js';
 import type { AskSpec, ModelResult, ModeResult } from '../../domain/ask-mode.js';
 import type { AskedAnswer, NewEntry } from '../../domain/entries.js';
@@ -36,7 +37,7 @@ async function askSeveral(run: TaskRun, opened: Opened, spec: AskSpec, turn: num
   const budget = budgetOf(run);
   const question = { opened, turn, about };
   run.enter('working', `attempt ${run.attempt}: asking ${spec.models.length} models (${spec.mode})`);
-  const asked = await runMode(spec, { ...askingOf(run, spec, question), mayCall: budget.mayCall });
+  const asked = await runMode(spec, { ...askingOf(run, spec, question, budget), mayCall: budget.mayCall });
   const taken = asked.winner ?? mendable(asked);
   const entry = entryOf(nameOf(run, turn), asked);
   if (taken === null) {
@@ -69,10 +70,13 @@ interface Question {
   readonly about: About;
 }
 
-function askingOf(run: TaskRun, spec: AskSpec, question: Question): Asking {
+const JUDGES_ASK_PATCH = 'judges-ask-budget';
+
+function askingOf(run: TaskRun, spec: AskSpec, question: Question, budget: ReturnType<typeof budgetOf>): Asking {
   const { opened, turn } = question;
   const look = lookerOf(run, spec, question);
-  const judged = { run, lineage: run.input.lineage, prompt: opened.prompt, name: nameOf(run, turn) };
+  const mayCall = () => (mayBeRefused(run) && patched(JUDGES_ASK_PATCH) ? budget.mayCall() : null);
+  const judged = { run, lineage: run.input.lineage, prompt: opened.prompt, name: nameOf(run, turn), mayCall };
   const { strategy } = spec.vote ?? {};
   const isScored = strategy === 'maxScore' || strategy === 'scoreSum';
   return {
@@ -168,8 +172,10 @@ export function outcomeOf(run: TaskRun, { failure: aggregated }: Pick<ModeResult
   const failed = aggregated?.failure ?? failure('noConsensus');
   const until = run.record.limits.whenSpent === 'die' ? null : untilFree(failed, aggregated ?? {});
   if (until !== null) return until;
+  const { retryAfterMs } = aggregated ?? {};
+  const pause = retryAfterMs === undefined ? {} : { retryAfterMs };
   if (catalogueEntry(failed.code).heals === 'outage')
-    return { kind: 'blocked', waitingOn: 'resource', failure: failed };
+    return { kind: 'blocked', waitingOn: 'resource', failure: failed, ...pause };
   return { kind: 'failed', failure: failed, signature: failed.code };
 }
 

@@ -1,6 +1,7 @@
 /** A model that judges the answers of others: it chooses one, or scores each. */
 import { ActivityFailure, isCancellation } from '@temporalio/workflow';
 import type { Called, CallInput } from '../../activities/contract.js';
+import type { Failure } from '../../domain/failures.js';
 import type { ArtifactRef } from '../../domain/outcome.js';
 import type { ModelChoice } from '../../domain/task.js';
 import { digestAnswer, judgePrompt } from '../proxies.js';
@@ -15,6 +16,8 @@ export interface Judging {
   readonly prompt: ArtifactRef;
   /** Name of the turn; the calls of the judge are named after it. */
   readonly name: string;
+  /** Before each call. A promise of null if it may be made; null itself where nobody has to be asked. */
+  readonly mayCall?: () => Promise<Failure | null> | null;
 }
 
 /** Chooses one of several. What cannot be understood leaves the vote as it is. */
@@ -22,6 +25,9 @@ export const judgeOf =
   (judging: Judging, judge: ModelChoice): NonNullable<Asking['judge']> =>
   async (among): Promise<Judged> => {
     const answers = among.map(({ content }) => content);
+    const asked = judging.mayCall?.() ?? null;
+    const refused = asked === null ? null : await asked;
+    if (refused !== null) return { word: { kind: 'unclear', says: saidBy(refused) }, call: null };
     try {
       const call = await askJudge(judging, judge, answers, 'choice', `${judging.name}.j`);
       const { verdict } = call;
@@ -37,9 +43,11 @@ export const judgeOf =
 /** Looks at an answer, and lets the judge score it. An answer without a score takes part with none. */
 export const scored =
   (judging: Judging, judge: ModelChoice, look: NonNullable<Asking['look']>): NonNullable<Asking['look']> =>
-  async (call, index): Promise<Looked> => {
-    const looked = await look(call, index);
-    if (looked.kind === 'bad' || (looked.faults ?? []).length > 0) return looked;
+  async (call, index, mayScore): Promise<Looked> => {
+    const looked = await look(call, index, mayScore);
+    if (looked.kind === 'bad' || (looked.faults ?? []).length > 0 || !mayScore()) return looked;
+    const asked = judging.mayCall?.() ?? null;
+    if (asked !== null && (await asked) !== null) return looked;
     try {
       const answers = [looked.content ?? call.answer];
       const scoredBy = await askJudge(judging, judge, answers, 'score', `${judging.name}.s${index + 1}`);
@@ -86,6 +94,8 @@ async function askJudge(
   };
   return await paidCall(run, `judge: ${wants} (${model})`, request);
 }
+
+const saidBy = ({ code, detail }: Failure): string => `${code}: ${detail}`.slice(0, 200);
 
 /** A judge that cannot be asked decides nothing; anything but a failed step is ours. */
 function saysOf(thrown: unknown): string {

@@ -2,7 +2,7 @@
  * Asks several models in the way that was chosen. Every call is an activity of its own; what has been answered is kept
  * whatever becomes of the others, and nobody waits for who is not needed any more.
  */
-import { CancellationScope, CancelledFailure, isCancellation, sleep } from '@temporalio/workflow';
+import { CancellationScope, CancelledFailure, isCancellation, patched, sleep } from '@temporalio/workflow';
 import type { Called } from '../../activities/contract.js';
 import {
   aggregate,
@@ -62,8 +62,11 @@ export interface Judgeable {
 export interface Asking {
   /** Asks one model; a fault of the activity is that model's failure. */
   call(choice: ModelChoice, index: number): Promise<Called>;
-  /** Looks at an answer. Absent: what the call's own verdict says of it, and equal answers are equal texts. */
-  readonly look?: (call: Called, index: number) => Promise<Looked>;
+  /**
+   * Looks at an answer. Absent: what the call's own verdict says of it, and equal answers are equal texts.
+   * @param mayScore to be asked before each call that gives it a score: such a call counts as any other
+   */
+  readonly look?: (call: Called, index: number, mayScore: () => boolean) => Promise<Looked>;
   /** Chooses among answers that the votes do not part, given by their places. Absent: nobody does. */
   readonly judge?: (among: readonly Judgeable[]) => Promise<Judged>;
   /** Before each call. Null if it may be made. Absent: it always may. */
@@ -100,7 +103,7 @@ interface Heard {
   /** Why not every model was heard. */
   readonly stopped: string | null;
   /** Whether a judge may still be paid. */
-  readonly mayGoOn: boolean;
+  mayGoOn(): boolean;
 }
 
 /** The answers as far as the mode needs them. */
@@ -134,12 +137,16 @@ interface Slot {
 }
 
 const CANCELLED = 'The asking was cancelled.';
+/** Without it, only calls of the models count. */
+const JUDGES_COUNT_PATCH = 'judges-count';
 
 /** One asking of all models: who is under way, who has answered, and whether that is enough. */
 class Round {
   private readonly slots: readonly Slot[];
   private readonly scope = new CancellationScope();
   private next = 0;
+  /** Calls for scores that have begun. */
+  private scorings = 0;
   private stopped: string | null = null;
   /** A limit has ended it, not an answer. */
   private isExhausted = false;
@@ -191,7 +198,7 @@ class Round {
       ),
       scoring: good.flatMap((looked) => looked?.scoredBy ?? []),
       stopped: isWhole ? null : this.stopped,
-      mayGoOn: !this.isExhausted && this.next < (this.spec.maxCalls ?? Infinity),
+      mayGoOn: () => this.mayPay(),
     };
   }
 
@@ -207,11 +214,36 @@ class Round {
 
   /** No new call beyond the limits; what is under way goes on. */
   private mayBegin(): boolean {
+    const beyond = this.beyond();
+    return beyond === null || !(this.isBeyondAlone() || patched(JUDGES_COUNT_PATCH)) || this.noMore(beyond);
+  }
+
+  /** The same for a judge. */
+  private mayPay(): boolean {
+    if (this.isExhausted || this.next >= (this.spec.maxCalls ?? Infinity)) return false;
+    return this.beyond() === null || !patched(JUDGES_COUNT_PATCH);
+  }
+
+  private readonly mayScore = (): boolean => {
+    const isSpent = this.isExhausted || this.beyond() !== null;
+    if (isSpent && patched(JUDGES_COUNT_PATCH)) return false;
+    this.scorings += 1;
+    return true;
+  };
+
+  /** Which limit is reached by all calls, scores among them; null if none is. */
+  private beyond(): string | null {
     const { maxCalls = Infinity, stop = {} } = this.spec;
     const { costUsdMicros = Infinity } = stop;
-    if (this.next >= maxCalls) return this.noMore(`at most ${maxCalls} calls`);
-    const spent = spentOn(this.results()).costUsdMicros;
-    return spent < costUsdMicros || this.noMore(`${spent} micro-dollars are spent, at most ${costUsdMicros}`);
+    if (this.next + this.scorings >= maxCalls) return `at most ${maxCalls} calls`;
+    const spent = this.slots.reduce((sum, slot) => sum + spentIn(slot), 0);
+    return spent < costUsdMicros ? null : `${spent} micro-dollars are spent, at most ${costUsdMicros}`;
+  }
+
+  /** By the calls of the models alone. */
+  private isBeyondAlone(): boolean {
+    const { maxCalls = Infinity, stop = {} } = this.spec;
+    return this.next >= maxCalls || spentOn(this.results()).costUsdMicros >= (stop.costUsdMicros ?? Infinity);
   }
 
   private noMore(why: string): false {
@@ -231,7 +263,7 @@ class Round {
       }
       slot.startedAt = Date.now();
       slot.call = await asking.call(slot.choice, index);
-      const looked = await (asking.look ?? lookAtVerdict)(slot.call, index);
+      const looked = await (asking.look ?? lookAtVerdict)(slot.call, index, this.mayScore);
       slot.looked = looked;
       slot.result = this.resultOf(slot, index, slot.call, looked);
     } catch (thrown) {
@@ -311,7 +343,7 @@ async function choose(
   good: readonly OkResult<Called>[],
 ): Promise<Chosen> {
   const { judge } = asking;
-  const rules = votingOf(spec, judge !== undefined && mayGoOn);
+  const rules = votingOf(spec, judge !== undefined && mayGoOn());
   const first = vote(candidates, rules);
   const { word, call } =
     first.kind === 'needsJudge' && judge !== undefined
@@ -343,6 +375,13 @@ const nameOf = ({ provider, model }: ModelResult<Called>): string =>
   model === null ? provider : `${provider}/${model}`;
 
 const latencyOf = ({ startedAt, endedAt }: Called): number => Math.max(0, endedAt - startedAt);
+
+/** What is known of it: the answer's price before it was looked at, and that of its score. */
+function spentIn({ call, looked, result }: Slot): number {
+  const own = result === null ? (call?.spending.costUsdMicros ?? 0) : spentOn([result]).costUsdMicros;
+  const scoredBy = looked?.kind === 'good' ? looked.scoredBy : undefined;
+  return own + (scoredBy?.spending.costUsdMicros ?? 0);
+}
 
 const nothingOf = (refused: Failure) => ({ failure: familiar(refused), call: null, latencyMs: 0, spending: null });
 

@@ -151,6 +151,16 @@ describe('who watches a call', () => {
     expect(kindsOf(events)).toEqual(['began', 'thinking', 'text', 'tool', 'ended']);
   });
 
+  it('sees no part of a secret that the words of a call are cut in', async () => {
+    const path = `${'d'.repeat(100)}/${API_KEY}`;
+    script({ kind: 'tools', text: 'So.', calls: [{ name: 'read_file', arguments: { path } }] });
+    const events = watch();
+    await ask();
+    const words = events.flatMap((event) => (event.kind === 'tool' ? [event.words] : []));
+    expect(words).toEqual([expect.stringContaining('ddd/[')]);
+    expect(words.join('')).not.toContain(API_KEY.slice(0, 4));
+  });
+
   it('never sees a part of a secret, although the parts come one after the other', async () => {
     const text = `The key: ${API_KEY}, twice ${API_KEY}${API_KEY}.`;
     script({ kind: 'text', text, latencyMs: 600 });

@@ -167,6 +167,23 @@ describe('statuses', () => {
     expect(await ask(status(429, undefined, headers))).toMatchObject({ code: 'rateLimited', retryAfterMs });
   });
 
+  it('429 whose body never ends passes the pause on, with what there is of the body', async () => {
+    const [server, baseUrl] = await listening((_request, response) => {
+      response.writeHead(429, { 'retry-after': '3', 'content-type': 'text/plain' });
+      response.write('slow down');
+    });
+    try {
+      expect(await askAt(baseUrl, { provider: { callTimeoutSeconds: 30 } })).toMatchObject({
+        code: 'rateLimited',
+        retryAfterMs: 3_000,
+        says: expect.stringContaining('slow down'),
+      });
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  }, 15_000);
+
   it('429 with a date passes the pause on', async () => {
     const { retryAfterMs } = (await ask(
       status(429, undefined, { 'retry-after': new Date(Date.now() + 30_000).toUTCString() }),

@@ -37,6 +37,26 @@ describe('what node prints', () => {
     expect(casesOf(printed(sample('node-spec.txt')))).toEqual(NODE);
   });
 
+  it('is read to its last summary: one that a test prints hides nothing', () => {
+    const text = sample('node-spec.txt');
+    expect(casesOf(printed(`ℹ tests 1\n${text}`))).toEqual(NODE);
+    const two = casesOf(printed(`${text}\n${text.replaceAll('alone', 'other')}`));
+    expect(two).toContain('passed other (with braces)');
+    expect(two.filter((each) => each.startsWith('failed'))).toEqual([
+      'failed sum › of none › is 0',
+      'failed sum › of none › is 0 #2',
+    ]);
+  });
+
+  it('is no table where another stands beside it: which one is forged cannot be told', () => {
+    const forged = 'running 1 test\ntest adds ... ok\n';
+    expect(printed(`${forged}${sample('node-spec.txt')}`)).toEqual({
+      kind: 'corrupt',
+      says: 'the output has tables of cargo and spec',
+    });
+    expect(printed(`${sample('node-tap.txt')}${forged}`).kind).toBe('corrupt');
+  });
+
   it('is read among the lines of npm', () => {
     expect(
       casesOf(printed(`\n> pkg@1.0.0 test\n> node --test\n\n${sample('node-tap.txt')}\nnpm error code 1\n`)),
