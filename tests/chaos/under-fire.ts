@@ -185,9 +185,13 @@ export class UnderFire {
     if (fire.kind === 'none') return [];
     if (fire.kind !== 'point') await new Promise((wake) => setTimeout(wake, fire.afterMs));
     if (fire.kind === 'requestProcess') {
-      const found = descendantsOf(worker.pid ?? 0).find(isRequestProcess);
-      if (found === undefined) throw new Error('no request process runs');
-      process.kill(found.pid, 'SIGKILL');
+      let found: Process | undefined;
+      // It starts beside the worker, and on a busy machine after it.
+      await until(() => {
+        found = descendantsOf(worker.pid ?? 0).find(isRequestProcess);
+        return found !== undefined;
+      }, 'the request process runs');
+      if (found !== undefined) process.kill(found.pid, 'SIGKILL');
       return [];
     }
     if (fire.kind === 'moment') {
