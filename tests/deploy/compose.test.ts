@@ -116,7 +116,9 @@ describe('settings', () => {
   it('give the server the settings that the embedded one has', () => {
     const file = path.join(root, 'deploy/temporal/dynamic-config.yaml');
     const rates = Object.entries(parse(readFileSync(file, 'utf8')) as Record<string, readonly { value: unknown }[]>);
-    const embedded = readFileSync(path.join(root, 'src/cli.ts'), 'utf8').match(/(?:history|matching)\.\w+=\w+/g);
+    const embedded = readFileSync(path.join(root, 'src/adapters/server/dynamic-config.ts'), 'utf8').match(
+      /(?:history|matching)\.\w+=\w+/g,
+    );
     expect(rates.map(([key, [first]]) => `${key}=${String(first?.value)}`).toSorted()).toEqual(embedded?.toSorted());
     const mounted = services['temporal']?.environment?.['DYNAMIC_CONFIG_FILE_PATH'];
     expect(mounted).toBe('/weaver/dynamic-config.yaml');
