@@ -3,7 +3,6 @@
  * Harmless twice: the call's id follows from what is asked, and the ledger gives the answer that was paid for already.
  */
 import { ApplicationFailure, Context } from '@temporalio/activity';
-import { createHash } from 'node:crypto';
 import type { FailureCode } from '../domain/failures.js';
 import { cutToBytes } from '../domain/payload-limit.js';
 import type { Spending } from '../domain/record.js';
@@ -30,6 +29,7 @@ import { createProviderGates, faultOfGate, throughGate } from './ask-provider.js
 import type { AnswerVerdict, Called, CallFaultDetails, CallInput } from './contract.js';
 import { addToConversation, readConversation } from './conversations.js';
 import { digestOf } from './digest-answer.js';
+import { hashOf } from './json-hash.js';
 import { beat } from './heartbeat.js';
 import { leavingAtShutdown } from './leaving-at-shutdown.js';
 
@@ -111,11 +111,8 @@ const nameCall = (
   messages: readonly ChatMessage[],
   { sampling }: ProviderSettings,
 ): string =>
-  createHash('sha256')
-    // Where nothing is set the ids stay what they were, and paid answers are found.
-    .update(JSON.stringify([lineage, name, provider, model, messages, ...(sampling === undefined ? [] : [sampling])]))
-    .digest('hex')
-    .slice(0, 40);
+  // Where nothing is set the ids stay what they were, and paid answers are found.
+  hashOf([lineage, name, provider, model, messages, ...(sampling === undefined ? [] : [sampling])], 40);
 
 /** The messages, and the artifact that has them: a prompt that is gone on with is stored as a node of what was added to it. */
 async function conversation(

@@ -1,6 +1,5 @@
 /** The work tree of a task as work that may land: a snapshot that keeps to the rules for files, with its diff and its message. */
-import { firstLostLine } from '../domain/additions-only.js';
-import { decode } from '../domain/charset.js';
+import { lossIn } from '../domain/additions-only.js';
 import { commitSubject, commitText } from '../domain/commit-message.js';
 import { resolvePath, shown } from '../domain/edit-paths.js';
 import type { Edit } from '../domain/edits.js';
@@ -12,6 +11,7 @@ import type { ActivityPorts } from './activity-ports.js';
 import { addedLines, compute, DIFF_BYTES_MAX, policyOf, secretsIn } from './apply-edits.js';
 import type { Made } from './contract.js';
 import { guardWork } from './guard-work.js';
+import type { SetupFailed } from './work-place.js';
 
 /** A change of more files is a generated one, or the leftovers of a build that no .gitignore names. */
 export const FILES_MAX = 2_000;
@@ -20,6 +20,14 @@ const SIGNATURE_BYTES_MAX = 500;
 type Bare<T> = T extends unknown ? Omit<T, 'by' | 'startedAt' | 'endedAt'> : never;
 /** Without the times and the worker. */
 export type Work = Exclude<Bare<Made>, { readonly kind: 'question' }>;
+
+/** Nothing could be worked on. */
+export const notSetUp = ({ failure: failed, log }: SetupFailed): Work => ({
+  kind: 'failed',
+  failure: failed,
+  signature: 'setupFailed',
+  evidence: log,
+});
 
 export interface Captured {
   readonly spec: TaskSpec;
@@ -151,13 +159,7 @@ async function lostLines(
     const [was, is] = [base.get(path), now.get(path)];
     if (was === undefined) return [];
     if (is === undefined) return [`the task allows additions only to ${shown(path)}, and it is gone`];
-    const [old, text] = [decode(was.bytes), decode(is.bytes)];
-    if (old.kind !== 'text' || text.kind !== 'text')
-      return [`the task allows additions only to ${shown(path)}, which is no text`];
-    const line = firstLostLine(old.text.text, text.text.text);
-    return line === null
-      ? []
-      : [`the task allows additions only to ${shown(path)}, and line ${line} of its base would be gone`];
+    return lossIn(path, was.bytes, is.bytes) ?? [];
   });
 }
 

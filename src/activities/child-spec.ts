@@ -1,7 +1,7 @@
 /** Specifications of tasks that come from another one: what they take over, and what is their own. */
-import { createHash } from 'node:crypto';
 import { cutToBytes, utf8Bytes } from '../domain/payload-limit.js';
 import type { LandingSpec, LimitsSpec, TaskSpec } from '../domain/task.js';
+import { hashOf } from './json-hash.js';
 
 type OwnFields = Pick<TaskSpec, 'title' | 'description' | 'acceptanceCriteria' | 'relatedFiles' | 'checks'>;
 
@@ -102,10 +102,8 @@ export function fingerprintOf({
   const texts = [title, description, ...acceptanceCriteria].map((text) =>
     text.normalize('NFC').toLowerCase().replaceAll(/\s+/g, ' ').trim(),
   );
-  return createHash('sha256').update(JSON.stringify(texts)).digest('hex').slice(0, FINGERPRINT_CHARACTERS);
+  return hashOf(texts, 16);
 }
-
-const FINGERPRINT_CHARACTERS = 16;
 
 const TITLE_BYTES_MAX = 100;
 /** Escaped as JSON: twenty of them travel in one payload, with 200 bytes of other fields each. */

@@ -2,7 +2,7 @@
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
-import { isTerminalState } from '../domain/task.js';
+import { fieldOf, fieldText, isTerminalState } from '../domain/task.js';
 import { fromTextParts } from '../domain/text-parts.js';
 import { NOTHING_SPENT, type Spending } from '../domain/record.js';
 import type { Meter } from '../ports.js';
@@ -47,11 +47,11 @@ class Counted {
 
   /** `value` is the result of the call, or what travels with its fault: both say what the call has spent in all. */
   call(input: unknown, result: string, value: unknown, tookMs: number): void {
-    const [provider, model] = [textIn(input, 'provider'), textIn(input, 'model')];
+    const [provider, model] = [fieldText(input, 'provider'), fieldText(input, 'model')];
     this.meter.called({ provider, model, result, tookMs });
-    const spent = fieldIn(value, 'spending');
+    const spent = fieldOf(value, 'spending');
     if (!isSpending(spent)) return;
-    const key = `${textIn(input, 'lineage')}#${textIn(input, 'name')}`;
+    const key = `${fieldText(input, 'lineage')}#${fieldText(input, 'name')}`;
     const before = this.spending.get(key) ?? NOTHING_SPENT;
     remember(this.spending, key, spent);
     const more = (of: (spending: Spending) => number): number => Math.max(0, of(spent) - of(before));
@@ -74,17 +74,17 @@ class Counted {
     const { taskId, status, entries } = fromTextParts(parts.map(String)) as RecordInput;
     for (const { sequence, record } of entries) {
       if (!this.isNew(`${taskId}#${sequence}`)) continue;
-      const kind = textIn(record, 'kind');
-      if (kind === 'attempt') this.attempt(fieldIn(record, 'outcome'));
-      if (kind === 'decision') this.meter.decided(textIn(fieldIn(record, 'decision'), 'kind'));
+      const kind = fieldText(record, 'kind');
+      if (kind === 'attempt') this.attempt(fieldOf(record, 'outcome'));
+      if (kind === 'decision') this.meter.decided(fieldText(fieldOf(record, 'decision'), 'kind'));
     }
-    const state = textIn(status, 'state');
+    const state = fieldText(status, 'state');
     if (isTerminalState(state) && this.isNew(taskId)) this.meter.taskEnded(state);
   }
 
   private attempt(outcome: unknown): void {
-    const code = textIn(fieldIn(outcome, 'failure'), 'code');
-    this.meter.attempted(textIn(outcome, 'kind'), code === '' ? null : code);
+    const code = fieldText(fieldOf(outcome, 'failure'), 'code');
+    this.meter.attempted(fieldText(outcome, 'kind'), code === '' ? null : code);
   }
 
   private isNew(key: string): boolean {
@@ -103,17 +103,9 @@ function remember<T>(all: Map<string, T>, key: string, value: T): void {
 }
 
 const isSpending = (value: unknown): value is Spending =>
-  typeof fieldIn(value, 'costUsdMicros') === 'number' &&
-  typeof fieldIn(fieldIn(value, 'tokens'), 'prompt') === 'number';
+  typeof fieldOf(value, 'costUsdMicros') === 'number' &&
+  typeof fieldOf(fieldOf(value, 'tokens'), 'prompt') === 'number';
 
 const codeOf = (thrown: unknown): string => (thrown instanceof ApplicationFailure && thrown.type) || 'unknown';
 const detailsOf = (thrown: unknown): unknown =>
   thrown instanceof ApplicationFailure ? thrown.details?.[0] : undefined;
-
-const fieldIn = (value: unknown, name: string): unknown =>
-  typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[name] : undefined;
-
-function textIn(value: unknown, name: string): string {
-  const field = fieldIn(value, name);
-  return typeof field === 'string' ? field : '';
-}

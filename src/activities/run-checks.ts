@@ -3,7 +3,6 @@
  * the base. Harmless twice: the work tree is made equal to the snapshot first, and a verdict is remembered by what it depends
  * on, for as long as what cannot be seen of it (installed tools, what a set-up step fetched) is likely to be the same.
  */
-import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { ArtifactRef } from '../domain/outcome.js';
 import type { CheckVerdict } from '../domain/record.js';
@@ -12,9 +11,10 @@ import { PortFault } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
 import { outputOf, runAll, type CheckRun, type Verdicts } from './check-run.js';
 import type { Checked, CheckInput } from './contract.js';
+import { hashOf } from './json-hash.js';
 import { gateChecked } from './gate-checks.js';
 import { readSpec } from './stored-spec.js';
-import { ensureSetup, prepare, type Place } from './work-place.js';
+import { prepare, prepareSetUp, type Place } from './work-place.js';
 
 /** Tools are updated and registries move: a day is a round of work on one base, and what changes meanwhile is noticed the next. */
 const VERDICT_MS_MAX = 24 * 60 * 60 * 1_000;
@@ -31,7 +31,7 @@ export const createRunChecks =
     if (baseline !== null && 'setupFailed' in baseline) return { ...baseline.setupFailed, ...stamp() };
     const { checked, place } = await verdictsOn(ports, spec, input, stamp);
     if (checked.kind === 'setupFailed' || baseline === null) return { ...checked, ...stamp() };
-    const memory = memoryOf(ports, spec, input, startedAt, sha([baseline.sha256, gateFields(ports, spec)]));
+    const memory = memoryOf(ports, spec, input, startedAt, hashOf([baseline.sha256, gateFields(ports, spec)], 40));
     const known = await memory.recall();
     if (known !== null) return { ...known, ...stamp(), cached: true };
     const onTree = async (tree: string): Promise<Checked> =>
@@ -101,13 +101,12 @@ async function verdictsOn(
   const memory = memoryOf(ports, spec, input, stamp().endedAt, setUp);
   const known = await memory.recall();
   if (known !== null) return { checked: { ...known, ...stamp(), cached: true }, place: null };
-  const place = await prepare(ports, input, spec);
-  if (setUp === 'first') {
-    const setup = await ensureSetup(ports, spec, input, place);
-    if (setup.kind === 'setupFailed') return { checked: { ...setup, ...stamp() }, place };
-    // What a set-up step did to tracked files must not reach the checks.
-    if (setup.kind === 'ran') await prepare(ports, input, spec);
-  }
+  const prepared =
+    setUp === 'first'
+      ? await prepareSetUp(ports, input, spec)
+      : ({ kind: 'ready', place: await prepare(ports, input, spec) } as const);
+  if (prepared.kind === 'setupFailed') return { checked: { ...prepared, ...stamp() }, place: null };
+  const { place } = prepared;
   const runs = await runAll(ports, spec, place);
   const result = { kind: 'checked', ...stamp(), ...(await storeRuns(ports, spec, runs)), cached: false } as const;
   if (result.verdicts.every(saysSomethingOfTheTree)) await memory.remember(result);
@@ -159,7 +158,7 @@ interface Remembered {
 function memoryOf({ records, sandbox }: ActivityPorts, spec: TaskSpec, input: CheckInput, nowMs: number, how: string) {
   const { taskId, lineage, tree, baseTree } = input;
   const depends = [...dependencies(spec, tree, sandbox.name), how];
-  const [own, common] = [`checks/${sha([depends, taskId])}`, `checks/${sha(depends)}`];
+  const [own, common] = [`checks/${hashOf([depends, taskId], 40)}`, `checks/${hashOf(depends, 40)}`];
   return {
     async recall(): Promise<Verdicts | null> {
       const mine = freshIn(await records.recall(own), nowMs);
@@ -190,8 +189,6 @@ function freshIn(value: unknown, nowMs: number): Remembered | null {
 
 /** A check that was stopped or killed may have met a busy machine; it is run again the next time. */
 const saysSomethingOfTheTree = ({ exitCode, timedOut }: CheckVerdict): boolean => exitCode !== null && !timedOut;
-
-const sha = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 40);
 
 /** The number is that of the shape remembered. */
 const dependencies = ({ checks, setup, repo }: TaskSpec, tree: string, sandbox: string): readonly unknown[] => [

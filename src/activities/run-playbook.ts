@@ -12,10 +12,10 @@ import { withVariables } from '../domain/shell-variables.js';
 import type { CheckSpec, TaskSpec } from '../domain/task.js';
 import type { CommandResult } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
-import { captureWork, refuse, type Work } from './capture-work.js';
+import { captureWork, notSetUp, refuse, type Work } from './capture-work.js';
 import type { Made, WorkInput } from './contract.js';
 import { readSpec } from './stored-spec.js';
-import { ensureSetup, kept, prepare, runLogged, type Place } from './work-place.js';
+import { kept, prepareSetUp, runLogged, type Place } from './work-place.js';
 
 /** Of one step's output in the account of all. */
 const STEP_CHARACTERS = 8_000;
@@ -44,11 +44,9 @@ async function runPlaybook(ports: ActivityPorts, input: WorkInput): Promise<Work
       faults.map(({ path, says }) => `${path.join('.')} ${says}`).join('; '),
     );
   const snapshot = { lineage: input.lineage, baseCommit: input.baseCommit, tree: input.baseTree };
-  const place = await prepare(ports, snapshot, spec);
-  const setup = await ensureSetup(ports, spec, snapshot, place);
-  if (setup.kind === 'setupFailed')
-    return { kind: 'failed', failure: setup.failure, signature: 'setupFailed', evidence: setup.log };
-  if (setup.kind === 'ran') await prepare(ports, snapshot, spec);
+  const prepared = await prepareSetUp(ports, snapshot, spec);
+  if (prepared.kind === 'setupFailed') return notSetUp(prepared);
+  const { place } = prepared;
   const steps = await takeSteps(ports, { spec, playbook, place, variables: variablesFor(spec, playbook, input) });
   const log = await ports.artifacts.put('log', steps.map(({ words }) => words).join('\n'));
   const failed = steps.filter(({ state }) => state === 'failed');

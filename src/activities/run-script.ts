@@ -15,11 +15,11 @@ import { fromTextParts } from '../domain/text-parts.js';
 import type { CommandResult } from '../ports.js';
 import { parseScriptAnswer, type ScriptAnswer } from '../schemas.js';
 import type { ActivityPorts } from './activity-ports.js';
-import { captureWork, refuse, type Work } from './capture-work.js';
+import { captureWork, notSetUp, refuse, type Work } from './capture-work.js';
 import type { Exchange, Made, WorkInput } from './contract.js';
 import { readBounded } from './read-bounded.js';
 import { readSpec } from './stored-spec.js';
-import { ensureSetup, kept, prepare, runLogged, type Place } from './work-place.js';
+import { kept, prepareSetUp, runLogged, type Place } from './work-place.js';
 
 /** As much as an answer of a model may have. */
 const ANSWER_BYTES_MAX = 8_000_000;
@@ -45,11 +45,9 @@ async function runScript(ports: ActivityPorts, input: WorkInput, exchanges: read
   const spec = await readSpec(ports.artifacts, input.spec);
   if (spec.script === undefined) return await refuse(ports, 'invalidTask', 'The task names no script.');
   const snapshot = { lineage: input.lineage, baseCommit: input.baseCommit, tree: input.baseTree };
-  const place = await prepare(ports, snapshot, spec);
-  const setup = await ensureSetup(ports, spec, snapshot, place);
-  if (setup.kind === 'setupFailed')
-    return { kind: 'failed', failure: setup.failure, signature: 'setupFailed', evidence: setup.log };
-  if (setup.kind === 'ran') await prepare(ports, snapshot, spec);
+  const prepared = await prepareSetUp(ports, snapshot, spec);
+  if (prepared.kind === 'setupFailed') return notSetUp(prepared);
+  const { place } = prepared;
   const brief = JSON.parse((await ports.artifacts.get(input.brief)).toString('utf8')) as TaskBrief;
   const ran = await carryOut(ports, spec.script, place, told(input, brief, place, exchanges));
   return await outcomeOf(ports, { spec, input, place, ran });

@@ -3,7 +3,6 @@
  * Harmless twice: a pure function of the snapshot and the answer; what commands printed is remembered (tool-command.ts).
  */
 import { Context } from '@temporalio/activity';
-import { createHash } from 'node:crypto';
 import { cutToBytes } from '../domain/payload-limit.js';
 import { describeUses, isReading, TOOL_LIMITS, type ToolCall, type ToolUse } from '../domain/tools.js';
 import type { TurnTrace } from '../domain/loop-detector.js';
@@ -11,6 +10,7 @@ import type { ChatMessage } from '../ports.js';
 import { parseToolCall } from '../schemas.js';
 import type { ActivityPorts } from './activity-ports.js';
 import type { ToolsDone, ToolsInput } from './contract.js';
+import { hashOf } from './json-hash.js';
 import { addToConversation, readToolAnswer, type ToolAnswer } from './conversations.js';
 import { readSpec } from './stored-spec.js';
 import { refusal, type Bench, type ToolResult } from './tool-bench.js';
@@ -89,7 +89,7 @@ const OTHER_MALFORMED = 'Not carried out: another call of this answer is malform
 
 function malformed(summary: string, results: readonly ChatMessage[], isAnswered: boolean): ReadCalls {
   const says = results.map(({ content }) => content).join('\n');
-  const trace = { call: summary, result: hash(says), error: hash(says) };
+  const trace = { call: summary, result: hashOf(says, 16), error: hashOf(says, 16) };
   return { kind: 'malformed', isAnswered, results, summary, trace };
 }
 
@@ -177,11 +177,12 @@ function summaryOf(calls: readonly Called[], failed: number): string {
 function traceOf(tree: string, all: readonly { readonly use: ToolUse; readonly result: ToolResult }[]): TurnTrace {
   const failed = all.filter(({ result }) => result.isError);
   return {
-    call: hash(all.map(({ use }) => use)),
-    result: hash([tree, all.map(({ result }) => result.text)]),
+    call: hashOf(
+      all.map(({ use }) => use),
+      16,
+    ),
+    result: hashOf([tree, all.map(({ result }) => result.text)], 16),
     // A red check after another edit is progress, so the snapshot counts too.
-    error: failed.length === 0 ? null : hash([tree, failed.map(({ result }) => result.text)]),
+    error: failed.length === 0 ? null : hashOf([tree, failed.map(({ result }) => result.text)], 16),
   };
 }
-
-const hash = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);

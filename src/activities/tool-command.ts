@@ -2,15 +2,15 @@
  * The tool that runs something: a check of the task or any command, on the snapshot as it is. What it changes in files is gone
  * with the next checkout. Harmless twice: what came of the same command on the same snapshot is remembered.
  */
-import { createHash } from 'node:crypto';
 import { excerpt } from '../domain/check-output.js';
 import type { ArtifactRef } from '../domain/outcome.js';
 import { TOOL_LIMITS, type ToolUse } from '../domain/tools.js';
 import type { CheckSpec } from '../domain/task.js';
 import { PortFault } from '../ports.js';
+import { hashOf } from './json-hash.js';
 import { refusal, type Bench, type ToolResult } from './tool-bench.js';
 import { outputPath } from './tool-reading.js';
-import { ensureSetup, prepare, runLogged } from './work-place.js';
+import { prepareSetUp, runLogged } from './work-place.js';
 
 interface Ran {
   readonly exitCode: number | null;
@@ -31,11 +31,9 @@ export async function runCommand(
   const known = await recall(bench, name);
   if (known !== null) return describe(known.ran, known.output);
   const snapshot = { lineage: bench.input.lineage, baseCommit: bench.input.baseCommit, tree: bench.tree };
-  const place = await prepare(ports, snapshot, spec);
-  const setup = await ensureSetup(ports, spec, snapshot, place);
-  if (setup.kind === 'setupFailed') return refusal(`The set-up of the task failed: ${setup.failure.detail}`);
-  if (setup.kind === 'ran') await prepare(ports, snapshot, spec);
-  const { result, log } = await runLogged(ports, command, false, place);
+  const prepared = await prepareSetUp(ports, snapshot, spec);
+  if (prepared.kind === 'setupFailed') return refusal(`The set-up of the task failed: ${prepared.failure.detail}`);
+  const { result, log } = await runLogged(ports, command, false, prepared.place);
   const { exitCode, timedOut, durationMs } = result;
   const ran: Ran = { exitCode, timedOut, durationMs, log };
   await ports.records.remember(name, ran);
@@ -45,7 +43,7 @@ export async function runCommand(
 /** The number is that of the shape remembered. */
 const memoryName = ({ spec, input, tree, ports }: Bench, { run, timeoutSeconds }: CheckSpec): string => {
   const parts = [1, spec.repo.url, input.lineage, tree, run, timeoutSeconds, ports.sandbox.name];
-  return `ran/${createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 40)}`;
+  return `ran/${hashOf(parts, 40)}`;
 };
 
 async function recall(bench: Bench, name: string): Promise<{ readonly ran: Ran; readonly output: string } | null> {

@@ -1,7 +1,6 @@
 /** The tools that change files: in memory, all of a call or nothing, one new snapshot at its end. */
 import type { EditFault } from '../domain/apply-edits.js';
-import { firstLostLine } from '../domain/additions-only.js';
-import { decode } from '../domain/charset.js';
+import { lossIn } from '../domain/additions-only.js';
 import type { Edit } from '../domain/edits.js';
 import { shown } from '../domain/edit-paths.js';
 import type { TreeEdit } from '../domain/edited-tree.js';
@@ -65,12 +64,6 @@ async function lostLines({ ports, spec, input }: Bench, changes: readonly TreeEd
     const before = base.get(path);
     if (before === undefined) return [];
     if (file === null) return [`the task allows additions only to ${shown(path)}; it is neither moved nor deleted`];
-    const [old, now] = [decode(before.bytes), decode(file.bytes)];
-    if (old.kind !== 'text' || now.kind !== 'text')
-      return [`the task allows additions only to ${shown(path)}, which is no text`];
-    const lost = firstLostLine(old.text.text, now.text.text);
-    return lost === null
-      ? []
-      : [`the task allows additions only to ${shown(path)}, and line ${lost} of its base would be gone`];
+    return lossIn(path, before.bytes, file.bytes) ?? [];
   });
 }

@@ -1,5 +1,4 @@
 /** The work tree of a task as a place to run commands in: filled with a snapshot, set up once, everything printed kept. */
-import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failure, type Failure } from '../domain/failures.js';
@@ -8,6 +7,7 @@ import type { SetupSpec, TaskSpec } from '../domain/task.js';
 import type { TreeEntry } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
 import type { CheckInput } from './contract.js';
+import { hashOf } from './json-hash.js';
 import { runLogged, type Place } from './logged-command.js';
 import { isFreshHome, keepSetup, restoreSetup } from './setup-cache.js';
 
@@ -26,12 +26,30 @@ export async function prepare(ports: ActivityPorts, input: Snapshot, spec: TaskS
   return { directory, home, folder };
 }
 
-export type Setup =
-  | { readonly kind: 'done' | 'ran' }
-  | { readonly kind: 'setupFailed'; readonly failure: Failure; readonly log: ArtifactRef; readonly sandbox: string };
+export interface SetupFailed {
+  readonly kind: 'setupFailed';
+  readonly failure: Failure;
+  readonly log: ArtifactRef;
+  readonly sandbox: string;
+}
+
+type Setup = { readonly kind: 'done' | 'ran' } | SetupFailed;
+
+/** The same, set up: what a set-up step did to tracked files is undone, so that it reaches nobody. */
+export async function prepareSetUp(
+  ports: ActivityPorts,
+  input: Snapshot,
+  spec: TaskSpec,
+): Promise<SetupFailed | { readonly kind: 'ready'; readonly place: Place }> {
+  const place = await prepare(ports, input, spec);
+  const setup = await ensureSetup(ports, spec, input, place);
+  if (setup.kind === 'setupFailed') return setup;
+  if (setup.kind === 'ran') await prepare(ports, input, spec);
+  return { kind: 'ready', place };
+}
 
 /** Set-up steps run once for each state of the files they install from; what they leave untracked is kept from then on. */
-export async function ensureSetup(ports: ActivityPorts, spec: TaskSpec, input: Snapshot, place: Place): Promise<Setup> {
+async function ensureSetup(ports: ActivityPorts, spec: TaskSpec, input: Snapshot, place: Place): Promise<Setup> {
   if (spec.setup.length === 0) return { kind: 'done' };
   const mark = join(place.folder, 'setup.json');
   const entries = await ports.git.list(spec.repo.url, input.tree);
@@ -81,7 +99,7 @@ async function fetchShared(
 ): Promise<Setup | null> {
   if (steps.length === 0) return null;
   const { platform, arch, version } = process;
-  const key = sha([1, repo.url, setupKey(steps, entries), ports.sandbox.name, platform, arch, version]);
+  const key = hashOf([1, repo.url, setupKey(steps, entries), ports.sandbox.name, platform, arch, version], 40);
   // In a home with other things in it nobody could tell what of it the set-up has made.
   const isFresh = await isFreshHome(place);
   if (isFresh && (await restoreSetup(ports, key, place))) return null;
@@ -108,8 +126,6 @@ async function readMark(path: string): Promise<SetupMark | null> {
 export const kept = async ({ folder }: Pick<Place, 'folder'>): Promise<readonly string[]> =>
   (await readMark(join(folder, 'setup.json')))?.keep ?? [];
 
-const sha = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 40);
-
 /** Files that dependency installers read: when one changes, the set-up has to be done again. */
 const MANIFEST =
   /(^|\/)(package\.json|package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lockb?|requirements[^/]*\.txt|pyproject\.toml|poetry\.lock|uv\.lock|setup\.(py|cfg)|Pipfile(\.lock)?|go\.(mod|sum)|Cargo\.(toml|lock)|Gemfile(\.lock)?|pom\.xml|build\.gradle(\.kts)?)$/;
@@ -119,4 +135,4 @@ const LOCK =
   /(^|\/)(package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lockb?|requirements[^/]*\.txt|poetry\.lock|uv\.lock|Pipfile\.lock|go\.sum|Cargo\.lock|Gemfile\.lock)$/;
 
 const setupKey = (setup: readonly SetupSpec[], entries: readonly TreeEntry[]): string =>
-  sha([setup, entries.filter(({ path }) => MANIFEST.test(path)).map(({ path, oid }) => [path, oid])]);
+  hashOf([setup, entries.filter(({ path }) => MANIFEST.test(path)).map(({ path, oid }) => [path, oid])], 40);

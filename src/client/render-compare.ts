@@ -24,7 +24,11 @@ export function compareLines(
   const { questions, passed, calls, latencyMs, costUsdMicros, unpriced, agreement } = overview;
   const agreed = agreement === null ? '' : `, ${percent(agreement)} agreement`;
   return [
-    ...table(HEAD, contestants.map(cellsOf), width),
+    ...table(
+      HEAD,
+      contestants.map((one) => contestantCells(one, '-')),
+      width,
+    ),
     '',
     `${passed} of ${questions} questions as expected, ${calls} calls, ${usd({ costUsdMicros, unpriced })}, ${duration(latencyMs.mean)} on average${agreed}`,
     ...failures.map(({ code, count, providers }) => `${count} × ${code} (${countsOf(providers)})`),
@@ -35,7 +39,8 @@ export function compareLines(
   ];
 }
 
-const cellsOf = (one: Contestant): readonly string[] => [
+/** @param none stands for what one repeat cannot tell */
+export const contestantCells = (one: Contestant, none: string): readonly string[] => [
   one.mode,
   one.asked,
   `${percent(one.success)} (${one.passed} of ${one.questions})`,
@@ -43,8 +48,8 @@ const cellsOf = (one: Contestant): readonly string[] => [
   duration(one.latencyMs.p95),
   usd(one),
   usd({ costUsdMicros: one.meanCostUsdMicros, unpriced: one.unpriced }),
-  one.determinism === null ? '-' : percent(one.determinism),
-  one.tokenDeviation === null ? '-' : one.tokenDeviation.toFixed(1),
+  one.determinism === null ? none : percent(one.determinism),
+  one.tokenDeviation === null ? none : one.tokenDeviation.toFixed(1),
 ];
 
 const countsOf = (counts: Readonly<Record<string, number>>): string =>

@@ -1,5 +1,18 @@
 /** Whether a change of a text only adds lines. */
+import { decode } from './charset.js';
+import { shown } from './edit-paths.js';
 import { textLines } from './text-lines.js';
+
+/** What is wrong with a file of which nothing may be lost, in words; null if nothing is. */
+export function lossIn(path: string, before: Uint8Array, after: Uint8Array): string | null {
+  const [old, now] = [decode(before), decode(after)];
+  if (old.kind !== 'text' || now.kind !== 'text')
+    return `the task allows additions only to ${shown(path)}, which is no text`;
+  const lost = firstLostLine(old.text.text, now.text.text);
+  return lost === null
+    ? null
+    : `the task allows additions only to ${shown(path)}, and line ${lost} of its base would be gone`;
+}
 
 /**
  * Number (from 1) of the first line of `before` that `after` does not have any more, in the same order; null if all are there.

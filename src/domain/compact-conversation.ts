@@ -4,6 +4,7 @@
  */
 import type { ChatMessage } from './chat-message.js';
 import { excerpt } from './check-output.js';
+import { cutToCharacters } from './payload-limit.js';
 
 /** `null` where nothing is left that could go: the task and the last turn alone are longer. */
 export function compactConversation(
@@ -105,6 +106,5 @@ function resultLine(result: string): string {
 }
 
 function oneLine(text: string, charactersMax: number): string {
-  const line = text.replaceAll(/\s+/g, ' ').trim();
-  return line.length > charactersMax ? `${line.slice(0, charactersMax - 1)}…`.toWellFormed() : line;
+  return cutToCharacters(text.replaceAll(/\s+/g, ' ').trim(), charactersMax);
 }

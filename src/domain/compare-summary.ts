@@ -1,7 +1,7 @@
 /** What the answers of a comparison say together: success, cost, time, determinism, agreement, and what was missed. Pure. */
 import type { AskMode } from './ask-mode.js';
 import type { CompareThresholds, JudgedRow } from './compare.js';
-import { quantile } from './shadow.js';
+import { quantile, sum } from './statistics.js';
 
 /** One who was asked: a model alone, or all of them in a mode. */
 export interface Contestant {
@@ -282,7 +282,6 @@ function grouped<T>(all: readonly T[], nameOf: (one: T) => string): readonly (re
 const pairsOf = <T>(all: readonly T[]): readonly (readonly [T, T])[] =>
   all.flatMap((one, at) => all.slice(at + 1).map((other) => [one, other] as const));
 
-const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 const mean = (values: readonly number[]): number => (values.length === 0 ? 0 : sum(values) / values.length);
 
 /** Of an even number the middle between the two in the middle: of few pairs one alone would say too much. */

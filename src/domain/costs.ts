@@ -3,7 +3,7 @@
  * micro-dollars everywhere; days and months are those of UTC, so that every host means the same.
  */
 import { taskIdOf } from './lineage.js';
-import type { Tokens } from './record.js';
+import { addTokens, type Tokens } from './record.js';
 
 /** Micro-dollars per million tokens. */
 export interface Price {
@@ -174,12 +174,7 @@ export const addCosts = (a: CostSums, b: CostSums): CostSums => ({
   failed: a.failed + b.failed,
   inDoubt: a.inDoubt + b.inDoubt,
   unpriced: a.unpriced + b.unpriced,
-  tokens: {
-    prompt: a.tokens.prompt + b.tokens.prompt,
-    cached: a.tokens.cached + b.tokens.cached,
-    completion: a.tokens.completion + b.tokens.completion,
-    reasoning: a.tokens.reasoning + b.tokens.reasoning,
-  },
+  tokens: addTokens(a.tokens, b.tokens),
   costUsdMicros: a.costUsdMicros + b.costUsdMicros,
 });
 

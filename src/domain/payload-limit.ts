@@ -25,6 +25,10 @@ export function utf8Bytes(text: string): number {
 
 const ELLIPSIS = '…';
 
+/** The text, or its beginning and an ellipsis where it is longer; half a character at the cut becomes U+FFFD. */
+export const cutToCharacters = (text: string, charactersMax: number): string =>
+  text.length > charactersMax ? `${text.slice(0, charactersMax - 1).toWellFormed()}${ELLIPSIS}` : text;
+
 /** The text, or its beginning and an ellipsis where it has more bytes in UTF-8. No character is cut in two. */
 export function cutToBytes(text: string, bytesMax: number): string {
   if (utf8Bytes(text) <= bytesMax) return text;

@@ -34,15 +34,17 @@ export const NOTHING_SPENT: Spending = {
   unpriced: false,
 };
 
+export const addTokens = (a: Tokens, b: Tokens): Tokens => ({
+  prompt: a.prompt + b.prompt,
+  cached: a.cached + b.cached,
+  completion: a.completion + b.completion,
+  reasoning: a.reasoning + b.reasoning,
+});
+
 export const addSpending = (a: Spending, b: Spending): Spending => ({
   callsSent: a.callsSent + b.callsSent,
   callsInDoubt: a.callsInDoubt + b.callsInDoubt,
-  tokens: {
-    prompt: a.tokens.prompt + b.tokens.prompt,
-    cached: a.tokens.cached + b.tokens.cached,
-    completion: a.tokens.completion + b.tokens.completion,
-    reasoning: a.tokens.reasoning + b.tokens.reasoning,
-  },
+  tokens: addTokens(a.tokens, b.tokens),
   costUsdMicros: a.costUsdMicros + b.costUsdMicros,
   unpriced: a.unpriced || b.unpriced,
 });

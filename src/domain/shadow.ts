@@ -1,6 +1,7 @@
 /** A model beside the one that works: which calls are sampled, how its work compares, what many of them say. Pure. */
 import { fnv1a } from './lineage.js';
 import type { Spending } from './record.js';
+import { quantile, sum } from './statistics.js';
 import type { ModelChoice } from './task.js';
 
 export interface ShadowSpec {
@@ -144,12 +145,4 @@ function summaryOf(records: readonly ShadowRecord[]): ShadowSummary {
       ),
     },
   };
-}
-
-const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
-
-/** The smallest value that so large a share of all does not pass; 0 of none. */
-export function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
 }

@@ -1,4 +1,5 @@
 /** The tools that a model works with: what it is told of them, and what a valid call asks for. No tool knows of git. */
+import { cutToCharacters } from './payload-limit.js';
 
 /** A tool as the endpoint is told of it. */
 export interface ToolDeclaration {
@@ -116,9 +117,7 @@ const DESCRIBED_CHARACTERS_MAX = 100;
 /** Calls in one line of at most 100 characters. */
 export function describeUses(uses: readonly ToolUse[]): string {
   const line = uses.map(describeUse).join(', ').replaceAll(/\s+/g, ' ').toWellFormed();
-  return line.length > DESCRIBED_CHARACTERS_MAX
-    ? `${line.slice(0, DESCRIBED_CHARACTERS_MAX - 1).toWellFormed()}…`
-    : line;
+  return cutToCharacters(line, DESCRIBED_CHARACTERS_MAX);
 }
 
 // ---------------------------------------------------------------- what the model is told

@@ -1,5 +1,6 @@
 /** A model's one-shot answer: its JSON schema, and what came of it. */
 import type { Answer, Edit } from '../domain/edits.js';
+import { isMap } from '../domain/plain-object.js';
 import { readAnswerObject } from './answer-object.js';
 
 const OPERATIONS = ['write', 'replace', 'delete', 'move'] as const satisfies readonly Edit['op'][];
@@ -116,7 +117,7 @@ const NOTHING: Required<Omit<Edit, 'all'>> = {
 };
 
 function readEdit(given: unknown, place: string, faults: string[]): Edit {
-  if (!isFields(given)) {
+  if (!isMap(given)) {
     faults.push(`${place}: must be an object with op and path.`);
     return NOTHING;
   }
@@ -146,9 +147,6 @@ function optionalText(given: Fields, field: string, faults: string[]): string {
 }
 
 const isWellFormed = (value: string): boolean => !/\p{Surrogate}/u.test(value);
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Own fields only: a text can name fields that every object inherits. */
 const own = (fields: Fields, name: string): unknown => (Object.hasOwn(fields, name) ? fields[name] : undefined);

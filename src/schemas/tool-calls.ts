@@ -1,5 +1,6 @@
 /** Calls of tools as a model sends them, read into valid uses or into what is wrong with each, in words for the model. */
 import { z } from 'zod';
+import { cutToCharacters } from '../domain/payload-limit.js';
 import { TOOL_LIMITS, TOOL_NAMES, type ToolCall, type ToolName, type ToolUse } from '../domain/tools.js';
 
 export type ParsedCall =
@@ -24,8 +25,7 @@ export function parseToolCall(call: ToolCall): ParsedCall {
 const FAULTS_MAX = 5;
 const FAULT_CHARACTERS_MAX = 600;
 
-const cut = (says: string): string =>
-  (says.length > FAULT_CHARACTERS_MAX ? `${says.slice(0, FAULT_CHARACTERS_MAX - 1)}…` : says).toWellFormed();
+const cut = (says: string): string => cutToCharacters(says.toWellFormed(), FAULT_CHARACTERS_MAX);
 
 const quoted = (name: string): string => JSON.stringify(name.slice(0, 60));
 

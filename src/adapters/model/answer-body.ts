@@ -1,7 +1,7 @@
 /** Reads an answer of the chat protocol: a stream of server-sent events or one JSON object, trusting neither. */
 import type OpenAI from 'openai';
 import { isMap } from '../../domain/plain-object.js';
-import { eachEvent, isEventStream, looksLikeEvents, parseBody } from './event-stream.js';
+import { eachEvent, parseBody, readBody } from './event-stream.js';
 import { addCall, BrokenAnswer, ErrorInAnswer, stringOf, usageOf, type Gathered } from './gathered.js';
 
 /**
@@ -14,10 +14,11 @@ export async function gatherChat(
   gathered: Gathered,
   onContent: () => void,
 ): Promise<void> {
-  if (isEventStream(response)) return gatherStream(response, client, gathered, onContent);
-  const text = await response.text();
-  if (looksLikeEvents(text)) return gatherStream(new Response(text), client, gathered, onContent);
-  gatherPlain(text, gathered);
+  await readBody(
+    response,
+    (stream) => gatherStream(stream, client, gathered, onContent),
+    (text) => gatherPlain(text, gathered),
+  );
 }
 
 async function gatherStream(

@@ -3,11 +3,22 @@ import type OpenAI from 'openai';
 import { Stream } from 'openai/core/streaming';
 import { BrokenAnswer } from './gathered.js';
 
-/** Some servers stream under another content type, and some begin with a comment. */
-export const looksLikeEvents = (text: string): boolean => /^\s*(data|event|id|retry)?:/.test(text);
+/** Reads a body by what it is: a stream of events, or a text with one object of JSON. */
+export async function readBody(
+  response: Response,
+  asStream: (stream: Response) => Promise<void>,
+  asText: (text: string) => void,
+): Promise<void> {
+  if (isEventStream(response)) return await asStream(response);
+  const text = await response.text();
+  if (looksLikeEvents(text)) return await asStream(new Response(text));
+  asText(text);
+}
 
-export const isEventStream = ({ headers }: Response): boolean =>
-  /event-stream/i.test(headers.get('content-type') ?? '');
+/** Some servers stream under another content type, and some begin with a comment. */
+const looksLikeEvents = (text: string): boolean => /^\s*(data|event|id|retry)?:/.test(text);
+
+const isEventStream = ({ headers }: Response): boolean => /event-stream/i.test(headers.get('content-type') ?? '');
 
 /** Hands each event over; resolves with whether the last one said `[DONE]`, which the client library keeps to itself. */
 export async function eachEvent(

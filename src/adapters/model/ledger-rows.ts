@@ -1,6 +1,7 @@
 /** The rows of one call in the ledger, and what can be computed from them. Pure. */
 import type { PaidRequest, Price } from '../../domain/costs.js';
 import { isFailureCode, type FailureCode } from '../../domain/failures.js';
+import { isObject } from '../../domain/plain-object.js';
 import { addSpending, NOTHING_SPENT, type Spending, type Tokens } from '../../domain/record.js';
 import type { ToolCall } from '../../domain/tools.js';
 import type { CallPurpose, CallResult, CallRow, FinishReason } from '../../ports.js';
@@ -216,7 +217,7 @@ function bookInDoubt({ send }: InDoubtRow, rows: readonly LedgerRow[]): Spending
 }
 
 function isRow(value: unknown): value is LedgerRow {
-  if (!isRecord(value) || typeof value['send'] !== 'number') return false;
+  if (!isObject(value) || typeof value['send'] !== 'number') return false;
   switch (value['kind']) {
     case 'intent':
       return areStrings(value, 'provider', 'model') && areNumbers(value, 'startedAt', 'promptTokensEstimated');
@@ -224,7 +225,7 @@ function isRow(value: unknown): value is LedgerRow {
       return (
         areStrings(value, 'text', 'finishReason', 'model') &&
         areNumbers(value, 'costUsdMicros', 'endedAt') &&
-        isRecord(value['usage'])
+        isObject(value['usage'])
       );
     case 'failed':
       return (
@@ -239,8 +240,6 @@ function isRow(value: unknown): value is LedgerRow {
   }
 }
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null;
 const areStrings = (value: Readonly<Record<string, unknown>>, ...names: readonly string[]): boolean =>
   names.every((name) => typeof value[name] === 'string');
 const areNumbers = (value: Readonly<Record<string, unknown>>, ...names: readonly string[]): boolean =>

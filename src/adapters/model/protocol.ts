@@ -1,5 +1,6 @@
 /** The two protocols of OpenAI in which an endpoint can be asked: one request out, one answer in. */
 import type OpenAI from 'openai';
+import { isMap } from '../../domain/plain-object.js';
 import type { CallRequest } from '../../ports.js';
 import type { Dialect } from './dialect.js';
 import type { Gathered } from './gathered.js';
@@ -21,8 +22,7 @@ export const argumentsOf = (given: string): string =>
 
 function isObjectText(text: string): boolean {
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isMap(JSON.parse(text));
   } catch {
     return false;
   }

@@ -1,7 +1,7 @@
 /** Reads an answer of the responses protocol: a stream of events or one object, trusting neither. */
 import type OpenAI from 'openai';
 import { isMap } from '../../domain/plain-object.js';
-import { eachEvent, isEventStream, looksLikeEvents, parseBody } from './event-stream.js';
+import { eachEvent, parseBody, readBody } from './event-stream.js';
 import { addCall, BrokenAnswer, ErrorInAnswer, stringOf, usageOf, type Gathered } from './gathered.js';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -13,9 +13,14 @@ export async function gatherResponses(
   gathered: Gathered,
   onContent: () => void,
 ): Promise<void> {
-  if (isEventStream(response)) return gatherStream(response, client, gathered, onContent);
-  const text = await response.text();
-  if (looksLikeEvents(text)) return gatherStream(new Response(text), client, gathered, onContent);
+  await readBody(
+    response,
+    (stream) => gatherStream(stream, client, gathered, onContent),
+    (text) => gatherPlain(text, gathered),
+  );
+}
+
+function gatherPlain(text: string, gathered: Gathered): void {
   const parsed = parseBody(text);
   const body: unknown = Array.isArray(parsed) ? parsed[0] : parsed;
   if (!isMap(body)) throw new BrokenAnswer('The answer has no output in it.');

@@ -8,7 +8,7 @@ import {
   type Regression,
 } from '../../domain/compare-summary.js';
 import { usd } from '../../domain/report.js';
-import { missedLine, percent } from '../render-compare.js';
+import { contestantCells, missedLine, percent } from '../render-compare.js';
 import { duration } from '../render-task.js';
 import { barPlot, plotStyles, scatterPlot, type Bar } from './compare-plots.js';
 import { counted, escape, moment, shortened } from './html.js';
@@ -79,17 +79,7 @@ const missedSection = (missed: readonly Missed[]): readonly string[] =>
 
 function contestantTable(contestants: readonly Contestant[]): readonly string[] {
   const head = ['Mode', 'Asked', 'Success', 'Median', 'p95', 'Cost', 'A question', 'Determinism', 'Tokens ±'];
-  const rows = contestants.map((one) => [
-    one.mode,
-    one.asked,
-    `${percent(one.success)} (${one.passed} of ${one.questions})`,
-    duration(one.latencyMs.median),
-    duration(one.latencyMs.p95),
-    usd(one),
-    usd({ costUsdMicros: one.meanCostUsdMicros, unpriced: one.unpriced }),
-    one.determinism === null ? '–' : percent(one.determinism),
-    one.tokenDeviation === null ? '–' : one.tokenDeviation.toFixed(1),
-  ]);
+  const rows = contestants.map((one) => contestantCells(one, '–'));
   return ['<h2>Contestants</h2>', tableOf('Contestants', head, rows, 2)];
 }
 
