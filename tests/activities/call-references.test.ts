@@ -2,40 +2,18 @@
 import { createCallModel } from '../../src/activities/call-model.js';
 import type { Called, CallInput } from '../../src/activities/contract.js';
 import { addToConversation, readConversation } from '../../src/activities/conversations.js';
-import { createModel, type RunningModel } from '../../src/adapters/model/model.js';
-import { startScriptedEndpoint, type ScriptedEndpoint } from '../../src/adapters/model/scripted.js';
 import type { CallRow } from '../../src/ports.js';
-import {
-  API_KEY,
-  compileAdapter,
-  removeFolder,
-  requestProcessesOf,
-  requestProcessOf,
-  temporaryFolder,
-} from '../adapters/model/model-world.js';
+import { API_KEY, type ModelBench, openModelBench } from '../adapters/model/model-world.js';
 import { openActivityWorld, type ActivityWorld } from './activity-world.js';
 import { LINEAGE } from './paid-answer.js';
 import { portsWithProvider, PROVIDER } from './provider-settings.js';
 
-let compiled: string;
-let endpoint: ScriptedEndpoint;
 let world: ActivityWorld;
-let model: RunningModel;
-let home: string;
+let bench: ModelBench;
 beforeAll(async () => {
-  compiled = compileAdapter(temporaryFolder());
-  endpoint = await startScriptedEndpoint({ script: [] });
-  home = temporaryFolder();
-  const options = { home, redact: (text: string) => text, apiKeyOf: () => API_KEY, onWarning: () => undefined };
-  model = createModel({ ...options, requestProcessPath: requestProcessOf(compiled), idleSeconds: 5 });
+  bench = await openModelBench();
 });
-afterAll(async () => {
-  model.close();
-  for (const pid of requestProcessesOf(home)) process.kill(pid, 'SIGKILL');
-  await endpoint.stop();
-  removeFolder(home);
-  removeFolder(compiled);
-});
+afterAll(() => bench.close());
 beforeEach(() => {
   world = openActivityWorld();
 });
@@ -43,28 +21,28 @@ afterEach(() => world.clear());
 
 async function call(more: Partial<CallInput>): Promise<Called> {
   const prompt = await world.ports.artifacts.put('prompt', JSON.stringify([{ role: 'user', content: 'The task.' }]));
-  const provider = { ...PROVIDER, level: 'tools', baseUrl: endpoint.baseUrl } as const;
-  const ports = portsWithProvider({ ports: { ...world.ports, model } }, provider);
+  const provider = { ...PROVIDER, level: 'tools', baseUrl: bench.endpoint.baseUrl } as const;
+  const ports = portsWithProvider({ ports: { ...world.ports, model: bench.model } }, provider);
   const input = { lineage: LINEAGE, name: 'a1.t1', prompt, provider: 'p', model: 'm', repairs: null, ...more };
   return await world.run(() => createCallModel(ports)(input));
 }
 
 async function rowOf({ callId }: Called): Promise<CallRow> {
-  const row = (await model.ledger(LINEAGE)).find((one) => one.callId === callId);
+  const row = (await bench.model.ledger(LINEAGE)).find((one) => one.callId === callId);
   if (row === undefined) throw new Error('the call is not in the ledger');
   return row;
 }
 
 const textOf = async (sha256 = ''): Promise<string> => (await world.ports.artifacts.get({ sha256 })).toString('utf8');
 const lastWords = (): readonly string[] => {
-  const { body } = endpoint.requests().at(-1) ?? {};
+  const { body } = bench.endpoint.requests().at(-1) ?? {};
   return (body as { readonly messages: readonly { readonly content: string }[] }).messages.map(
     ({ content }) => content,
   );
 };
 
 it('a prompt is the artifact that it came from, and the answer the one it becomes', async () => {
-  endpoint.setScript([{ answers: [{ kind: 'text', text: `No JSON, and ${API_KEY}.` }] }]);
+  bench.endpoint.setScript([{ answers: [{ kind: 'text', text: `No JSON, and ${API_KEY}.` }] }]);
   const called = await call({ name: 'a1.t1' });
   const row = await rowOf(called);
   expect(JSON.parse(await textOf(row.promptSha256))).toEqual([{ role: 'user', content: 'The task.' }]);
@@ -74,7 +52,7 @@ it('a prompt is the artifact that it came from, and the answer the one it become
 });
 
 it('a repair turn is a node of what it adds to the prompt', async () => {
-  endpoint.setScript([{ answers: [{ kind: 'text', text: 'Still no JSON.' }] }]);
+  bench.endpoint.setScript([{ answers: [{ kind: 'text', text: 'Still no JSON.' }] }]);
   const first = await call({ name: 'a2.t1' });
   const second = await call({ name: 'a2.t2', repairs: { callId: first.callId, complaint: 'Send JSON.' } });
   const { promptSha256 = '' } = await rowOf(second);
@@ -90,7 +68,7 @@ it('a repair turn is a node of what it adds to the prompt', async () => {
 });
 
 it('a conversation is its last node, and an answer with calls of tools is named as it is stored', async () => {
-  endpoint.setScript([
+  bench.endpoint.setScript([
     { answers: [{ kind: 'tools', calls: [{ name: 'list', arguments: { path: '.' } }], text: 'I look.' }] },
   ]);
   const { artifacts } = world.ports;

@@ -79,7 +79,10 @@ const STOP_POLL_MS = 20;
 /** How soon the end of a server that is not our child is noticed. */
 const WATCH_POLL_MS = 500;
 
-/** A port found free may be taken before the server has it; thrice in a row is no accident. */
+/**
+ * A port found free may be taken before the server has it, and so may one of those that it finds for its own services: it says
+ * so in one line, or panics. Thrice in a row is no accident; a server that cannot start ends within a second.
+ */
 const PORT_TRIES = 3;
 
 /**
@@ -146,9 +149,8 @@ async function launchOnFreePorts(
     const ports = { port: settings.port ?? free, uiPort: settings.uiPort ?? freeForUi };
     const result = await launch(settings, folder, user, ports);
     if ('stop' in result) return result;
-    const clash = /address already in use|can't set port/i.test(result.says);
     const chosen = settings.port === undefined || settings.uiPort === undefined;
-    if (clash && chosen && tries < PORT_TRIES) continue;
+    if (result.ended && chosen && tries < PORT_TRIES) continue;
     throw new PortFault(
       'temporalUnreachable',
       `The Temporal server did not start (${settings.binary}). ${result.says}`,
@@ -162,10 +164,10 @@ async function launch(
   folder: string,
   user: ServerUser,
   ports: { readonly port: number; readonly uiPort: number },
-): Promise<TemporalServer | { readonly says: string }> {
+): Promise<TemporalServer | { readonly says: string; readonly ended: boolean }> {
   const child = await spawnServer(settings, ports);
   const { pid } = child;
-  if (pid === undefined) return { says: 'The program cannot be run.' };
+  if (pid === undefined) return { says: 'The program cannot be run.', ended: false };
   const ended = new AbortController();
   const exited = once(child, 'exit').then(([code]: readonly unknown[]) => {
     ended.abort();
@@ -189,7 +191,7 @@ async function launch(
   await end(record);
   await removeRecord(folder);
   const reason = early ? 'It ended at once' : `It did not answer within ${START_TIMEOUT_MS / 1_000} s`;
-  return { says: `${reason}. Its log ends: ${await logTail(settings.logFile)}` };
+  return { says: `${reason}. Its log ends: ${await logTail(settings.logFile)}`, ended: early };
 }
 
 /** In a group of its own, so that an interrupt at the terminal lets the worker finish first. */
@@ -292,7 +294,8 @@ async function listenAnywhere(server: Server): Promise<number> {
   return address.port;
 }
 
+/** A program that panics says why before its stack. */
 async function logTail(logFile: string): Promise<string> {
-  const text = await readFile(logFile, 'utf8');
-  return text.trim().split('\n').slice(-5).join(' | ').slice(-800);
+  const [said = ''] = (await readFile(logFile, 'utf8')).split(/^goroutine \d+ /m);
+  return said.trim().split('\n').slice(-5).join(' | ').slice(-800);
 }

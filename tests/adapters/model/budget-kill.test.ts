@@ -1,59 +1,35 @@
 /** A budget and the death of the process that keeps it: real processes, killed with a request under way. */
 import { createCosts } from '../../../src/adapters/model/costs';
-import { createModel, type RunningModel } from '../../../src/adapters/model/model';
-import { startScriptedEndpoint, type ScriptedEndpoint } from '../../../src/adapters/model/scripted';
 import type { CallRequest, CallResult } from '../../../src/ports';
 import { callIdOf } from './ledger-pages';
-import {
-  API_KEY,
-  compileAdapter,
-  removeFolder,
-  requestProcessesOf,
-  requestProcessOf,
-  requestTo,
-  temporaryFolder,
-  until,
-} from './model-world';
+import { type ModelBench, openModelBench, requestProcessesOf, requestTo, until } from './model-world';
 
-let compiled: string;
-let endpoint: ScriptedEndpoint;
-let home: string;
-let model: RunningModel;
+let bench: ModelBench;
 beforeAll(async () => {
-  compiled = compileAdapter(temporaryFolder());
-  endpoint = await startScriptedEndpoint({ script: [] });
-  home = temporaryFolder();
-  const options = { home, redact: (text: string) => text, apiKeyOf: () => API_KEY, onWarning: () => undefined };
-  model = createModel({ ...options, requestProcessPath: requestProcessOf(compiled), idleSeconds: 5 });
+  bench = await openModelBench();
 });
-afterAll(async () => {
-  model.close();
-  for (const pid of requestProcessesOf(home)) process.kill(pid, 'SIGKILL');
-  await endpoint.stop();
-  removeFolder(home);
-  removeFolder(compiled);
-});
+afterAll(() => bench.close());
 
 /** A dollar a million tokens of the prompt, which is estimated at less than a hundred and reported with a thousand. */
 const price = { promptUsdMicros: 1_000_000, cachedUsdMicros: 1_000_000, completionUsdMicros: 0, date: '2026-11-01' };
 const usage = { prompt: 1_000, completion: 1 };
 
 const request = (n: number, monthlyUsdMicros: number): CallRequest =>
-  requestTo(endpoint.baseUrl, callIdOf(n), { price, budget: { monthlyUsdMicros } });
+  requestTo(bench.endpoint.baseUrl, callIdOf(n), { price, budget: { monthlyUsdMicros } });
 const ask = (asked: CallRequest): Promise<CallResult> =>
-  model.call(asked, new AbortController().signal, () => undefined);
+  bench.model.call(asked, new AbortController().signal, () => undefined);
 const month = async () => {
-  const [first] = await createCosts(home).standings([request(1, 1).provider], Date.now());
+  const [first] = await createCosts(bench.home).standings([request(1, 1).provider], Date.now());
   return first?.standings[0];
 };
 const kill = (): void => {
-  for (const pid of requestProcessesOf(home)) process.kill(pid, 'SIGKILL');
+  for (const pid of requestProcessesOf(bench.home)) process.kill(pid, 'SIGKILL');
 };
 
 it('keeps what a request may have cost until its answer tells, and stops the next one then', async () => {
-  endpoint.setScript([{ answers: [{ kind: 'hang' }, { kind: 'text', text: 'ok', usage }] }]);
+  bench.endpoint.setScript([{ answers: [{ kind: 'hang' }, { kind: 'text', text: 'ok', usage }] }]);
   const answer = ask(request(1, 2_500));
-  await until(() => endpoint.count === 1, 'the request is under way');
+  await until(() => bench.endpoint.count === 1, 'the request is under way');
   expect(await month()).toMatchObject({ spentUsdMicros: 0, reservedUsdMicros: expect.any(Number) });
   expect((await month())?.reservedUsdMicros).toBeGreaterThan(0);
   kill();
@@ -62,6 +38,6 @@ it('keeps what a request may have cost until its answer tells, and stops the nex
   kill();
   expect(await ask(request(2, 2_000))).toMatchObject({ kind: 'failed', code: 'providerBudget' });
   expect(await ask(request(3, 2_500))).toMatchObject({ kind: 'answered' });
-  expect(endpoint.count).toBe(3);
+  expect(bench.endpoint.count).toBe(3);
   expect(await month()).toMatchObject({ spentUsdMicros: 3_000, reservedUsdMicros: 0 });
 });

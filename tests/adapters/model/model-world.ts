@@ -4,6 +4,8 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
+import { createModel, type ModelOptions, type RunningModel } from '../../../src/adapters/model/model';
+import { startScriptedEndpoint, type ScriptedEndpoint, type ScriptRule } from '../../../src/adapters/model/scripted';
 import type { CallRequest, CallResult, ProviderSettings } from '../../../src/ports';
 
 const ROOT = resolve(__dirname, '../../..');
@@ -37,6 +39,40 @@ export function compileAdapter(folder: string): string {
   }
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
   return folder;
+}
+
+export interface ModelBench {
+  readonly home: string;
+  readonly endpoint: ScriptedEndpoint;
+  readonly model: RunningModel;
+  close(): Promise<void>;
+}
+
+/** A model with a home and a request process of its own, beside a scripted endpoint. */
+export async function openModelBench(
+  script: readonly ScriptRule[] = [],
+  more: Partial<ModelOptions> = {},
+): Promise<ModelBench> {
+  const compiled = compileAdapter(temporaryFolder());
+  const home = temporaryFolder();
+  const endpoint = await startScriptedEndpoint({ script });
+  const model = createModel({
+    home,
+    redact: (text) => text,
+    apiKeyOf: () => API_KEY,
+    onWarning: () => undefined,
+    requestProcessPath: requestProcessOf(compiled),
+    idleSeconds: 5,
+    ...more,
+  });
+  const close = async (): Promise<void> => {
+    model.close();
+    for (const pid of requestProcessesOf(home)) process.kill(pid, 'SIGKILL');
+    await endpoint.stop();
+    removeFolder(home);
+    removeFolder(compiled);
+  };
+  return { home, endpoint, model, close };
 }
 
 export const requestProcessOf = (compiled: string): string => join(compiled, 'adapters/model/request-process.js');

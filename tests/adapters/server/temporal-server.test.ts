@@ -167,12 +167,39 @@ describe('a server that cannot start', () => {
     taken.close();
   });
 
+  it('is started again when it panics for a port that another took', async () => {
+    const folder = newFolder();
+    const unlucky = path.join(folder, 'temporal');
+    writeFileSync(unlucky, panicsTwice(folder), { mode: 0o755 });
+    const server = await startTemporalServer({ ...optionsIn(folder), binary: unlucky });
+    expect(server.reused).toBe(false);
+    await server.stop();
+  });
+
+  it('is a fault with what it said before its stack when it panics every time', async () => {
+    const folder = newFolder();
+    const program = path.join(folder, 'temporal');
+    writeFileSync(program, `#!/bin/sh\n${PANIC}\n`, { mode: 0o755 });
+    const fault = await faultOf(startTemporalServer({ ...optionsIn(folder), binary: program }));
+    expect(fault.message).toMatch(/Its log ends: panic: no free port$/);
+  });
+
   it('is a fault when the program is not there', async () => {
     const options = optionsIn(newFolder());
     const fault = await faultOf(startTemporalServer({ ...options, binary: '/nowhere/temporal' }));
     expect(fault.message).toBe('The Temporal server did not start (/nowhere/temporal). The program cannot be run.');
   });
 });
+
+const PANIC = String.raw`printf 'panic: no free port\n\ngoroutine 1 [running]:\nmain.main()\n\t/main.go:18 +0x8e\n' >&2; exit 2`;
+
+/** The real server, except the first two times. */
+const panicsTwice = (folder: string): string =>
+  `#!/bin/sh
+echo again >> '${folder}/starts'
+if [ "$(wc -l < '${folder}/starts')" -lt 3 ]; then ${PANIC}; fi
+exec '${binary}' "$@"
+`;
 
 function findBinary(): string {
   const lines = execFileSync(process.execPath, ['scripts/temporal-binary.mjs'], { cwd: root, encoding: 'utf8' })
