@@ -222,11 +222,20 @@ export const taskFor = (title, url, branch, more = {}) =>
     ...more,
   });
 
-const GIT = { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' };
+/** Nothing of the user's settings. */
+export const GIT = { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' };
+/** A list of all paths of a large repository. */
+const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 const IDENTITY = ['-c', 'user.name=bench', '-c', 'user.email=bench@localhost', '-c', 'init.defaultBranch=main'];
 
-const git = (cwd, ...args) =>
-  execFileSync('git', [...IDENTITY, ...args], { cwd, encoding: 'utf8', env: { ...process.env, ...GIT } });
+/** Plain git, by a fixed author; gives what it prints. */
+export const git = (cwd, ...args) =>
+  execFileSync('git', [...IDENTITY, ...args], {
+    cwd,
+    encoding: 'utf8',
+    maxBuffer: OUTPUT_BYTES_MAX,
+    env: { ...process.env, ...GIT },
+  });
 
 export function run(command, args, { cwd, env }) {
   return new Promise((resolve, reject) => {

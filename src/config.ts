@@ -3,14 +3,23 @@ import { homedir, hostname, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { AgentSpec } from './domain/agents.js';
 import type { ShadowSpec } from './domain/shadow.js';
-import type { LimitsSpec, ModelChoice, ProtectSpec } from './domain/task.js';
-import { PortFault, type ForgeSettings, type ProviderSettings, type RecordingSettings } from './ports.js';
+import type { HooksSpec, LimitsSpec, ModelChoice, ProtectSpec } from './domain/task.js';
+import {
+  PortFault,
+  type ForgeSettings,
+  type OtlpSettings,
+  type ProviderSettings,
+  type RecordingSettings,
+  type SigningSettings,
+} from './ports.js';
 import { resolveAgents } from './config/agents.js';
 import { childEnvironment, proxyPasswords } from './config/child-environment.js';
 import { forgesOf } from './config/forges.js';
 import { readConfigFile } from './config/config-file.js';
 import { listenAddress, logLevel, type ConfigFile } from './config/config-shape.js';
+import { commitOf } from './config/commit.js';
 import { DEFAULT_PROTECT } from './config/default-protect.js';
+import { OTLP_SECRET_VARIABLES, readOtlp, type ReadOtlp } from './config/otlp.js';
 import { resolveProviders } from './config/providers.js';
 import { resolveRecordings } from './config/recordings.js';
 import { DEFAULT_GIT_TOKEN_VARIABLE, readSecretFiles, secretVariables } from './config/secret-files.js';
@@ -38,8 +47,12 @@ export interface Config {
   readonly protect: readonly ProtectSpec[];
   /** Of tasks that name none. */
   readonly shadow?: ShadowSpec;
+  /** Of a prompt, for the map of the repository; 0 = none. */
+  readonly mapTokens: number;
   /** `Name <address>`. */
   readonly author: string;
+  /** Of tasks that say nothing of it; absent = not signed, and no hooks. */
+  readonly commit: { readonly signing?: SigningSettings; readonly hooks?: HooksSpec };
   readonly sandbox: 'auto' | 'required' | 'none';
   readonly concurrency: {
     readonly workflows: number;
@@ -49,8 +62,14 @@ export interface Config {
     readonly perRepository?: number;
   };
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
-  /** Where a worker that stays shows metrics and its health; null = nowhere. */
-  readonly telemetry: { readonly listen: { readonly host: string; readonly port: number } | null };
+  readonly telemetry: {
+    /** Where a worker that stays shows metrics and its health; null = nowhere. */
+    readonly listen: { readonly host: string; readonly port: number } | null;
+    /** Where every worker sends spans and metrics of OpenTelemetry; absent = nowhere. */
+    readonly otlp?: OtlpSettings;
+    /** What OpenTelemetry's variables ask for and is not done, for whoever starts a worker; absent = nothing. */
+    readonly otlpWarnings?: readonly string[];
+  };
   /** Who is told what happens. */
   readonly events: {
     readonly webhook: WebhookSettings | null;
@@ -106,7 +125,11 @@ export function loadConfig(options: {
   const { cwd } = options;
   const read = readConfigFile(options.file ?? plain['WEAVER_CONFIG'], cwd);
   const { content } = read;
-  const files = readSecretFiles([...secretVariables(content), TEMPORAL_KEY_VARIABLE], plain, cwd);
+  const files = readSecretFiles(
+    [...secretVariables(content), TEMPORAL_KEY_VARIABLE, ...OTLP_SECRET_VARIABLES],
+    plain,
+    cwd,
+  );
   const env = { ...plain, ...files.values };
   const temporal = readTemporal({ ...options.env, ...files.values });
   const offered = resolveProviders(content, env, read.path ?? 'weaver.config.yaml');
@@ -125,6 +148,7 @@ export function loadConfig(options: {
   ];
   if (faults.length > 0 || !level.success || !listen.success) return { kind: 'faults', faults };
   const { providers, defaultModels, scripted, warnings } = offered;
+  const otlp = readOtlp(env);
   const forges = forgesOf(content.forges);
   const config: Config = {
     home: homeOf(env, cwd),
@@ -139,15 +163,17 @@ export function loadConfig(options: {
     limits: content.limits,
     protect: [...DEFAULT_PROTECT, ...content.protect],
     ...(content.shadow === undefined ? {} : { shadow: content.shadow }),
+    mapTokens: content.context.mapTokens,
     author: content.author,
+    commit: commitOf(content, env, cwd),
     sandbox: content.sandbox,
     concurrency: concurrencyOf(content),
     logLevel: level.data,
-    telemetry: { listen: listen.data ?? content.telemetry.listen ?? null },
+    telemetry: { listen: listen.data ?? content.telemetry.listen ?? null, ...exported(otlp) },
     events: eventsOf(content, cwd),
     recordings: resolveRecordings(content.recordings, env['WEAVER_RECORDINGS'], cwd),
     forgeOf: (host) => forges.get(host),
-    ...secretsOf(env, content, providers, temporal.secrets),
+    ...secretsOf(env, content, providers, [...temporal.secrets, ...otlp.secrets]),
     environment: childEnvironment(env),
     requester: (env['WEAVER_REQUESTER'] ?? `${userName(env)}@${hostname()}`).slice(0, REQUESTER_CHARACTERS_MAX),
   };
@@ -228,6 +254,11 @@ function eventsOf({ events }: ConfigFile, cwd: string): Config['events'] {
   return { webhook: settings, file: file === undefined ? null : resolve(cwd, file), keepDays };
 }
 
+const exported = ({ settings, warnings }: ReadOtlp): Omit<Config['telemetry'], 'listen'> => ({
+  ...(settings === undefined ? {} : { otlp: settings }),
+  ...(warnings.length === 0 ? {} : { otlpWarnings: warnings }),
+});
+
 function homeOf(env: Environment, cwd: string): string {
   const given = env['WEAVER_HOME'];
   if (given !== undefined) return resolve(cwd, given);
@@ -248,13 +279,13 @@ function secretsOf(
   env: Environment,
   content: ConfigFile,
   providers: readonly ProviderSettings[],
-  ofTemporal: readonly string[],
+  ofOthers: readonly string[],
 ): Pick<Config, 'keyOf' | 'gitTokenOf' | 'secrets'> {
   const tokens = content.git?.tokenEnv ?? DEFAULT_GIT_TOKEN_VARIABLE;
   const byHost = typeof tokens === 'string' ? null : lowerCaseNames(tokens);
   const variables = [...secretVariables(content), ...providers.map(({ keyVariable }) => keyVariable)];
   const known = variables.map((name) => env[name]).filter((value) => value !== undefined);
-  const secrets = [...new Set([...known, ...ofTemporal, ...proxyPasswords(env)])];
+  const secrets = [...new Set([...known, ...ofOthers, ...proxyPasswords(env)])];
   return {
     keyOf: (variable) => env[variable],
     gitTokenOf: (host) => {

@@ -7,6 +7,8 @@ import type { BudgetSpec, PaidRequest, Prices, Standing } from './domain/costs.j
 import type { CloudEvent, WeaverEvent } from './domain/events.js';
 import type { FailureCode } from './domain/failures.js';
 import type { Swept } from './domain/housekeeping.js';
+import type { FileTags } from './domain/map/file-tags.js';
+import type { ParsedLanguage } from './domain/map/languages.js';
 import type { ArtifactKind, ArtifactRef } from './domain/outcome.js';
 import type { OptionalField, ProviderKind } from './domain/provider-kinds.js';
 import type { Spending, Tokens } from './domain/record.js';
@@ -61,6 +63,8 @@ export interface MatchedLine {
   readonly path: string;
   /** From 1. */
   readonly line: number;
+  /** Bytes of the line before its first match. */
+  readonly offset: number;
   readonly text: string;
 }
 
@@ -176,6 +180,18 @@ export type PushResult =
   /** A hook or a protection rule of the remote said no. */
   | { readonly kind: 'refused'; readonly says: string };
 
+/** Whose key commits are signed with. */
+export interface SigningSettings {
+  readonly format: 'ssh' | 'openpgp';
+  /** Absolute path of a private key of ssh, or of the public one of a key that an agent has; name of a key of OpenPGP. */
+  readonly key: string;
+  /** Variable with the passphrase; null = it has none, or an agent knows it. */
+  readonly passphraseVariable: string | null;
+  readonly passphrase: () => string | undefined;
+  /** Where gpg finds its keys; null = where it finds them by itself. */
+  readonly gnupgHome: string | null;
+}
+
 /**
  * One bare mirror per repository and one work tree per task, below the weaver home. Both are caches: every method makes
  * what it needs, so losing them costs time only. Isolated from the user's and the system's git configuration.
@@ -242,6 +258,19 @@ export interface Git {
   rebase(request: RebaseRequest): Promise<RebaseResult>;
   /** Deterministic: the same request gives the same commit id. */
   commit(url: string, request: CommitRequest): Promise<string>;
+  /**
+   * The same commit with a signature in it, which is another commit. Signed once: it is kept in `folder`, on the disk for good,
+   * before its id is told, and is given again from there, since a second signature would be a second commit.
+   * Fault signingFailed, not retryable: no key is configured, or it does not sign.
+   */
+  sign(request: {
+    readonly url: string;
+    readonly commit: string;
+    readonly folder: string;
+    readonly signal?: AbortSignal | undefined;
+  }): Promise<string>;
+  /** Throws what would make `sign` fail. */
+  ensureSigns(): Promise<void>;
   /**
    * Compare-and-swap of the remote branch: only from `expected` (null = must not exist yet) to a descendant of it. Never forces.
    */
@@ -360,6 +389,20 @@ export type CallPurpose = 'real' | 'shadow' | 'judge' | 'candidate';
 
 export type FinishReason = 'stop' | 'length' | 'content_filter' | 'refusal' | 'other';
 
+/** The request that brought a result. */
+export interface SentRequest {
+  /** 1 for the first of its call. */
+  readonly number: number;
+  /** Epoch milliseconds of the host that sent it. */
+  readonly startedAt: number;
+  readonly endedAt: number;
+  /** Absent where the endpoint had not begun to work. */
+  readonly tokens?: Tokens;
+  readonly costUsdMicros: number;
+  /** True if its tokens had no price. */
+  readonly unpriced: boolean;
+}
+
 export type CallResult =
   | {
       readonly kind: 'answered';
@@ -372,6 +415,8 @@ export type CallResult =
       readonly latencyMs: number;
       /** Of this call, all its sends together. */
       readonly spending: Spending;
+      /** Absent if a recorded answer was given. */
+      readonly sent?: SentRequest;
     }
   | {
       readonly kind: 'failed';
@@ -383,6 +428,8 @@ export type CallResult =
       /** Of `circuitOpen`: what the endpoint failed with the last time. */
       readonly because?: FailureCode;
       readonly spending: Spending;
+      /** Absent if none was sent. */
+      readonly sent?: SentRequest;
     };
 
 /** One row of the ledger, as `weaver` shows it. */
@@ -455,8 +502,8 @@ export interface Model {
 }
 
 /**
- * Asked before each request that leaves, where workers share the limits of a provider: not for an answer that the ledger has,
- * nor for a request under way. Never rejects.
+ * Asked before each request that leaves, for workers share the limits of a provider and the pauses of its endpoint: not for an
+ * answer that the ledger has, nor for a request under way. Never rejects.
  */
 export interface SendGate {
   /** Null = not now: the call ends with the failure `providerBusy`. */
@@ -611,6 +658,8 @@ export interface Command {
   /** File that gets everything the command prints, stdout and stderr in the order of arrival, at most `logBytesMax`. */
   readonly logFile: string;
   readonly logBytesMax: number;
+  /** It may take hours, most of them waiting for somebody else's model: it takes no place of those that are over in minutes. */
+  readonly isLong?: boolean;
 }
 
 export interface CommandResult {
@@ -650,6 +699,27 @@ export interface TestReports {
   readFiles(files: readonly { readonly path: string; readonly text: string }[], root: string): ReadReport;
   /** What a check has printed. */
   readOutput(text: string, root: string): ReadReport;
+}
+
+// ---------------------------------------------------------------- source
+
+export interface SourceText {
+  /** Null if no parser knows it: then only its words are read. */
+  readonly language: ParsedLanguage | null;
+  readonly text: string;
+}
+
+/**
+ * Reads source files by the grammars of their languages. Pure: the same text gives the same. Some megabytes at once at most.
+ * Faults: infrastructure (retryable) if the parser cannot be started, dies or takes too long.
+ */
+export interface SourceParser {
+  /** Part of the name under which tags are remembered. */
+  readonly version: string;
+  /** What each file defines and names; text that its language would refuse is read as far as it goes. */
+  tags(files: readonly SourceText[]): Promise<readonly FileTags[]>;
+  /** The first place of each file that its grammar refuses, in one sentence; null if there is none, or no grammar. */
+  faults(files: readonly SourceText[]): Promise<readonly (string | null)[]>;
 }
 
 // ---------------------------------------------------------------- artifacts
@@ -743,6 +813,90 @@ export interface Meter {
   attempted(outcome: string, failure: string | null): void;
   decided(decision: string): void;
   taskEnded(state: string): void;
+}
+
+/** Where a step belongs. */
+export interface StepPlace {
+  /** Ids of workflows; of what belongs to no task both are the same. */
+  readonly job: string;
+  readonly task: string;
+  readonly attempt?: number;
+  readonly turn?: number;
+  /** Absent = the first. */
+  readonly try?: number;
+}
+
+export interface TracedStep extends StepPlace {
+  /** Type of the activity. */
+  readonly step: string;
+  /** Of the workflow: the steps of one run are one trace. */
+  readonly runId: string;
+  /** Whether `attempted` will tell of its attempt: not of calls beside a task, which bear the names of its turns. */
+  readonly isOfTask: boolean;
+}
+
+export interface TracedAttempt {
+  readonly attempt: number;
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly outcome: string;
+  /** Code of the catalogue; null for a success. */
+  readonly failure: string | null;
+}
+
+/** A request to a model that has ended: what it was, never what was said. */
+export interface TracedCall {
+  readonly callId: string;
+  readonly provider: ProviderSettings;
+  readonly purpose: CallPurpose;
+  /** What was asked for. */
+  readonly output: 'text' | 'json';
+  readonly sent: SentRequest;
+  readonly end:
+    | { readonly kind: 'answered'; readonly model: string; readonly finishReason: FinishReason | 'tool_calls' }
+    | { readonly kind: 'failed'; readonly code: FailureCode };
+}
+
+export interface TracedTool {
+  readonly tool: string;
+  readonly callId: string;
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly isError: boolean;
+}
+
+/**
+ * Tells those who watch from outside what a worker does. Never throws, keeps nobody waiting, holds a bounded part of what nobody
+ * takes. A wrong tracer tells what a prompt, an answer or a file says.
+ */
+export interface Tracer {
+  began(step: TracedStep): StepTrace;
+  /** An attempt has ended: its steps belong to it. Told again it is the same one. */
+  attempted(step: TracedStep, attempt: TracedAttempt): void;
+}
+
+/** What happens in one step. */
+export interface StepTrace {
+  /** Told again it is the same call, and counts once. */
+  called(call: TracedCall): void;
+  used(tool: TracedTool): void;
+  /** `done`, `cancelled`, or a code of the catalogue. */
+  ended(result: string): void;
+}
+
+/** Where OpenTelemetry's spans and metrics are sent; absent = that one is not. */
+export interface OtlpSettings {
+  readonly traces?: OtlpTarget;
+  readonly metrics?: OtlpTarget & { readonly everyMs: number; readonly timeoutMs: number };
+}
+
+export interface OtlpTarget {
+  /** The whole address. */
+  readonly url: string;
+  readonly protocol: 'http/json' | 'http/protobuf';
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 // ---------------------------------------------------------------- housekeeping

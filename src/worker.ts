@@ -10,6 +10,7 @@ import { logInterceptor } from './activities/log-steps.js';
 import { measureInterceptor } from './activities/measure-steps.js';
 import { sizeGuardInterceptor } from './activities/size-guard.js';
 import { failureInterceptor } from './activities/to-failure.js';
+import { traceInterceptor } from './activities/trace-steps.js';
 import type { ActivityPorts } from './activities/activity-ports.js';
 import { createArtifactStore } from './adapters/artifacts/artifact-store.js';
 import { createRecords, type LocalRecords } from './adapters/artifacts/records.js';
@@ -28,8 +29,10 @@ import { createStarter, type Starter } from './adapters/processes/starter.js';
 import { createSandbox } from './adapters/sandbox/create-sandbox.js';
 import { limitSandbox } from './adapters/sandbox/limited-sandbox.js';
 import { syntaxFault } from './adapters/syntax/syntax-fault.js';
+import { createSourceParser, type RunningSourceParser } from './adapters/source/source-parser.js';
 import { createLogger, type Logger } from './adapters/telemetry/logger.js';
 import type { Metrics } from './adapters/telemetry/metrics.js';
+import type { OpenTelemetry } from './adapters/telemetry/open-telemetry.js';
 import { createTestReports } from './adapters/test-reports/create-test-reports.js';
 import type { RunningWorker, Where } from './client/cli/house.js';
 import { providerOf, type Config } from './config.js';
@@ -56,6 +59,8 @@ const CACHED_WORKFLOWS_MAX = 500;
 
 /** What happened last is told before the worker leaves, if somebody listens. */
 const LAST_EVENTS_MS = 2_000;
+/** The same of its last spans and figures: a receiver that hangs holds nobody up. */
+const LAST_SPANS_MS = 2_000;
 
 /** What a project with a worker of its own brings along. */
 export interface OwnParts {
@@ -90,7 +95,8 @@ export async function startWorker(
   const known = { handlers: HANDLERS, deciders: knownDeciders() };
   await ensureRulesPresent(connection.workflowService, { namespace, taskQueue: config.taskQueue }, known);
   const metrics = options.operated === true && config.telemetry.listen !== null ? await createMeter() : null;
-  const ours = settings(config, wired, logger, redactor, metrics);
+  const telemetry = await startTelemetry(config, identity, logger);
+  const ours = settings(config, wired, logger, redactor, { metrics, telemetry });
   const made = { ...ours, ...own, activities: together(ours.activities, options), connection, namespace, identity };
   const worker = await Worker.create(made);
   const hostId = options.operated === true ? await hostIdOf(config, logger) : null;
@@ -112,15 +118,16 @@ export async function startWorker(
     await operations.stop();
     wired.model.close();
     wired.starter.close();
+    wired.sourceParser.close();
     await wired.outbox.close();
-    await sender.stop(LAST_EVENTS_MS);
+    await Promise.all([sender.stop(LAST_EVENTS_MS), telemetry?.stop(LAST_SPANS_MS)]);
     await connection.close();
   });
   return {
     taskQueue: config.taskQueue,
     identity,
     hostId,
-    warnings: [...wired.warnings, ...operations.warnings],
+    warnings: [...wired.warnings, ...operations.warnings, ...(config.telemetry.otlpWarnings ?? [])],
     operationsUrl: operations.url,
     ended,
     async shutdown() {
@@ -168,6 +175,7 @@ interface Wired {
   readonly ports: ActivityPorts;
   readonly model: RunningModel;
   readonly starter: Starter;
+  readonly sourceParser: RunningSourceParser;
   readonly outbox: Outbox;
   readonly warnings: readonly string[];
 }
@@ -183,6 +191,7 @@ async function wire(
   await mkdir(home, { recursive: true, mode: 0o700 });
   const probes = await readProbes(home);
   const starter = createStarter({ environment });
+  const sourceParser = createSourceParser();
   const { sandbox, warning } = await createSandbox({ mode: config.sandbox, environment, home, run: starter.command });
   const model = createModel(modelOptions(config, redactor, (says) => logger.warn({ says }, 'model')));
   const outbox = createOutbox({
@@ -196,7 +205,7 @@ async function wire(
     ...stores(config, redactor),
     events: outbox,
     forge: createForge({ forgeOf: config.forgeOf, tokenOf: config.keyOf, redact: redactor.redact }),
-    git: createGit({ home, environment, tokenOf: config.gitTokenOf, redact: redactor.redact, run: starter.git }),
+    git: createGit({ ...gitOptions(config, redactor), run: starter.git }),
     model,
     sandbox: limitSandbox(sandbox, config.concurrency.checks),
     sandboxWarning: warning,
@@ -206,14 +215,18 @@ async function wire(
     alone: createAlone((lineage) => join(home, 'tasks', lineage)),
     testReports: createTestReports(),
     syntax: syntaxFault,
+    sourceParser,
     detectChecks,
     pathsForDetection,
     settings: {
       provider: (choice) => withProbe(providerOf(config, choice), probes),
       defaultModels: config.defaultModels,
       protect: config.protect,
+      mapTokens: config.mapTokens,
       ...(config.shadow === undefined ? {} : { shadow: config.shadow }),
       author: config.author,
+      ...(config.commit.signing === undefined ? {} : { signs: true }),
+      ...(config.commit.hooks === undefined ? {} : { hooks: config.commit.hooks }),
       identity,
       // The embedded server's page is on this host alone: others would follow the link to nowhere.
       ...(uiUrl === null ? {} : { webUrlOf: (taskId) => workflowUrl(uiUrl, namespace, taskId) }),
@@ -223,7 +236,7 @@ async function wire(
       ...(config.concurrency.perRepository === undefined ? {} : { repositoryPlaces: config.concurrency.perRepository }),
     },
   };
-  return { ports, model, starter, outbox, warnings: warning === null ? [] : [warning] };
+  return { ports, model, starter, sourceParser, outbox, warnings: warning === null ? [] : [warning] };
 }
 
 const stores = (
@@ -232,6 +245,14 @@ const stores = (
 ): { readonly artifacts: ArtifactStore; readonly records: LocalRecords } => ({
   artifacts: createArtifactStore({ home, redactor }),
   records: createRecords({ home, redact: redactor.redact }),
+});
+
+const gitOptions = ({ home, environment, gitTokenOf, commit }: Config, { redact }: Redactor) => ({
+  home,
+  environment,
+  tokenOf: gitTokenOf,
+  redact,
+  ...(commit.signing === undefined ? {} : { signing: commit.signing }),
 });
 
 const modelOptions = (config: Config, { redact }: Redactor, onWarning: (warning: string) => void) => ({
@@ -250,12 +271,31 @@ const workflowUrl = (uiUrl: string, namespace: string, id: string): string =>
 /** Loaded where it is asked for: a run in front of a person shows nothing to Prometheus. */
 const createMeter = async (): Promise<Metrics> => (await import('./adapters/telemetry/metrics.js')).createMetrics();
 
+/** Loaded where a receiver is named, whoever starts the worker. What cannot be started costs the telemetry, not the work. */
+async function startTelemetry({ telemetry }: Config, identity: string, logger: Logger): Promise<OpenTelemetry | null> {
+  const { otlp } = telemetry;
+  if (otlp === undefined) return null;
+  const onWarning = (says: string): void => logger.warn({ says }, 'telemetry');
+  try {
+    const { startOpenTelemetry } = await import('./adapters/telemetry/open-telemetry.js');
+    return await startOpenTelemetry({ settings: otlp, identity, onWarning });
+  } catch (thrown) {
+    onWarning(`nothing is sent: ${String(thrown)}`);
+    return null;
+  }
+}
+
+interface Watchers {
+  readonly metrics: Metrics | null;
+  readonly telemetry: OpenTelemetry | null;
+}
+
 function settings(
   config: Config,
   { ports }: Wired,
   logger: Logger,
   { scrub }: Redactor,
-  metrics: Metrics | null,
+  { metrics, telemetry }: Watchers,
 ): WorkerOptions {
   const { workflows, activities } = config.concurrency;
   return {
@@ -276,6 +316,7 @@ function settings(
       activity: [
         logInterceptor((level, fields, message) => logger[level](fields, message)),
         ...(metrics === null ? [] : [measureInterceptor(metrics)]),
+        ...(telemetry === null ? [] : [traceInterceptor(telemetry)]),
         failureInterceptor(scrub),
         heartbeat,
         sizeGuard,

@@ -88,6 +88,13 @@ describe('the house', () => {
     expect(readers.filter((file) => !file.startsWith('config'))).toEqual([]);
   });
 
+  it('loads the packages of OpenTelemetry only where a receiver is named', () => {
+    const loaders = files.filter((file) =>
+      /^import (?!type)[^;]*from '(?:@opentelemetry\/|[^']*\/open-telemetry\.js)/m.test(readFileSync(file, 'utf8')),
+    );
+    expect(loaders.map((file) => relative(SOURCE, file))).toEqual(['adapters/telemetry/open-telemetry.ts']);
+  });
+
   it('has one protobufjs of the major version that the SDK needs at the top', () => {
     const top = JSON.parse(readFileSync(resolve(__dirname, '../node_modules/protobufjs/package.json'), 'utf8')) as {
       version: string;

@@ -41,3 +41,11 @@ export async function floorTask(): Promise<string> {
   await Promise.all([record(), closeWorkspace()]);
   return 'landed';
 }
+
+/** As a conversation of the agent: a call in each turn, then its tools, which run a command or do not. */
+export async function floorConversation(turns: readonly { readonly runs: boolean }[]): Promise<void> {
+  for (const { runs } of turns) {
+    await callModel();
+    await (runs ? runChecks() : applyEdits());
+  }
+}

@@ -1,7 +1,7 @@
 /** What the activities are given by the wiring. */
 import type { AgentSpec } from '../domain/agents.js';
 import type { ShadowSpec } from '../domain/shadow.js';
-import type { CheckSpec, LimitsSpec, ModelChoice, ProtectSpec, TaskSpec } from '../domain/task.js';
+import type { CheckSpec, HooksSpec, LimitsSpec, ModelChoice, ProtectSpec, TaskSpec } from '../domain/task.js';
 import type { SyntaxCheck } from '../domain/guards/syntax-errors.js';
 import type {
   ArtifactStore,
@@ -12,6 +12,7 @@ import type {
   ProviderSettings,
   Records,
   Sandbox,
+  SourceParser,
   TestReports,
 } from '../ports.js';
 
@@ -24,6 +25,7 @@ export interface ActivityPorts {
   readonly artifacts: ArtifactStore;
   readonly testReports: TestReports;
   readonly syntax: SyntaxCheck;
+  readonly sourceParser: SourceParser;
   readonly records: Records;
   readonly events: Events;
   readonly forge: Forge;
@@ -49,9 +51,15 @@ export interface ActivitySettings {
   readonly provider: (choice: ModelChoice) => ProviderSettings;
   readonly defaultModels: readonly ModelChoice[];
   readonly protect: readonly ProtectSpec[];
+  /** Of a prompt, for the map of the repository; 0 = none. */
+  readonly mapTokens: number;
   /** Of tasks that name none. */
   readonly shadow?: ShadowSpec;
   readonly author: string;
+  /** True if commits are signed whose task says nothing else; absent = they are not. */
+  readonly signs?: boolean;
+  /** Hooks of the repository that are asked where the task says nothing else; absent = none. */
+  readonly hooks?: HooksSpec;
   readonly identity: string;
   /** Where people see a task in the Web UI; absent = nowhere that others reach. */
   readonly webUrlOf?: (taskId: string) => string;

@@ -3,10 +3,11 @@
  * Harmless twice: a pure function of the base tree and the answer; one tree is written, or none.
  */
 import picomatch from 'picomatch';
+import { lossIn } from '../domain/additions-only.js';
 import { applyEdits, type EditFault } from '../domain/apply-edits.js';
 import type { SourceFile } from '../domain/edited-tree.js';
 import { commitSubject, commitText } from '../domain/commit-message.js';
-import { hasConflictMark } from '../domain/conflict-hunks.js';
+import { besideConflicts, hasConflictMark } from '../domain/conflict-hunks.js';
 import type { Edit } from '../domain/edits.js';
 import { failure, type Failure, type FailureCode } from '../domain/failures.js';
 import { cutToBytes } from '../domain/payload-limit.js';
@@ -35,7 +36,7 @@ export const createApplyEdits =
     if (answer.kind === 'malformed')
       throw new PortFault('infrastructure', 'The ledger lost the answer of this call.', false);
     const { url } = spec.repo;
-    const result = await compute(ports, spec, input.baseTree, answer.answer.edits);
+    const result = await compute(ports, spec, input.baseTree, answer.answer.edits, rulesFor(ports, spec));
     if (result.kind === 'rejected') return reject(ports, result.faults);
     if (result.changes.length === 0) return nothing(ports, answer.answer.notes);
     const changes: readonly TreeChange[] = result.changes.map(({ path, file }) => [
@@ -55,10 +56,22 @@ export const createApplyEdits =
     if (guarded.kind === 'refused') return await guardOutcome(ports, guarded);
     const marked = input.resolves === true ? await markedFiles(ports, spec, tree) : [];
     if (marked.length > 0) return await stillMarked(ports, marked);
-    const diff = await artifacts.put('diff', patch);
+    const lost = input.resolves === true ? await lostBeside(ports, spec, input.baseTree, tree) : [];
+    if (lost.length > 0) return await lostOutcome(ports, lost);
+    const whole = input.wholeBase === undefined ? null : await git.diff(url, input.wholeBase, tree, DIFF_BYTES_MAX);
+    const diff = await artifacts.put('diff', whole?.patch ?? patch);
     const subject = commitSubject(spec, commitMessage);
-    return { kind: 'edited', tree, diff, stat, subject, ...accountOf([...guarded.warnings, ...result.notes]) };
+    const account = accountOf([...guarded.warnings, ...result.notes]);
+    return { kind: 'edited', tree, diff, stat: whole?.stat ?? stat, subject, ...account };
   };
+
+/** Taking a mark out is a change of lines, which the rules for tests would refuse. */
+function rulesFor({ settings }: ActivityPorts, spec: TaskSpec): (path: string) => ProtectPolicy {
+  const policy = policyOf([...settings.protect, ...spec.protect]);
+  const { conflicts } = spec;
+  if (conflicts === undefined) return policy;
+  return (path) => (conflicts.includes(path) ? 'allow' : policy(path));
+}
 
 /** What guards warn of, and which texts were found by a looser reading than the literal one; nothing if there is nothing. */
 function accountOf(notes: readonly string[]): { readonly notes?: readonly string[] } {
@@ -122,6 +135,30 @@ async function reject({ artifacts }: ActivityPorts, faults: readonly EditFault[]
     // What reaches outside the repository gets no second chance in the same attempt.
     complaint: worst === 'refusedPath' ? null : cutToBytes(text, COMPLAINT_BYTES_MAX),
   };
+}
+
+/** Of files that judge the work: lines beside the marks are of all branches, and no conflict is a reason to lose one. */
+async function lostBeside(
+  { git, settings }: ActivityPorts,
+  { repo, protect, conflicts = [] }: TaskSpec,
+  marked: string,
+  tree: string,
+): Promise<readonly string[]> {
+  const policy = policyOf([...settings.protect, ...protect]);
+  const paths = conflicts.filter((path) => policy(path) !== 'allow');
+  const [before, after] = await Promise.all([git.read(repo.url, marked, paths), git.read(repo.url, tree, paths)]);
+  return paths.flatMap((path) => {
+    const [was, is] = [before.get(path), after.get(path)];
+    // One that a branch has removed may go: the other has only changed it.
+    if (was === undefined || is === undefined) return [];
+    return lossIn(path, Buffer.from(besideConflicts(was.bytes.toString('utf8'))), is.bytes) ?? [];
+  });
+}
+
+async function lostOutcome({ artifacts }: ActivityPorts, lost: readonly string[]): Promise<Edited> {
+  const text = `Only what stands between the marks may be rewritten there: ${lost.join('; ')}`;
+  const evidence = await artifacts.put('log', text);
+  return { ...rejected('protectedFile', lost.join('; '), evidence), complaint: cutToBytes(text, COMPLAINT_BYTES_MAX) };
 }
 
 /** The specification of a `resolve` names the files that conflict. A mark inside a comment would pass every check. */

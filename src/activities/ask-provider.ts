@@ -1,6 +1,7 @@
 /**
  * Places in the windows of a provider that all its workers share: asks the workflow that keeps them, starting it where it does
- * not run. Harmless twice: a place that was asked for again is booked as used, so that what is sent can only be less.
+ * not run. Of a provider without limits it runs only while the endpoint has asked for a pause, and is asked only then.
+ * Harmless twice: a place that was asked for again is booked as used, so that what is sent can only be less.
  */
 import { ApplicationFailure, type Context } from '@temporalio/activity';
 import { ApplicationFailureCategory, WorkflowNotFoundError } from '@temporalio/common';
@@ -8,10 +9,13 @@ import { randomUUID } from 'node:crypto';
 import {
   EXCHANGE_MAX,
   EXCHANGE_UPDATE,
+  keepsPauseOnly,
   limitsOf,
+  pauseLimitsOf,
   PROVIDER_LIMITS_WORKFLOW,
   providerKeeperOf,
   sayLimit,
+  type EndedCall,
   type LimitsExchange,
   type ProviderLimits,
   type Reserved,
@@ -38,8 +42,7 @@ export interface ProviderGate extends SendGate {
   ended(result: CallResult | null): void;
 }
 
-/** Undefined if the provider has no limits that workers share. */
-export type GateOf = (context: Context, provider: ProviderSettings, callId: string) => ProviderGate | undefined;
+export type GateOf = (context: Context, provider: ProviderSettings, callId: string) => ProviderGate;
 
 /** Above so many calls a second a worker collects its questions for a tenth of a second. */
 const RATE = { asksASecond: 5, collectMs: 100 } as const;
@@ -49,48 +52,74 @@ const TELL = { ms: 500, part: 10 } as const;
 const SETTLED_MAX = 1_000;
 /** A keeper answers within milliseconds, unless every worker is busy with other workflows. */
 const ANSWER_MS_MAX = 20_000;
-/** The beginning of a call's id tells calls apart. */
+/** The beginning of a call's id tells calls apart, that of a random one the reservations of a call. */
 const KEY_CHARACTERS = 16;
+const RESERVATION_CHARACTERS = 8;
+/** Whether a keeper is there is looked at so often at most: a pause holds for all so soon, and thousands of calls cost two looks a second. */
+const LOOK_MS = 500;
+/** A server that does not answer must not keep a call back that needs no leave. */
+const LOOK_MS_MAX = 2_000;
+/** A call that needs no leave may take so long to be sent. */
+const FREE_MS = 60_000;
+/** A shorter pause is over before the others have heard of it. */
+const PAUSE_TOLD_MS_MIN = 1_000;
+/** What the endpoint itself has said: other failures name a time that is not its. */
+const FROM_ENDPOINT: ReadonlySet<string> = new Set<FailureCode>(['rateLimited', 'modelServer', 'modelTimeout']);
 
 /** One a worker process: its calls share their questions. */
 export function createProviderGates(): GateOf {
   const desks = new Map<string, Desk>();
   return (context, provider, callId) => {
-    const limits = limitsOf(provider);
-    if (limits === null) return undefined;
-    const { client, info } = context;
-    const keeper = providerKeeperOf(info.taskQueue, provider.name);
-    const ask = async (exchange: LimitsExchange): Promise<readonly Reserved[]> =>
-      await askKeeper(client.workflow, { keeper, taskQueue: info.taskQueue, name: provider.name }, exchange);
-    const desk = desks.get(keeper) ?? new Desk(ask);
+    const { taskQueue, attempt } = context.info;
+    const keeper = providerKeeperOf(taskQueue, provider.name);
+    const desk = desks.get(keeper) ?? new Desk(linesTo(context, { keeper, taskQueue, name: provider.name }));
     desks.set(keeper, desk);
-    desk.limits = limits;
-    return new Gate(desk, provider, callId.slice(0, KEY_CHARACTERS));
+    desk.limits = limitsOf(provider) ?? pauseLimitsOf(provider);
+    // Known by the time the request may leave, so that it costs the call nothing.
+    void desk.isKept();
+    return new Gate(desk, provider, callId.slice(0, KEY_CHARACTERS), attempt > 1);
   };
 }
 
+/** What can be asked of the server about a keeper. The client is taken when it is needed: not everywhere is there one. */
+interface Lines {
+  exchange(exchange: LimitsExchange): Promise<readonly Reserved[]>;
+  /** Whether the keeper runs. */
+  isThere(): Promise<boolean>;
+}
+
+const linesTo = (context: Context, keeper: Keeper): Lines => ({
+  exchange: async (exchange) => await askKeeper(context.client.workflow, keeper, exchange),
+  isThere: async () => {
+    try {
+      return (await context.client.workflow.getHandle(keeper.keeper).describe()).status.name === 'RUNNING';
+    } catch {
+      return false; // not there, or the server is away: then nobody can be asked, and nobody has to be
+    }
+  },
+});
+
 /** The call through its gate, which learns how it ended. */
-export async function throughGate(
-  gate: ProviderGate | undefined,
-  call: () => Promise<CallResult>,
-): Promise<CallResult> {
+export async function throughGate(gate: ProviderGate, call: () => Promise<CallResult>): Promise<CallResult> {
   let result: CallResult | null = null;
   try {
     result = await call();
     return result;
   } finally {
-    gate?.ended(result);
+    gate.ended(result);
   }
 }
 
-/** Null if it was not the gate that kept the call back. No retry of the step helps: the workflow waits. */
+/** Null if the call was not kept back. No retry of the step helps: the workflow waits. */
 export function faultOfGate(
-  gate: ProviderGate | undefined,
+  gate: ProviderGate,
   name: string,
-  { code, says, spending }: Extract<CallResult, { kind: 'failed' }>,
+  { code, says, retryAfterMs, spending }: Extract<CallResult, { kind: 'failed' }>,
 ): ApplicationFailure | null {
-  if (gate === undefined || code !== 'providerBusy') return null;
-  const { at, why, because } = gate.refusal() ?? { at: Date.now() + MISSED_MS, why: says };
+  if (code !== 'providerBusy') return null;
+  // The request process has no place for it, and says when to come again; or the keeper has refused it.
+  const full = retryAfterMs === undefined ? null : { at: Date.now() + retryAfterMs, why: says };
+  const { at, why, because }: Refusal = full ?? gate.refusal() ?? { at: Date.now() + MISSED_MS, why: says };
   const isOpen = because !== undefined;
   const details: CallFaultDetails = {
     name,
@@ -154,11 +183,28 @@ class Desk {
   limits: ProviderLimits | null = null;
   private questions: Question[] = [];
   private settled: Settlement[] = [];
+  private ended: EndedCall[] = [];
+  private there: Promise<boolean> = Promise.resolve(false);
+  private lookedAt = 0;
   private isAsking = false;
   private timer: NodeJS.Timeout | null = null;
   private due = Infinity;
 
-  constructor(private readonly exchange: (exchange: LimitsExchange) => Promise<readonly Reserved[]>) {}
+  constructor(private readonly lines: Lines) {}
+
+  get keepsPauseOnly(): boolean {
+    return this.limits === null || keepsPauseOnly(this.limits);
+  }
+
+  /** Whether anybody has to be asked before a call. */
+  async isKept(): Promise<boolean> {
+    if (!this.keepsPauseOnly) return true;
+    if (Date.now() - this.lookedAt >= LOOK_MS) {
+      this.lookedAt = Date.now();
+      this.there = within(LOOK_MS_MAX, this.lines.isThere()).catch(() => false);
+    }
+    return await this.there;
+  }
 
   ask(request: ReserveRequest): Promise<Answered> {
     return new Promise((settle, fail) => {
@@ -169,6 +215,18 @@ class Desk {
 
   tell(settlement: Settlement): void {
     this.settled = [...this.settled, settlement].slice(-SETTLED_MAX);
+    if (settlement.pauseMs === undefined) return this.planTelling();
+    // Nobody may go on asking meanwhile: whoever comes next asks the keeper, which hears of the pause first.
+    [this.there, this.lookedAt] = [Promise.resolve(true), Date.now()];
+    this.plan(0);
+  }
+
+  tellEnd(call: EndedCall): void {
+    this.ended = [...this.ended, call].slice(-SETTLED_MAX);
+    this.planTelling();
+  }
+
+  private planTelling(): void {
     this.plan(Math.min(TELL.ms, (this.limits?.windowMs ?? TELL.ms) / TELL.part));
   }
 
@@ -192,12 +250,14 @@ class Desk {
     const { limits } = this;
     const questions = this.questions.splice(0, EXCHANGE_MAX);
     const settled = this.settled.splice(0, EXCHANGE_MAX);
-    if (limits === null || questions.length + settled.length === 0) return;
+    const ended = this.ended.splice(0, EXCHANGE_MAX);
+    if (limits === null || questions.length + settled.length + ended.length === 0) return;
     this.isAsking = true;
     const askedAt = Date.now();
     const asked = questions.map(({ request }) => request);
     try {
-      const answers = await within(ANSWER_MS_MAX, this.exchange({ limits, settled, asked }));
+      const told = { limits, settled, ...(ended.length === 0 ? {} : { ended }), asked };
+      const answers = await within(ANSWER_MS_MAX, this.lines.exchange(told));
       questions.forEach(({ settle, fail }, index) => {
         const reserved = answers[index];
         if (reserved === undefined) fail(noAnswer('it gave too few answers'));
@@ -206,12 +266,13 @@ class Desk {
     } catch (thrown) {
       // Told again: a settlement that is not known any more changes nothing.
       this.settled = [...settled, ...this.settled].slice(-SETTLED_MAX);
+      this.ended = [...ended, ...this.ended].slice(-SETTLED_MAX);
       for (const { fail } of questions)
         fail(noAnswer(thrown instanceof Error ? thrown.message : String(thrown), thrown));
     } finally {
       this.isAsking = false;
       if (this.questions.length > 0) this.plan(this.isFast ? RATE.collectMs : 0);
-      else if (this.settled.length > 0) this.plan(TELL.ms);
+      else if (this.settled.length + this.ended.length > 0) this.plan(TELL.ms);
     }
   }
 }
@@ -228,12 +289,15 @@ function within<T>(limitMs: number, promise: Promise<T>): Promise<T> {
 }
 
 interface Granted {
+  readonly reservation: string;
   readonly askedAt: number;
-  leftAt: number | null;
 }
 
 class Gate implements ProviderGate {
+  private readonly begunAt = Date.now();
   private granted: Granted | null = null;
+  private leftAt: number | null = null;
+  private wasLost = false;
   private refused: Refusal | null = null;
   private fault: unknown = null;
 
@@ -241,31 +305,39 @@ class Gate implements ProviderGate {
     private readonly desk: Desk,
     private readonly provider: ProviderSettings,
     private readonly key: string,
+    /** An earlier try of the step may have reserved a place, and died. */
+    private readonly isAgain: boolean,
   ) {}
 
   /** Asked again in one call when the moment has passed, or when the endpoint has refused a field of the request. */
   async mayLeave(promptTokens: number): ReturnType<SendGate['mayLeave']> {
     this.settle('modelRequestInvalid', { prompt: 0, answer: 0 });
+    this.leftAt = null;
+    if (!(await this.desk.isKept())) return freeWindow();
+    const reservation = randomUUID().slice(0, RESERVATION_CHARACTERS);
     try {
-      const request = { key: this.key, promptTokens, answerTokensMax: this.provider.maxOutputTokens };
+      const request = { key: this.key, reservation, promptTokens, answerTokensMax: this.provider.maxOutputTokens };
       const { reserved, askedAt } = await this.desk.ask(request);
       if (reserved.kind !== 'granted') return this.refuse(reserved);
-      this.granted = { askedAt, leftAt: null };
+      this.granted = { reservation, askedAt };
       // From when we know of it, until so long after we have asked: whatever lies between is on the safe side.
       return { fromMs: Date.now() + reserved.inMs, untilMs: askedAt + reserved.validMs };
     } catch (thrown) {
+      // A pause of which nobody can tell keeps nobody.
+      if (this.desk.keepsPauseOnly) return freeWindow();
       this.fault = thrown;
       return null;
     }
   }
 
   left(atMs: number): void {
-    if (this.granted !== null) this.granted.leftAt = atMs;
+    this.leftAt = atMs;
   }
 
   /** Not settled, it counts as sent at the latest moment. */
   lost(): void {
-    this.granted = null;
+    this.wasLost ||= this.granted !== null;
+    [this.granted, this.leftAt] = [null, null];
   }
 
   refusal(): Refusal | null {
@@ -274,13 +346,29 @@ class Gate implements ProviderGate {
   }
 
   ended(result: CallResult | null): void {
-    if (result?.kind === 'answered') {
+    // This worker leaves, or cannot write: the request may go on without it, and the next try of the step tells of its end.
+    if (result === null) return;
+    if (this.granted === null) return this.endedElsewhere(result);
+    if (result.kind === 'answered') {
       const { prompt, completion } = result.spending.tokens;
       return this.settle(null, { prompt, answer: completion });
     }
-    const code = result?.code ?? 'cancelled';
+    const { code } = result;
     const isUnused = code === 'rateLimited' || code === 'modelUnreachable';
-    this.settle(code, isUnused ? { prompt: 0, answer: 0 } : null, result?.retryAfterMs);
+    this.settle(code, isUnused ? { prompt: 0, answer: 0 } : null, pauseOf(result));
+  }
+
+  /** What nobody has given leave for, or another try of the step has sent. */
+  private endedElsewhere(result: CallResult): void {
+    // It has not ended: its workflow comes again.
+    if (result.kind === 'failed' && result.code === 'providerBusy') return;
+    const { desk, key, wasLost } = this;
+    const pauseMs = this.leftAt === null ? undefined : pauseOf(result);
+    if (pauseMs !== undefined && pauseMs >= PAUSE_TOLD_MS_MIN)
+      desk.tell({ key, reservation: '', ...NOTHING_SENT, code: 'rateLimited', pauseMs });
+    // A place among those at once is held until somebody says that it is free.
+    if (desk.limits?.concurrency != null && (this.isAgain || wasLost))
+      desk.tellEnd({ key, begunMs: wasLost ? 0 : Date.now() - this.begunAt });
   }
 
   private refuse(reserved: Exclude<Reserved, { kind: 'granted' }>): null {
@@ -299,10 +387,12 @@ class Gate implements ProviderGate {
 
   private settle(code: FailureCode | null, tokens: Settlement['tokens'], pauseMs?: number): void {
     if (this.granted === null) return;
-    const { askedAt, leftAt } = this.granted;
+    const { reservation, askedAt } = this.granted;
+    const { leftAt } = this;
     this.granted = null;
     this.desk.tell({
       key: this.key,
+      reservation,
       sentAfterMs: leftAt === null ? null : Math.max(0, leftAt - askedAt),
       endedAfterMs: Math.max(0, Date.now() - askedAt),
       tokens,
@@ -311,3 +401,11 @@ class Gate implements ProviderGate {
     });
   }
 }
+
+const freeWindow = () => ({ fromMs: Date.now(), untilMs: Date.now() + FREE_MS });
+
+/** Of a settlement that is of no reservation. */
+const NOTHING_SENT = { sentAfterMs: 0, endedAfterMs: 0, tokens: { prompt: 0, answer: 0 } } as const;
+
+const pauseOf = (result: CallResult): number | undefined =>
+  result.kind === 'failed' && FROM_ENDPOINT.has(result.code) ? result.retryAfterMs : undefined;

@@ -3,11 +3,13 @@
  * Harmless twice: the call's id follows from what is asked, and the ledger gives the answer that was paid for already.
  */
 import { ApplicationFailure, Context } from '@temporalio/activity';
+import { canonicalJson } from '../domain/consensus.js';
 import type { FailureCode } from '../domain/failures.js';
 import { cutToBytes } from '../domain/payload-limit.js';
+import { inBlocks, type PromptMessage } from '../domain/prompt.js';
 import type { Spending } from '../domain/record.js';
 import { answerText } from '../domain/tool-answer.js';
-import { describeUses, TOOLS } from '../domain/tools.js';
+import { describeUses, TOOLS, type ToolUse } from '../domain/tools.js';
 import {
   answerSchema,
   choiceSchema,
@@ -22,6 +24,7 @@ import {
   parseToolCall,
   planSchema,
   scoreSchema,
+  type AnswerForm,
 } from '../schemas.js';
 import type { CallResult, ChatMessage, ProviderSettings } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
@@ -32,6 +35,8 @@ import { digestOf } from './digest-answer.js';
 import { hashOf } from './json-hash.js';
 import { beat } from './heartbeat.js';
 import { leavingAtShutdown } from './leaving-at-shutdown.js';
+import { tellCallEnd } from './tell-call-end.js';
+import { tellCall } from './trace-steps.js';
 
 /** A repair names every fault, but an answer can hold hundreds. */
 const COMPLAINT_BYTES_MAX = 3_000;
@@ -46,15 +51,17 @@ export const createCallModel = (ports: ActivityPorts) => {
     const context = Context.current();
     const { model, artifacts, settings } = ports;
     const provider = settings.provider({ provider: input.provider, model: input.model });
-    const { messages, promptSha256 } = await conversation(ports, input);
+    const { messages, promptSha256, form } = await conversation(ports, input, provider);
     const callId = nameCall(input, messages, provider);
     const noted = { promptSha256, tryNumber: context.info.attempt, ...purposeOf(input) };
     const place = { callId, lineage: input.lineage, name: input.name };
-    const request = { ...place, provider, messages, ...formOf(input.expects), ...noted };
+    const request = { ...place, provider, messages, ...(form === 'blocks' ? {} : formOf(input.expects)), ...noted };
     const gate = gateOf(context, provider, callId);
     const onProgress = (bytes: number, tokens: number): void => beat(context, { bytes, tokens });
     const call = (signal: AbortSignal) => model.call(request, signal, onProgress, gate);
     const result = await throughGate(gate, () => leavingAtShutdown(context.cancellationSignal, call));
+    tellCall(context, request, result);
+    await tellCallEnd(ports, context, request, { result, startedAt });
     if (result.kind === 'failed') throw faultOfGate(gate, input.name, result) ?? toFault(input.name, result);
     const answer = await artifacts.put('answer', input.expects === 'tools' ? answerText(result) : result.text);
     const { spending } = result;
@@ -66,7 +73,7 @@ export const createCallModel = (ports: ActivityPorts) => {
       answer,
       model: result.model,
       spending,
-      verdict: look(result, input.expects, await schemaOf(artifacts, input)),
+      verdict: look(result, input.expects, { form, schema: await schemaOf(artifacts, input) }),
       ...(input.expects === 'text' ? { latencyMs: result.latencyMs } : {}),
       ...(input.expects === 'tools' && isNearlyFull(provider, spending) ? { isNearlyFull: true } : {}),
     };
@@ -114,40 +121,56 @@ const nameCall = (
   // Where nothing is set the ids stay what they were, and paid answers are found.
   hashOf([lineage, name, provider, model, messages, ...(sampling === undefined ? [] : [sampling])], 40);
 
+interface Conversation {
+  readonly messages: readonly ChatMessage[];
+  readonly promptSha256: string;
+  readonly form: AnswerForm;
+}
+
 /** The messages, and the artifact that has them: a prompt that is gone on with is stored as a node of what was added to it. */
 async function conversation(
   { artifacts, model }: ActivityPorts,
-  { prompt, repairs, earlier = [], lineage, conversation: spoken }: CallInput,
-): Promise<{ readonly messages: readonly ChatMessage[]; readonly promptSha256: string }> {
-  if (spoken !== undefined) return { messages: await readConversation(artifacts, spoken), promptSha256: spoken.sha256 };
-  const first = JSON.parse((await artifacts.get(prompt)).toString('utf8')) as readonly ChatMessage[];
+  { prompt, repairs, earlier = [], lineage, conversation: spoken, expects = 'edits' }: CallInput,
+  { level }: ProviderSettings,
+): Promise<Conversation> {
+  if (spoken !== undefined)
+    return { messages: await readConversation(artifacts, spoken), promptSha256: spoken.sha256, form: 'json' };
+  const written = JSON.parse((await artifacts.get(prompt)).toString('utf8')) as readonly PromptMessage[];
+  // Here and not where the prompt is written: several models of different levels may be asked the same.
+  const blocks = level === 'text' && expects === 'edits' ? inBlocks(written) : null;
+  const form = blocks === null ? 'json' : 'blocks';
+  const first = blocks ?? written;
+  const start = blocks === null ? prompt : await artifacts.put('prompt', JSON.stringify(blocks));
   const messages: ChatMessage[] = [];
   for (const turn of [...earlier, ...(repairs === null ? [] : [repairs])]) {
     messages.push({ role: 'assistant', content: (await model.answer(lineage, turn.callId)) ?? '' });
     const { complaint } = turn;
     messages.push({
       role: 'user',
-      content: turn.answered === true ? personAnswered(complaint) : repairRequest(complaint),
+      content: turn.answered === true ? personAnswered(complaint, form) : repairRequest(complaint, form),
     });
   }
-  const whole = messages.length === 0 ? prompt : await addToConversation(artifacts, prompt, messages);
-  return { messages: [...first, ...messages], promptSha256: whole.sha256 };
+  const whole = messages.length === 0 ? start : await addToConversation(artifacts, start, messages);
+  return { messages: [...first, ...messages], promptSha256: whole.sha256, form };
 }
 
-const repairRequest = (complaint: string): string =>
-  `Your answer could not be used. Nothing of it was applied.\n${complaint}\nSend the whole answer again, mended, as one JSON object.`;
+const FORM_WORDS: Readonly<Record<AnswerForm, string>> = { json: 'as one JSON object', blocks: 'in blocks' };
 
-const personAnswered = (words: string): string =>
-  `A person has answered your question:\n${words}\nNow do the task with that. Send the whole answer as one JSON object, in the form asked for at the beginning.`;
+const repairRequest = (complaint: string, form: AnswerForm): string =>
+  `Your answer could not be used. Nothing of it was applied.\n${complaint}\nSend the whole answer again, mended, ${FORM_WORDS[form]}.`;
+
+const personAnswered = (words: string, form: AnswerForm): string =>
+  `A person has answered your question:\n${words}\nNow do the task with that. Send the whole answer ${FORM_WORDS[form]}, in the form asked for at the beginning.`;
 
 function look(
   result: Extract<CallResult, { kind: 'answered' }>,
   expects: CallInput['expects'],
-  schema: unknown,
+  { form, schema }: { readonly form: AnswerForm; readonly schema: unknown },
 ): AnswerVerdict {
   const { text, finishReason } = result;
   // In a conversation there is a next turn to say it in.
-  if (expects === 'tools' && finishReason === 'length') return { kind: 'tools', words: 'cut off', runs: false };
+  if (expects === 'tools' && finishReason === 'length')
+    return { kind: 'tools', words: 'cut off', runs: false, key: null };
   if (finishReason === 'length')
     return unusable('truncatedAnswer', `The endpoint stopped after ${text.length} characters.`);
   if (finishReason === 'content_filter') return unusable('contentFiltered', '');
@@ -169,12 +192,12 @@ function look(
     case 'score':
       return lookAtScore(text);
     default:
-      return lookAtEdits(text);
+      return lookAtEdits(text, form);
   }
 }
 
-function lookAtEdits(text: string): AnswerVerdict {
-  const parsed = parseAnswer(text);
+function lookAtEdits(text: string, form: AnswerForm): AnswerVerdict {
+  const parsed = parseAnswer(text, form);
   if (parsed.kind === 'malformed') return malformed(parsed.faults);
   const { edits, question } = parsed.answer;
   if (edits.length === 0 && question !== undefined) return asks(question);
@@ -199,8 +222,16 @@ function lookAtPlan(text: string): AnswerVerdict {
 function lookAtCalls({ toolCalls = [] }: Extract<CallResult, { kind: 'answered' }>): AnswerVerdict {
   const uses = toolCalls.map(parseToolCall).flatMap((parsed) => (parsed.kind === 'ok' ? [parsed.use] : []));
   const words = uses.length === 0 ? 'no valid call' : describeUses(uses);
-  return { kind: 'tools', words, runs: uses.length === toolCalls.length && uses.some(({ tool }) => tool === 'run') };
+  const isValid = uses.length > 0 && uses.length === toolCalls.length;
+  const runs = uses.length === toolCalls.length && uses.some(({ tool }) => tool === 'run');
+  return { kind: 'tools', words, runs, key: isValid ? sameness(uses) : null };
 }
+
+/** Equal for calls that do the same, whatever they are called and however their arguments are written. */
+const sameness = (uses: readonly ToolUse[]): string => hashOf(canonicalJson(uses.map(done)), 40);
+
+/** What a model says of its work is another text each time; that it is finished, or what it asks, is what it does. */
+const done = (use: ToolUse): unknown => (use.tool === 'finish' ? { tool: use.tool, question: use.question } : use);
 
 function lookAtHandler(text: string): AnswerVerdict {
   const parsed = parseHandler(text);

@@ -19,7 +19,7 @@ const SIGNATURE_BYTES_MAX = 500;
 
 type Bare<T> = T extends unknown ? Omit<T, 'by' | 'startedAt' | 'endedAt'> : never;
 /** Without the times and the worker. */
-export type Work = Exclude<Bare<Made>, { readonly kind: 'question' }>;
+export type Work = Exclude<Bare<Made>, { readonly kind: 'question' | 'plan' }>;
 
 /** Nothing could be worked on. */
 export const notSetUp = ({ failure: failed, log }: SetupFailed): Work => ({

@@ -9,7 +9,7 @@ import type { CheckResult } from '../domain/test-results.js';
 import type { CommandResult } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
 import type { Checked } from './contract.js';
-import { readTests, reportsBefore, withReport } from './test-reports.js';
+import { readTests, reportName, reportsBefore, withoutReportName, withReport } from './test-reports.js';
 import { runLogged, type Place } from './work-place.js';
 
 export type Verdicts = Extract<Checked, { kind: 'checked' }>;
@@ -26,14 +26,15 @@ export async function runAll(ports: ActivityPorts, spec: TaskSpec, place: Place)
   return runs;
 }
 
-export async function runOne(ports: ActivityPorts, check: CheckSpec, place: Place): Promise<CheckRun> {
-  const before = await reportsBefore(check, place);
-  const { result, bytes, log } = await runLogged(ports, { ...check, run: withReport(check.run) }, false, place);
-  const verdict = verdictOf(check, result, bytes, log);
+async function runOne(ports: ActivityPorts, check: CheckSpec, place: Place): Promise<CheckRun> {
+  const report = { name: reportName(), before: await reportsBefore(check, place) };
+  const run = withReport(check.run, report.name);
+  const { result, bytes, log } = await runLogged(ports, { ...check, run }, false, place);
+  const verdict = verdictOf(check, result, withoutReportName(bytes.toString('utf8'), report.name), log);
   const { name, passed, exitCode, timedOut, signature } = verdict;
   // What was stopped in the middle has said half of what there is to say.
   const read =
-    exitCode === null || timedOut ? { tests: null } : await tests(ports, check, place, before, result, bytes);
+    exitCode === null || timedOut ? { tests: null } : await tests(ports, check, place, report, result, bytes);
   return { verdict, result: { name, passed, exitCode, timedOut, signature, ...read } };
 }
 
@@ -41,18 +42,18 @@ const tests = (
   { testReports }: ActivityPorts,
   check: CheckSpec,
   place: Place,
-  before: Awaited<ReturnType<typeof reportsBefore>>,
+  report: Parameters<typeof readTests>[3],
   { cut }: CommandResult,
   bytes: Buffer,
-) => readTests(testReports, check, place, before, cut ? null : bytes.toString('utf8'));
+) => readTests(testReports, check, place, report, cut ? null : bytes.toString('utf8'));
 
 function verdictOf(
   { name }: CheckSpec,
   { exitCode, timedOut, durationMs }: CommandResult,
-  bytes: Buffer,
+  printed: string,
   log: ArtifactRef,
 ): CheckVerdict {
-  const source = `${exitCode ?? 'killed'} ${timedOut}\n${signatureSource(bytes.toString('utf8'))}`;
+  const source = `${exitCode ?? 'killed'} ${timedOut}\n${signatureSource(printed)}`;
   return {
     name,
     passed: exitCode === 0,

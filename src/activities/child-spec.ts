@@ -8,14 +8,19 @@ type OwnFields = Pick<TaskSpec, 'title' | 'description' | 'acceptanceCriteria' |
 /** A child of a plan: inherits where, how and within which limits; has no branch, key or message of its parent's. */
 export function childSpec(parent: TaskSpec, own: OwnFields, isJoined: boolean): TaskSpec {
   const { url, baseBranch } = parent.repo;
-  const { author, trailers } = parent.commit;
+  const { author, trailers, sign, hooks } = parent.commit;
   return {
     ...inherited(parent),
     ...own,
     repo: { url, ...(baseBranch === undefined ? {} : { baseBranch }) },
     handler: 'one-shot',
     ...childLanding(parent.landing, isJoined),
-    commit: { trailers, ...(author === undefined ? {} : { author }) },
+    commit: {
+      trailers,
+      ...(author === undefined ? {} : { author }),
+      ...(sign === undefined ? {} : { sign }),
+      ...(hooks === undefined ? {} : { hooks }),
+    },
   };
 }
 
@@ -72,7 +77,7 @@ export const foundChecks = (checks: TaskSpec['checks']): Pick<TaskSpec, 'checks'
 
 function inherited(parent: TaskSpec) {
   const { limits, models, protect, setup, tags, people, decider, shadowDecider, baseCommit, priority } = parent;
-  const { judge, guards, allowOldFailures } = parent;
+  const { judge, modes, guards, allowOldFailures } = parent;
   return {
     limits,
     models,
@@ -87,6 +92,8 @@ function inherited(parent: TaskSpec) {
     ...(shadowDecider === undefined ? {} : { shadowDecider }),
     ...(baseCommit === undefined ? {} : { baseCommit }),
     ...(judge === undefined ? {} : { judge }),
+    // The other steps are those of the parent's handler.
+    ...(modes?.judge === undefined ? {} : { modes: { judge: modes.judge } }),
     ...(guards === undefined ? {} : { guards }),
     ...(allowOldFailures === undefined ? {} : { allowOldFailures }),
     ...(priority === undefined ? {} : { priority }),

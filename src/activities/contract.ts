@@ -1,5 +1,5 @@
 /** What goes into each activity and what comes out: all of it small, texts by reference. */
-import type { AskSpec } from '../domain/ask-mode.js';
+import type { AskSpec, AskStep } from '../domain/ask-mode.js';
 import type { PassedOver } from '../domain/agents.js';
 import type { Failure, FailureCode } from '../domain/failures.js';
 import type { Prerequisite } from '../domain/job.js';
@@ -74,6 +74,8 @@ export interface Opened extends Done {
   readonly shadowDecider?: string;
   /** How every turn is asked, and whom, by name; absent = the model of the attempt. */
   readonly ask?: AskSpec;
+  /** Steps that are asked in a way of their own; absent = none is. */
+  readonly steps?: Readonly<Partial<Record<Exclude<AskStep, 'plan'>, AskSpec>>>;
   /** Whom the candidates come from, one after the other; absent = there are none. */
   readonly candidates?: readonly NamedModel[];
   readonly shadow?: Omit<ShadowSpec, 'model'> & NamedModel;
@@ -159,8 +161,11 @@ export type AnswerVerdict =
   | { readonly kind: 'score'; readonly score: number }
   /** Of a judge's call about acceptance criteria: their numbers. */
   | { readonly kind: 'criteria'; readonly met: readonly number[]; readonly unmet: readonly number[] }
-  /** Of a call that may call tools: in a few words what it asks for, valid or not, and whether a command is among it. */
-  | { readonly kind: 'tools'; readonly words: string; readonly runs: boolean };
+  /**
+   * Of a call that may call tools: in a few words what it asks for, valid or not, and whether a command is among it. `key` is
+   * equal for calls that do the same, and null if not all are valid; absent in histories from before turns were compared.
+   */
+  | { readonly kind: 'tools'; readonly words: string; readonly runs: boolean; readonly key?: string | null };
 
 /** From a turn's answer to what its calls give. */
 export interface ToolsInput {
@@ -295,6 +300,8 @@ export interface EditInput {
   readonly baseTree: string;
   /** True if conflict markers must be gone afterwards. */
   readonly resolves?: boolean;
+  /** What the change is shown against, where that is not what the edits are applied to: the base of a merge. */
+  readonly wholeBase?: string;
 }
 
 export type Edited =
@@ -364,6 +371,8 @@ export type Made = Done &
       }
     /** A script that cannot go on without a person: at most 2,000 characters. */
     | { readonly kind: 'question'; readonly text: string; readonly log: ArtifactRef }
+    /** A script that would rather have the task split: its answer, which is a plan. */
+    | { readonly kind: 'plan'; readonly answer: ArtifactRef; readonly log: ArtifactRef }
   );
 
 /** What a person is to work on. */
@@ -499,7 +508,9 @@ export interface Rebased {
 /** From a plan to children whose specifications are stored. */
 export interface ProposeInput {
   readonly lineage: string;
-  readonly callId: string;
+  /** Of the call whose answer it is; absent where it is in the store. */
+  readonly callId?: string;
+  readonly answer?: ArtifactRef;
   /** The parent's validated specification. */
   readonly spec: ArtifactRef;
   /** What the parent has spent: the children share what its own limits leave. */

@@ -3,6 +3,7 @@
  * the changed code, a new test on the base, and the criteria that a command tells.
  */
 import { createHash } from 'node:crypto';
+import { excerpt } from '../domain/check-output.js';
 import { gateEvidence, outputEvidence } from '../domain/gate-evidence.js';
 import { failure, type Failure } from '../domain/failures.js';
 import {
@@ -20,7 +21,7 @@ import { findReproduction } from '../domain/reproduction.js';
 import type { TaskSpec } from '../domain/task.js';
 import type { CheckResult, TestCase } from '../domain/test-results.js';
 import type { ActivityPorts } from './activity-ports.js';
-import { outputOf, runAll, runOne, type CheckRun, type Verdicts } from './check-run.js';
+import { outputOf, runAll, type CheckRun, type Verdicts } from './check-run.js';
 import type { Checked, CheckInput, Gated } from './contract.js';
 import {
   baseWithTests,
@@ -30,7 +31,7 @@ import {
   withTestsOfBase,
   type ChangedTrees,
 } from './judging-files.js';
-import { prepare, runLogged, type Place } from './work-place.js';
+import { prepare, runLogged } from './work-place.js';
 
 /** One more run tells most flaky tests from broken ones; a second only where the first was different. */
 const RERUNS_MAX = 2;
@@ -39,8 +40,6 @@ const RESULT_BYTES_MAX = 7_600;
 
 export interface GateMaterial {
   readonly checked: Verdicts;
-  /** The work tree as the checks have just left it; null if what they said was known. */
-  readonly place: Place | null;
   readonly baseline: ArtifactRef;
   /** The checks on a tree made up for a comparison. */
   readonly onTree: (tree: string) => Promise<Checked>;
@@ -91,14 +90,10 @@ async function resultsOf(ports: ActivityPorts, { results }: Verdicts): Promise<r
   return await readResults(ports, results);
 }
 
-/** A merge of what was gated part by part brings the parts' tests as they are. */
-const isMerge = ({ handler }: TaskSpec): boolean => handler === 'join' || handler === 'resolve';
-
 function rulesOf(ports: ActivityPorts, spec: TaskSpec, { touched }: ChangedTrees): GateRules {
   const isFree = freeFilesOf(ports, spec);
   const free = touched.filter((path) => isTestFile(path) && isFree(path));
   const mayVanish = ({ file, id }: TestCase): boolean => {
-    if (isMerge(spec)) return true;
     // Few runners name the file; of the others any file will do that the task may rewrite.
     const known = file ?? free.find((path) => id.includes(path));
     return known === undefined ? free.length > 0 : free.includes(known);
@@ -122,13 +117,10 @@ async function judgeWithReruns(
       work.rules,
     );
   let judgement = judgeAll();
-  let { place } = work;
   for (let round = 0; round < RERUNS_MAX; round += 1) {
     const doubtful = judgement.checks.filter((check) => isWorthRerun(check) && (round === 0 || differed(runs, check)));
     if (doubtful.length === 0) break;
-    const again = await rerun(work, doubtful, place);
-    ({ place } = again);
-    for (const { verdict, result } of again.runs) {
+    for (const { verdict, result } of await rerun(work, doubtful)) {
       runs.get(result.name)?.push(result);
       if (verdict.passed) verdicts.set(verdict.name, verdict);
     }
@@ -143,22 +135,17 @@ function differed(runs: ReadonlyMap<string, readonly CheckResult[]>, { name }: J
   return a?.signature !== b?.signature;
 }
 
-/** A check may need what those before it have built: in a tree that is still as they left it, it is run alone. */
-async function rerun(
-  { ports, spec, input }: Work,
-  doubtful: readonly JudgedCheck[],
-  place: Place | null,
-): Promise<{ readonly place: Place; readonly runs: readonly CheckRun[] }> {
+/**
+ * In a clean tree, or what the first run has left decides the second. A check may need what those before it have built: they
+ * are run too, and what they say was said before.
+ */
+async function rerun(work: Work, doubtful: readonly JudgedCheck[]): Promise<readonly CheckRun[]> {
+  const { ports, spec, input } = work;
   const isDoubtful = (name: string): boolean => doubtful.some((check) => check.name === name);
-  if (place === null) {
-    const fresh = await prepare(ports, input, spec);
-    const runs = await runAll(ports, spec, fresh);
-    return { place: fresh, runs: runs.filter(({ result }) => isDoubtful(result.name)) };
-  }
-  const runs: CheckRun[] = [];
-  for (const check of (spec.checks ?? []).filter(({ name }) => isDoubtful(name)))
-    runs.push(await runOne(ports, check, place));
-  return { place, runs };
+  const checks = spec.checks ?? [];
+  const needed = checks.slice(0, checks.findLastIndex(({ name }) => isDoubtful(name)) + 1);
+  const runs = await runAll(ports, { ...spec, checks: needed }, await prepare(ports, input, spec));
+  return runs.filter(({ result }) => isDoubtful(result.name));
 }
 
 /** What the checks print that are not passed. */
@@ -177,7 +164,7 @@ async function outputs(
 /** The tests that judged the base, on the changed code: what a new line in them hides comes out. */
 async function baseTests(work: Work, judgement: Judgement): Promise<Refused | null> {
   const { ports, spec, input, trees, before, rules } = work;
-  if (isMerge(spec) || before.length === 0) return null;
+  if (before.length === 0) return null;
   const restored = await withTestsOfBase(ports.git, spec, freeFilesOf(ports, spec), trees, input);
   if (restored === null) return null;
   // What the change has fixed must pass without its tests too: a new file may undo what the old ones expect.
@@ -186,7 +173,8 @@ async function baseTests(work: Work, judgement: Judgement): Promise<Refused | nu
   if (mended.length === 0 && restored.tree === input.baseTree) return null;
   // Every test of the base has just run beside the new ones, and was told by name.
   if (mended.length === 0 && restored.isOnlyNew && namesAll(before, judgement)) return null;
-  const checked = await onTree(work, restored.tree);
+  const checked = await work.onTree(restored.tree);
+  if (checked.kind === 'setupFailed') return await notSetUp(work, checked);
   const results = await resultsOf(ports, checked);
   const runs = results.map((result): CheckRuns => ({ name: result.name, runs: [result] }));
   const { checks } = judgeTests(before, runs, rules);
@@ -239,11 +227,19 @@ const namesAll = (before: readonly CheckResult[], { checks }: Judgement): boolea
 
 const DETAIL_BYTES_MAX = 500;
 
-async function onTree(work: Work, tree: string): Promise<Verdicts> {
-  const checked = await work.onTree(tree);
-  if (checked.kind === 'setupFailed') throw new TypeError('a tree for a comparison is not set up');
-  return checked;
+/** What cannot be set up as the base says is no proof of anything. */
+async function notSetUp({ ports }: Work, { failure: failed, log }: NotSetUp): Promise<Refused> {
+  const printed = (await ports.artifacts.get(log)).toString('utf8');
+  return {
+    failure: failure('baseTestsFail', cutToBytes(`the set-up: ${failed.detail}`, DETAIL_BYTES_MAX)),
+    signature: `baseTestsFail set-up ${failed.detail}`,
+    evidence: `The set-up was run once more on your change, with the tests and the test settings (scripts of package.json, Makefile, settings of runners) as they were at the base. It fails:\n\n${excerpt(printed, EVIDENCE_CHARACTERS_MAX)}`,
+  };
 }
+
+type NotSetUp = Extract<Checked, { kind: 'setupFailed' }>;
+/** As of a check. */
+const EVIDENCE_CHARACTERS_MAX = 12_000;
 
 /** A new test, without the rest of the change, must fail. */
 async function reproduction(work: Work, { checks }: Judgement): Promise<Refused | null> {
@@ -251,7 +247,9 @@ async function reproduction(work: Work, { checks }: Judgement): Promise<Refused 
   if (spec.reproduceFirst !== true) return null;
   const tree = await baseWithTests(ports.git, spec, trees, input);
   if (tree === null) return notReproduced('The change brings no test.', '');
-  const checked = await onTree(work, tree);
+  const checked = await work.onTree(tree);
+  if (checked.kind === 'setupFailed')
+    return notReproduced('The base cannot be set up with the tests of the change.', '');
   const results = await resultsOf(ports, checked);
   const after = checks.map(({ result }) => result);
   if (findReproduction({ before, without: results, after }) !== null) return null;
@@ -271,17 +269,16 @@ interface Told {
   readonly refused: Refused | null;
 }
 
-/** Each command on the tree as the checks have left it; where they did not run now, on the tree itself. */
+/** Each command on the clean tree: neither the checks nor the command before have been there. */
 async function askCriteria(work: Work): Promise<Told> {
   const { ports, spec, input } = work;
   const asked = spec.criterionChecks ?? [];
   if (asked.length === 0) return { criteria: null, refused: null };
-  const place = work.place ?? (await prepare(ports, input, spec));
   const met: number[] = [];
   const unmet: { readonly criterion: number; readonly evidence: string }[] = [];
   for (const { criterion, run, timeoutSeconds } of asked) {
     const command = { name: `criterion ${criterion}`, run, timeoutSeconds };
-    const { result, bytes } = await runLogged(ports, command, false, place);
+    const { result, bytes } = await runLogged(ports, command, false, await prepare(ports, input, spec));
     if (result.exitCode === 0) met.push(criterion);
     else unmet.push({ criterion, evidence: outputEvidence(command, result, bytes.toString('utf8')) });
   }

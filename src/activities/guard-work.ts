@@ -2,11 +2,13 @@
 import { failure, type FailureCode } from '../domain/failures.js';
 import type { ChangedFile, Finding } from '../domain/guards/change.js';
 import { findingWords, GUARD_FAILURES, guardChange } from '../domain/guards/guards.js';
+import type { SyntaxCheck } from '../domain/guards/syntax-errors.js';
 import { parsePatch } from '../domain/patch.js';
 import { cutToBytes } from '../domain/payload-limit.js';
 import type { TaskSpec } from '../domain/task.js';
 import type { FileContent } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
+import { grammarFaults } from './grammar-faults.js';
 import { freeFiles, isTestFile } from './judging-files.js';
 
 export type GuardedWork =
@@ -21,7 +23,7 @@ export type GuardedWork =
 
 /** A file beyond this is looked at line by line only. */
 const TEXT_BYTES_MAX = 1_000_000;
-/** All texts of one change together. */
+/** All texts of one change together, of both sides. */
 const TEXTS_BYTES_MAX = 20_000_000;
 const FINDINGS_MAX = 30;
 const WARNINGS_MAX = 5;
@@ -29,26 +31,28 @@ const WARNING_CHARACTERS_MAX = 200;
 const DETAIL_BYTES_MAX = 600;
 
 export async function guardWork(
-  ports: Pick<ActivityPorts, 'git' | 'settings' | 'syntax'>,
+  ports: Pick<ActivityPorts, 'git' | 'settings' | 'sourceParser' | 'syntax'>,
   spec: TaskSpec,
   trees: { readonly baseTree: string; readonly tree: string },
   patch: Buffer,
 ): Promise<GuardedWork> {
-  const isFree = freeFiles([...ports.settings.protect, ...spec.protect]);
+  const free = freeFiles([...ports.settings.protect, ...spec.protect]);
+  // Where two branches do not fit, lines of both go; what must stay is looked at where the conflict is mended.
+  const isFree = (path: string): boolean => free(path) || spec.conflicts?.includes(path) === true;
   const patches = parsePatch(patch.toString('utf8'));
-  const texts = await textsOf(
-    ports,
-    spec.repo.url,
-    trees,
-    patches.map(({ path }) => path),
-  );
+  const paths = patches.map(({ path }) => path);
+  const bytes = await sizesOf(ports.git, spec.repo.url, trees, paths);
+  const texts = await textsOf(ports, spec.repo.url, trees, paths, bytes);
   const files = patches.map((file): ChangedFile => {
     const known = texts.get(file.path);
+    const sizes = bytes.get(file.path);
     const about = { ...file, isTest: isTestFile(file.path), isFree: isFree(file.path) };
-    return known === undefined ? about : { ...about, texts: known };
+    return { ...about, ...(known === undefined ? {} : { texts: known }), ...(sizes === undefined ? {} : { sizes }) };
   });
   const words = [spec.title, spec.description, ...spec.acceptanceCriteria].join('\n');
-  const { denied, warned } = guardChange({ files, words }, spec.guards ?? {}, ports.syntax);
+  const ofGrammar = await grammarFaults(ports, files);
+  const syntax: SyntaxCheck = (path, text, isNew) => ports.syntax(path, text, isNew) ?? ofGrammar(path, text);
+  const { denied, warned } = guardChange({ files, words }, spec.guards ?? {}, syntax);
   const [first] = denied;
   if (first !== undefined) return refusedBy(first, denied);
   const warnings = warned.slice(0, WARNINGS_MAX).map(findingWords);
@@ -78,28 +82,34 @@ async function textsOf(
   url: string,
   { baseTree, tree }: { readonly baseTree: string; readonly tree: string },
   paths: readonly string[],
+  sizes: ReadonlyMap<string, Sizes>,
 ): Promise<ReadonlyMap<string, Texts>> {
-  const sizes = await sizesIn(git, url, tree, paths);
   let left = TEXTS_BYTES_MAX;
   const small = paths.filter((path) => {
-    const size = sizes.get(path) ?? 0;
-    left -= size;
-    return size <= TEXT_BYTES_MAX && left >= 0;
+    const { before, after } = sizes.get(path) ?? { before: 0, after: 0 };
+    if (Math.max(before, after) > TEXT_BYTES_MAX) return false;
+    left -= before + after;
+    return left >= 0;
   });
   const [before, after] = await Promise.all([git.read(url, baseTree, small), git.read(url, tree, small)]);
   return new Map(small.map((path) => [path, { before: textOf(before.get(path)), after: textOf(after.get(path)) }]));
 }
 
-async function sizesIn(
+type Sizes = NonNullable<ChangedFile['sizes']>;
+
+/** Of both sides: a file that has lost nearly everything is small only after the change. */
+async function sizesOf(
   git: ActivityPorts['git'],
   url: string,
-  tree: string,
+  { baseTree, tree }: { readonly baseTree: string; readonly tree: string },
   paths: readonly string[],
-): Promise<ReadonlyMap<string, number>> {
-  const wanted = new Set(paths);
-  const entries = (await git.list(url, tree)).filter(({ path }) => wanted.has(path));
-  return new Map(entries.map(({ path, sizeBytes }) => [path, sizeBytes ?? 0]));
+): Promise<ReadonlyMap<string, Sizes>> {
+  const [before, after] = await Promise.all([git.list(url, baseTree), git.list(url, tree)].map(sizesIn));
+  return new Map(paths.map((path) => [path, { before: before?.get(path) ?? 0, after: after?.get(path) ?? 0 }]));
 }
+
+const sizesIn = async (entries: ReturnType<ActivityPorts['git']['list']>): Promise<ReadonlyMap<string, number>> =>
+  new Map((await entries).map(({ path, sizeBytes }) => [path, sizeBytes ?? 0]));
 
 const REGULAR = /^100/;
 

@@ -1,6 +1,7 @@
 /**
  * Commit and push.
- * Harmless twice: the commit's id follows from its inputs, and a branch that is there already is found and left alone.
+ * Harmless twice: the commit's id follows from its inputs, or is that of the signed object that was kept before its first push;
+ * a branch that is there already is found and left alone, and hooks that have let the commit through are not asked again.
  */
 import { cancellationSignal } from '@temporalio/activity';
 import { commitText } from '../domain/commit-message.js';
@@ -11,7 +12,9 @@ import type { TaskSpec } from '../domain/task.js';
 import { parseAnswer } from '../schemas.js';
 import type { PushResult, RebaseResult } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
+import { askHooks } from './commit-hooks.js';
 import type { Landed, LandInput } from './contract.js';
+import { isSigned } from './is-signed.js';
 import { readSpec } from './stored-spec.js';
 
 export const createLand =
@@ -27,19 +30,26 @@ export const createLand =
       return { kind: 'refused', ...stamp(), failure: failure('protectedBranch', `${branch} is the base branch.`) };
     const author = spec.commit.author ?? settings.author;
     const signal = cancellationSignal();
-    const commit = await git.commit(url, {
+    const message = await messageOf(ports, spec, input);
+    const made = await git.commit(url, {
       tree,
       parent: baseCommit,
       ...(input.parents === undefined ? {} : { parents: input.parents }),
-      message: await messageOf(ports, spec, input),
+      message,
       author,
       dateSeconds,
     });
     const { baseBranch } = input;
-    const rebased = input.rebases === true ? await git.rebase({ url, baseBranch, baseCommit, commit, signal }) : null;
+    const rebased =
+      input.rebases === true ? await git.rebase({ url, baseBranch, baseCommit, commit: made, signal }) : null;
     if (rebased?.kind === 'conflict')
       return { kind: 'refused', ...stamp(), ...(await conflict(ports, input, rebased)) };
     if (rebased?.kind === 'rebased') return { ...rebased, ...stamp() };
+    // Last of all, for what is rebased becomes another commit; before the hooks, which are told what is pushed.
+    const folder = ports.taskFolder(input.lineage);
+    const commit = isSigned(spec, settings) ? await git.sign({ url, commit: made, folder, signal }) : made;
+    const refused = await askHooks(ports, spec, { input, commit, message });
+    if (refused !== null) return { kind: 'refused', ...stamp(), ...refused };
     const pushed = await git.push({ url, commit, branch, expected: branchTip, signal });
     if (pushed.kind === 'moved' || pushed.kind === 'refused')
       return { kind: 'refused', ...stamp(), failure: refusal(branch, pushed) };

@@ -5,7 +5,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArtifactRef } from '../domain/outcome.js';
 import type { CheckSpec } from '../domain/task.js';
-import type { CommandResult } from '../ports.js';
+import type { Command, CommandResult } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
 
 /** A command may flood its output; this much of it, from both ends, is kept as an artifact. */
@@ -27,7 +27,7 @@ export interface Logged {
 
 export async function runLogged(
   { sandbox, artifacts }: Pick<ActivityPorts, 'sandbox' | 'artifacts'>,
-  { name, run, timeoutSeconds }: CheckSpec,
+  { name, run, timeoutSeconds, isLong }: CheckSpec & Pick<Command, 'isLong'>,
   network: boolean,
   { directory, home, folder }: Place,
 ): Promise<Logged> {
@@ -40,6 +40,7 @@ export async function runLogged(
     timeoutMs: timeoutSeconds * 1_000,
     logFile,
     logBytesMax: LOG_BYTES_MAX,
+    ...(isLong === true ? { isLong } : {}),
   };
   const result = await sandbox.run(command, cancellationSignal());
   const bytes = await readFile(logFile);

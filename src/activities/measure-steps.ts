@@ -5,8 +5,10 @@ import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from
 import { fieldOf, fieldText, isTerminalState } from '../domain/task.js';
 import { fromTextParts } from '../domain/text-parts.js';
 import { NOTHING_SPENT, type Spending } from '../domain/record.js';
+import { remember } from '../domain/remembered.js';
 import type { Meter } from '../ports.js';
 import type { RecordInput } from './contract.js';
+import { howItFailed } from './step-place.js';
 
 /** A step that runs again reports what it has reported before. So much of the latest is remembered: days of a busy worker. */
 const REMEMBERED = 20_000;
@@ -32,7 +34,7 @@ export function measureInterceptor(meter: Meter): (context: Context) => Activity
         end('done', result);
         return result;
       } catch (thrown) {
-        end(context.cancellationSignal.aborted ? 'cancelled' : codeOf(thrown), detailsOf(thrown));
+        end(howItFailed(context, thrown), detailsOf(thrown));
         throw thrown;
       }
     },
@@ -53,7 +55,7 @@ class Counted {
     if (!isSpending(spent)) return;
     const key = `${fieldText(input, 'lineage')}#${fieldText(input, 'name')}`;
     const before = this.spending.get(key) ?? NOTHING_SPENT;
-    remember(this.spending, key, spent);
+    remember(this.spending, key, spent, REMEMBERED);
     const more = (of: (spending: Spending) => number): number => Math.max(0, of(spent) - of(before));
     const tokens = {
       prompt: more(({ tokens: { prompt } }) => prompt),
@@ -89,23 +91,14 @@ class Counted {
 
   private isNew(key: string): boolean {
     if (this.seen.has(key)) return false;
-    remember(this.seen, key, true);
+    remember(this.seen, key, true, REMEMBERED);
     return true;
   }
-}
-
-/** The oldest are forgotten: a map keeps its entries in the order of their arrival. */
-function remember<T>(all: Map<string, T>, key: string, value: T): void {
-  all.delete(key);
-  all.set(key, value);
-  const [oldest] = all.keys();
-  if (all.size > REMEMBERED && oldest !== undefined) all.delete(oldest);
 }
 
 const isSpending = (value: unknown): value is Spending =>
   typeof fieldOf(value, 'costUsdMicros') === 'number' &&
   typeof fieldOf(fieldOf(value, 'tokens'), 'prompt') === 'number';
 
-const codeOf = (thrown: unknown): string => (thrown instanceof ApplicationFailure && thrown.type) || 'unknown';
 const detailsOf = (thrown: unknown): unknown =>
   thrown instanceof ApplicationFailure ? thrown.details?.[0] : undefined;

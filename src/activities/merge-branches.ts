@@ -8,7 +8,7 @@ import { conflictHunks } from '../domain/conflict-hunks.js';
 import { failure } from '../domain/failures.js';
 import { cutToBytes } from '../domain/payload-limit.js';
 import type { ProposedChild } from '../domain/outcome.js';
-import type { LandingSpec, ProtectSpec, TaskSpec } from '../domain/task.js';
+import type { LandingSpec, TaskSpec } from '../domain/task.js';
 import type { MergeResult } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
 import { fingerprintOf, shownTitle } from './child-spec.js';
@@ -103,7 +103,7 @@ function resolvingSpec(join: TaskSpec, baseCommit: string, conflict: Conflict, a
     description: cutToBytes(descriptionOf(join, tree, account), DESCRIPTION_BYTES_MAX),
     relatedFiles: [...new Set([...files, ...join.relatedFiles])].slice(0, RELATED_FILES_MAX),
     handler: 'resolve',
-    protect: [...join.protect, ...files.map(writable)],
+    conflicts: files,
     merge: branches,
     baseCommit,
   };
@@ -116,12 +116,6 @@ const TITLE_BYTES_MAX = 200;
 
 /** As many as a task file may name: more conflicts than that are nobody's one answer. */
 const RELATED_FILES_MAX = 200;
-
-/** Taking a marker out is a change of lines, which the rules for tests would refuse. */
-const writable = (path: string): ProtectSpec => ({
-  glob: path.replaceAll(/[\\*?[\]{}()!+@|]/g, String.raw`\$&`),
-  policy: 'allow',
-});
 
 const descriptionOf = ({ title, description }: TaskSpec, tree: string, account: string): string =>
   `The branches named below were made by separate tasks. All of them are merged in the files that you see. Where two of them changed the same lines, both versions stand between the marks <<<<<<<, ======= and >>>>>>>: above ======= what was merged before, below it what the next branch has. The word behind a mark is a commit.

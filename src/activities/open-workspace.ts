@@ -6,6 +6,7 @@ import { cancellationSignal } from '@temporalio/activity';
 import { createHash } from 'node:crypto';
 import picomatch from 'picomatch';
 import { AGENT_PROMPT_VERSION, buildAgentPrompt } from '../domain/agent-prompt.js';
+import type { AskSpec, StepRules } from '../domain/ask-mode.js';
 import { defaultBranch } from '../domain/branch-name.js';
 import { chooseByRule } from '../domain/choose-handler.js';
 import { filesToShow, instructionPaths, PROMPT_FILES_BYTES_MAX, structureLines } from '../domain/choose-files.js';
@@ -13,6 +14,7 @@ import { excerpt } from '../domain/check-output.js';
 import { priceOn } from '../domain/costs.js';
 import type { Prerequisite } from '../domain/job.js';
 import { buildHandlerPrompt } from '../domain/handler-prompt.js';
+import type { TaskWords } from '../domain/map/focus.js';
 import { buildPlanPrompt, PLAN_PROMPT_VERSION } from '../domain/plan-prompt.js';
 import {
   buildPrompt,
@@ -28,8 +30,10 @@ import { fromTextParts } from '../domain/text-parts.js';
 import { PortFault, type ProviderSettings, type RemoteState, type TreeEntry } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
 import type { NamedModel, OpenContext, OpenInput, Opened } from './contract.js';
+import { isSigned } from './is-signed.js';
 import { openAgent } from './open-agent.js';
 import { withPlaybook } from './open-playbook.js';
+import { repositoryMap } from './repository-map.js';
 import { readSpec } from './stored-spec.js';
 
 /** One file's share of the prompt. */
@@ -54,6 +58,7 @@ export const createOpenWorkspace =
     const { repo } = asked;
     // Found before anything is paid for; what lands later must not have nowhere to go.
     if (asked.landing?.pullRequest !== undefined) ports.forge.ensureKnown(repo.url);
+    if (isSigned(asked, settings)) await git.ensureSigns();
     const models = !asksModel(asked.handler) ? [] : asked.models.length > 0 ? asked.models : settings.defaultModels;
     const provider = asksModel(asked.handler) ? settings.provider(rung(models, input.attempt)) : null;
     const handler = provider === null ? asked.handler : handlerFor(asked.handler, provider);
@@ -83,6 +88,7 @@ export const createOpenWorkspace =
       ...choicesOf(spec),
       ...judgeOf(ports, spec, provider),
       ...askedOf(ports, spec, models),
+      ...stepsOf(ports, spec),
       models,
       provider: provider?.name ?? '',
       model: provider?.model ?? '',
@@ -131,13 +137,16 @@ const choicesOf = ({ people, alternatives, decider, shadowDecider }: TaskSpec) =
 /** Criteria that no command tells; the task's own model judges them if no other is named. */
 function judgeOf(
   { settings }: ActivityPorts,
-  { judge, acceptanceCriteria, criterionChecks = [] }: TaskSpec,
+  { judge, acceptanceCriteria, criterionChecks = [], modes }: TaskSpec,
   own: ProviderSettings | null,
 ): Pick<Opened, 'judge'> {
   const told = new Set(criterionChecks.map(({ criterion }) => criterion));
   const criteria = acceptanceCriteria.map((_text, index) => index + 1).filter((number) => !told.has(number));
   if (judge === undefined || criteria.length === 0) return {};
-  const named = judge === true ? (own ?? settings.provider(rung(settings.defaultModels, 1))) : settings.provider(judge);
+  const [first] = modes?.judge?.models ?? [];
+  const choice = judge === true ? first : judge;
+  const named =
+    choice === undefined ? (own ?? settings.provider(rung(settings.defaultModels, 1))) : settings.provider(choice);
   return { judge: { provider: named.name, model: named.model, criteria } };
 }
 
@@ -155,18 +164,43 @@ const mayRebase = (
 
 /** Who is asked beside the model of the attempt, by name: a provider that is not there is found before anything is paid for. */
 function askedOf({ settings }: ActivityPorts, spec: TaskSpec, models: readonly ModelChoice[]) {
-  const { ask, candidates, shadow = settings.shadow } = spec;
-  const named = (choice: ModelChoice): NamedModel => {
-    const { name: provider, model } = settings.provider(choice);
-    return { provider, model };
-  };
-  const judge = ask?.judge === undefined ? {} : { judge: named(ask.judge) };
+  const { candidates, shadow = settings.shadow, modes } = spec;
+  const named = namer(settings);
+  const ask = (spec.handler === 'plan' ? modes?.plan : undefined) ?? spec.ask;
   return {
-    ...(ask === undefined ? {} : { ask: { ...ask, ...judge, models: models.map(named) } }),
+    ...(ask === undefined ? {} : { ask: settled(ask, models, named) }),
     ...(candidates === undefined || candidates < 2 ? {} : { candidates: inTurn(models.map(named), candidates) }),
     ...(shadow === undefined ? {} : { shadow: { rate: shadow.rate, gate: shadow.gate, ...named(shadow.model) } }),
   };
 }
+
+/** The same for the steps that are asked in a way of their own. A plan is what its handler asks for in every turn. */
+function stepsOf({ settings }: ActivityPorts, { modes, models: own }: TaskSpec): Pick<Opened, 'steps'> {
+  if (modes === undefined) return {};
+  const models = own.length > 0 ? own : settings.defaultModels;
+  const { plan: _plan, ...others } = modes;
+  const steps = Object.entries(others).map(([step, rules]) => [step, settled(rules, models, namer(settings))] as const);
+  return steps.length === 0 ? {} : { steps: Object.fromEntries(steps) };
+}
+
+type Namer = (choice: ModelChoice) => NamedModel;
+
+const namer =
+  (settings: ActivityPorts['settings']): Namer =>
+  (choice) => {
+    const { name: provider, model } = settings.provider(choice);
+    return { provider, model };
+  };
+
+const settled = (
+  { models: own, judge, ...rules }: StepRules,
+  models: readonly ModelChoice[],
+  named: Namer,
+): AskSpec => ({
+  ...rules,
+  ...(judge === undefined ? {} : { judge: named(judge) }),
+  models: (own ?? models).map(named),
+});
 
 /** One after the other, and again from the first. */
 const inTurn = (all: readonly NamedModel[], count: number): readonly NamedModel[] =>
@@ -184,8 +218,10 @@ async function choiceFor(
   const { rules, model } = chooseHandler;
   const chosen = chooseByRule(spec, rules, (path, glob) => picomatch(glob, { dot: true })(path));
   if (chosen !== null) return { kind: 'chosen', ...chosen };
-  if (model === undefined) return { kind: 'chosen', handler: named, reason: 'no rule holds' };
-  const provider = settings.provider(model);
+  const { choose } = spec.modes ?? {};
+  const asked = choose === undefined ? model : (choose.models ?? spec.models)[0];
+  if (asked === undefined && choose === undefined) return { kind: 'chosen', handler: named, reason: 'no rule holds' };
+  const provider = settings.provider(asked ?? rung(settings.defaultModels, 1));
   const messages = buildHandlerPrompt(spec, fenceFor(spec.repo.url, wordOf(input)));
   const prompt = await artifacts.put('prompt', JSON.stringify(messages));
   return { kind: 'asked', provider: provider.name, model: provider.model, prompt };
@@ -280,7 +316,8 @@ async function writePrompt(
   }
   const words = [spec.title, spec.description, ...spec.acceptanceCriteria].join('\n');
   const shown = filesToShow(entries, spec.relatedFiles, words);
-  const instructions = instructionPaths(entries, shown);
+  const map = await repositoryMap(ports, { url: spec.repo.url, tree, entries, words: wordsOf(spec, added) });
+  const instructions = instructionPaths(entries, [...shown, ...map.likeliest]);
   const contents = await git.read(spec.repo.url, tree, [...new Set([...shown, ...instructions])]);
   const show = (path: string): PromptFile => promptFile(path, contents.get(path)?.bytes);
   const parts: PromptParts = {
@@ -292,6 +329,7 @@ async function writePrompt(
     added,
     instructions: instructions.map(show),
     structure: structureLines(entries),
+    map: map.lines,
     // Who has tools reads what is wanted; what a person has named is wanted.
     files: withinBudget(
       shown
@@ -307,6 +345,14 @@ async function writePrompt(
   const messages = messagesFor(spec.handler, parts, input);
   return await artifacts.put('prompt', JSON.stringify(messages));
 }
+
+/** What people have added counts like the description. */
+const wordsOf = (spec: TaskSpec, added: readonly string[]): TaskWords => ({
+  title: spec.title,
+  description: [spec.description, ...added].join('\n'),
+  criteria: spec.acceptanceCriteria,
+  relatedFiles: spec.relatedFiles,
+});
 
 function messagesFor(handler: Handler, parts: PromptParts, { taskId }: OpenInput): readonly PromptMessage[] {
   if (handler === 'plan') return buildPlanPrompt({ ...parts, depth: depthOf(taskId) });

@@ -1,5 +1,5 @@
 /**
- * From a plan to children whose specifications are stored; nothing is started.
+ * From a plan, of a model or of a program, to children whose specifications are stored; nothing is started.
  * Harmless twice: a pure function of the parent's specification and the answer, stored by content.
  */
 import type { ArtifactRef, ProposedChild } from '../domain/outcome.js';
@@ -18,9 +18,11 @@ export const createPropose =
   async (input: ProposeInput): Promise<Proposed> => {
     const { artifacts, model } = ports;
     const parent = await readSpec(artifacts, input.spec);
-    const parsed = parsePlan((await model.answer(input.lineage, input.callId)) ?? '');
-    if (parsed.kind === 'malformed')
-      throw new PortFault('infrastructure', 'The ledger lost the answer of this call.', false);
+    const { lineage, callId = '', answer } = input;
+    const text =
+      answer === undefined ? await model.answer(lineage, callId) : (await artifacts.get(answer)).toString('utf8');
+    const parsed = parsePlan(text ?? '');
+    if (parsed.kind === 'malformed') throw new PortFault('infrastructure', 'The answer with the plan is lost.', false);
     const { plan } = parsed;
     const shares = plan.children.length + (plan.join ? 1 : 0);
     const sharing = { ...parent, limits: sharedLimits(parent.limits, input.spent, shares) };

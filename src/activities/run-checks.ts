@@ -1,7 +1,8 @@
 /**
  * Runs the checks on a snapshot, after the set-up steps where they have not been done yet, and compares what comes of it with
- * the base. Harmless twice: the work tree is made equal to the snapshot first, and a verdict is remembered by what it depends
- * on, for as long as what cannot be seen of it (installed tools, what a set-up step fetched) is likely to be the same.
+ * the base. Harmless twice: one at a time works in the work tree of a task, which is made equal to the snapshot first, with
+ * what the set-up has left; and a verdict is remembered by what it depends on, for as long as what cannot be seen of it
+ * (installed tools, what a set-up step fetched) is likely to be the same.
  */
 import { hostname } from 'node:os';
 import type { ArtifactRef } from '../domain/outcome.js';
@@ -14,7 +15,8 @@ import type { Checked, CheckInput } from './contract.js';
 import { hashOf } from './json-hash.js';
 import { gateChecked } from './gate-checks.js';
 import { readSpec } from './stored-spec.js';
-import { prepare, prepareSetUp, type Place } from './work-place.js';
+import { adoptGround } from './ground.js';
+import { prepareSetUp } from './work-place.js';
 
 /** Tools are updated and registries move: a day is a round of work on one base, and what changes meanwhile is noticed the next. */
 const VERDICT_MS_MAX = 24 * 60 * 60 * 1_000;
@@ -22,24 +24,25 @@ const VERDICT_MS_MAX = 24 * 60 * 60 * 1_000;
 /** @param now epoch milliseconds */
 export const createRunChecks =
   (ports: ActivityPorts, now: () => number = Date.now) =>
-  async (input: CheckInput): Promise<Checked> => {
-    const startedAt = now();
-    const stamp = () => ({ by: ports.settings.identity, startedAt, endedAt: now() });
-    const spec = await readSpec(ports.artifacts, input.spec);
-    // Before the change's own checks, which leave the work tree as the gate goes on with it.
-    const baseline = input.baseline === undefined ? null : await baselineOf(ports, spec, input, input.baseline, stamp);
-    if (baseline !== null && 'setupFailed' in baseline) return { ...baseline.setupFailed, ...stamp() };
-    const { checked, place } = await verdictsOn(ports, spec, input, stamp);
-    if (checked.kind === 'setupFailed' || baseline === null) return { ...checked, ...stamp() };
-    const memory = memoryOf(ports, spec, input, startedAt, hashOf([baseline.sha256, gateFields(ports, spec)], 40));
-    const known = await memory.recall();
-    if (known !== null) return { ...known, ...stamp(), cached: true };
-    const onTree = async (tree: string): Promise<Checked> =>
-      (await verdictsOn(ports, spec, { ...input, tree }, stamp, 'as it is')).checked;
-    const gated = await gateChecked(ports, spec, input, { checked, place, baseline, onTree });
-    if (gated.verdicts.every(saysSomethingOfTheTree)) await memory.remember(gated);
-    return { ...gated, ...stamp() };
-  };
+  (input: CheckInput): Promise<Checked> =>
+    ports.alone(input.lineage, () => runChecks(ports, input, now));
+
+async function runChecks(ports: ActivityPorts, input: CheckInput, now: () => number): Promise<Checked> {
+  const startedAt = now();
+  const stamp = () => ({ by: ports.settings.identity, startedAt, endedAt: now() });
+  const spec = await readSpec(ports.artifacts, input.spec);
+  const baseline = input.baseline === undefined ? null : await baselineOf(ports, spec, input, input.baseline, stamp);
+  if (baseline !== null && 'setupFailed' in baseline) return { ...baseline.setupFailed, ...stamp() };
+  const checked = await verdictsOn(ports, spec, input, stamp);
+  if (checked.kind === 'setupFailed' || baseline === null) return { ...checked, ...stamp() };
+  const memory = memoryOf(ports, spec, input, startedAt, hashOf([baseline.sha256, gateFields(ports, spec)], 40));
+  const known = await memory.recall();
+  if (known !== null) return { ...known, ...stamp(), cached: true };
+  const onTree = (tree: string): Promise<Checked> => verdictsOn(ports, spec, { ...input, tree }, stamp);
+  const gated = await gateChecked(ports, spec, input, { checked, baseline, onTree });
+  if (gated.verdicts.every(saysSomethingOfTheTree)) await memory.remember(gated);
+  return { ...gated, ...stamp() };
+}
 
 interface NoBaseline {
   readonly setupFailed: Extract<Checked, { readonly kind: 'setupFailed' }>;
@@ -62,7 +65,7 @@ async function baselineOf(
   } catch (thrown) {
     if (!(thrown instanceof PortFault) || thrown.code !== 'infrastructure') throw thrown;
   }
-  const { checked } = await verdictsOn(ports, spec, { ...input, tree: input.baseTree }, stamp);
+  const checked = await verdictsOn(ports, spec, { ...input, tree: input.baseTree }, stamp);
   if (checked.kind === 'setupFailed') return { setupFailed: checked };
   if (checked.results === undefined) throw new TypeError('the checks of the base have run without results');
   return checked.results;
@@ -84,33 +87,20 @@ const gateFields = (
 
 type Stamp = () => Pick<Verdicts, 'by' | 'startedAt' | 'endedAt'>;
 
-/**
- * Whatever the base says: the same checks on the same tree give this again.
- * @param setUp `as it is` for a tree made up for a comparison: what is installed for the change serves it too
- */
-async function verdictsOn(
-  ports: ActivityPorts,
-  spec: TaskSpec,
-  input: CheckInput,
-  stamp: Stamp,
-  setUp: 'first' | 'as it is' = 'first',
-): Promise<{
-  readonly checked: Checked;
-  /** As the checks have left it; null if they did not run. */ readonly place: Place | null;
-}> {
-  const memory = memoryOf(ports, spec, input, stamp().endedAt, setUp);
+/** Whatever the base says: the same checks on the same tree give this again. */
+async function verdictsOn(ports: ActivityPorts, spec: TaskSpec, input: CheckInput, stamp: Stamp): Promise<Checked> {
+  const memory = memoryOf(ports, spec, input, stamp().endedAt, 'checks');
   const known = await memory.recall();
-  if (known !== null) return { checked: { ...known, ...stamp(), cached: true }, place: null };
-  const prepared =
-    setUp === 'first'
-      ? await prepareSetUp(ports, input, spec)
-      : ({ kind: 'ready', place: await prepare(ports, input, spec) } as const);
-  if (prepared.kind === 'setupFailed') return { checked: { ...prepared, ...stamp() }, place: null };
+  if (known !== null) return { ...known, ...stamp(), cached: true };
+  const prepared = await prepareSetUp(ports, input, spec);
+  if (prepared.kind === 'setupFailed') return { ...prepared, ...stamp() };
   const { place } = prepared;
   const runs = await runAll(ports, spec, place);
+  // Code of the base alone has run there.
+  if (input.tree === input.baseTree) await adoptGround(ports, place);
   const result = { kind: 'checked', ...stamp(), ...(await storeRuns(ports, spec, runs)), cached: false } as const;
   if (result.verdicts.every(saysSomethingOfTheTree)) await memory.remember(result);
-  return { checked: result, place };
+  return result;
 }
 
 type Stored = Pick<Verdicts, 'verdicts' | 'sandbox' | 'warning' | 'evidence' | 'results' | 'notes'>;
@@ -192,7 +182,7 @@ const saysSomethingOfTheTree = ({ exitCode, timedOut }: CheckVerdict): boolean =
 
 /** The number is that of the shape remembered. */
 const dependencies = ({ checks, setup, repo }: TaskSpec, tree: string, sandbox: string): readonly unknown[] => [
-  3,
+  4,
   repo.url,
   tree,
   checks,

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { excerpt, signatureSource } from '../domain/check-output.js';
 import { holds } from '../domain/condition.js';
 import { failure, type FailureCode } from '../domain/failures.js';
+import { missingProgram } from '../domain/missing-program.js';
 import { playbookFaults, variablesOf, type Playbook, type PlaybookStep, type Variables } from '../domain/playbook.js';
 import { withVariables } from '../domain/shell-variables.js';
 import type { CheckSpec, TaskSpec } from '../domain/task.js';
@@ -19,7 +20,6 @@ import { kept, prepareSetUp, runLogged, type Place } from './work-place.js';
 
 /** Of one step's output in the account of all. */
 const STEP_CHARACTERS = 8_000;
-const NOT_FOUND = 127;
 
 export const createRunPlaybook =
   (ports: ActivityPorts) =>
@@ -43,7 +43,8 @@ async function runPlaybook(ports: ActivityPorts, input: WorkInput): Promise<Work
       'invalidPlaybook',
       faults.map(({ path, says }) => `${path.join('.')} ${says}`).join('; '),
     );
-  const snapshot = { lineage: input.lineage, baseCommit: input.baseCommit, tree: input.baseTree };
+  const { lineage, baseCommit, baseTree } = input;
+  const snapshot = { lineage, baseCommit, baseTree, tree: baseTree };
   const prepared = await prepareSetUp(ports, snapshot, spec);
   if (prepared.kind === 'setupFailed') return notSetUp(prepared);
   const { place } = prepared;
@@ -72,7 +73,8 @@ interface Taking {
 interface Taken {
   readonly name: string;
   readonly state: 'passed' | 'skipped' | 'failed';
-  readonly exitCode: number | null;
+  /** The program of the step that the host lacks. */
+  readonly missing: string | null;
   /** For people, and as evidence. */
   readonly words: string;
   readonly signature: string;
@@ -91,7 +93,7 @@ async function takeSteps(ports: ActivityPorts, taking: Taking): Promise<readonly
 async function takeStep(ports: ActivityPorts, taking: Taking, step: PlaybookStep): Promise<Taken> {
   const { name, when = 'true' } = step;
   const held = holds(when, taking.variables);
-  const nothing = { name, exitCode: null, signature: name };
+  const nothing = { name, missing: null, signature: name };
   if (held.kind === 'fault')
     return { ...nothing, state: 'failed', words: `✗ ${name}: its condition (${when}) ${held.says}\n` };
   if (!held.holds) return { ...nothing, state: 'skipped', words: `- ${name}: skipped, ${when} does not hold\n` };
@@ -113,7 +115,8 @@ async function tryStep(ports: ActivityPorts, taking: Taking, step: PlaybookStep,
   return {
     name,
     state: isPassed ? 'passed' : 'failed',
-    exitCode: result.exitCode,
+    // A check may be missing a program of the repository's own: that is its failure, and no other host's to mend.
+    missing: step.check === undefined ? missingProgram(command.run, result.exitCode, output) : null,
     words: `${isPassed ? '✓' : '✗'} ${name}: ${end}${again}, ${result.durationMs} ms\n${text === '' ? '' : `${text}\n`}`,
     signature: `${name} ${end} ${signatureSource(output)}`,
   };
@@ -132,7 +135,7 @@ const endOf = ({ exitCode, timedOut }: CommandResult, { timeoutSeconds }: CheckS
 
 function failedWork(failed: readonly Taken[], log: Extract<Work, { kind: 'failed' }>['evidence']): Work {
   const source = failed.map(({ signature }) => signature).join('\n');
-  const code: FailureCode = failed.some(({ exitCode }) => exitCode === NOT_FOUND) ? 'programMissing' : 'playbookFailed';
+  const code: FailureCode = failed.some(({ missing }) => missing !== null) ? 'programMissing' : 'playbookFailed';
   return {
     kind: 'failed',
     failure: failure(code, failed.map(({ words }) => words.split('\n', 1)[0] ?? '').join('; ')),

@@ -8,6 +8,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { excerpt, signatureSource } from '../domain/check-output.js';
 import { failure, type FailureCode } from '../domain/failures.js';
+import { missingProgram } from '../domain/missing-program.js';
 import type { ArtifactRef } from '../domain/outcome.js';
 import type { TaskBrief } from '../domain/task-brief.js';
 import type { ScriptSpec, TaskSpec } from '../domain/task.js';
@@ -28,7 +29,7 @@ const SHOWN_CHARACTERS = 60_000;
 const QUESTION_CHARACTERS_MAX = 2_000;
 
 /** What a script's end means. */
-const EXIT = { done: 0, failed: 1, question: 2, never: 3, notExecutable: 126, notFound: 127 } as const;
+const EXIT = { done: 0, failed: 1, question: 2, never: 3 } as const;
 
 export const createRunScript =
   (ports: ActivityPorts) =>
@@ -39,12 +40,16 @@ export const createRunScript =
     return { ...work, by: ports.settings.identity, startedAt, endedAt: Date.now() };
   };
 
-type ScriptWork = Work | Pick<Extract<Made, { kind: 'question' }>, 'kind' | 'text' | 'log'>;
+type ScriptWork =
+  | Work
+  | Pick<Extract<Made, { kind: 'question' }>, 'kind' | 'text' | 'log'>
+  | Pick<Extract<Made, { kind: 'plan' }>, 'kind' | 'answer' | 'log'>;
 
 async function runScript(ports: ActivityPorts, input: WorkInput, exchanges: readonly Exchange[]): Promise<ScriptWork> {
   const spec = await readSpec(ports.artifacts, input.spec);
   if (spec.script === undefined) return await refuse(ports, 'invalidTask', 'The task names no script.');
-  const snapshot = { lineage: input.lineage, baseCommit: input.baseCommit, tree: input.baseTree };
+  const { lineage, baseCommit, baseTree } = input;
+  const snapshot = { lineage, baseCommit, baseTree, tree: baseTree };
   const prepared = await prepareSetUp(ports, snapshot, spec);
   if (prepared.kind === 'setupFailed') return notSetUp(prepared);
   const { place } = prepared;
@@ -80,7 +85,8 @@ async function carryOut(
   const [task, answer] = [join(place.home, TASK_FILE), join(place.home, ANSWER_FILE)];
   await Promise.all([task, answer].map((file) => rm(file, { recursive: true, force: true })));
   await writeFile(task, input, { mode: 0o600, flag: 'wx' });
-  const command = { name: 'script', run: `exec <"$HOME/${TASK_FILE}" >"$HOME/${ANSWER_FILE}"\n${run}`, timeoutSeconds };
+  const line = `exec <"$HOME/${TASK_FILE}" >"$HOME/${ANSWER_FILE}"\n${run}`;
+  const command = { name: 'script', run: line, timeoutSeconds, isLong: true };
   const { result, bytes } = await runLogged(ports, command, network, place);
   const output = (await readBounded(answer, ANSWER_BYTES_MAX)).toString('utf8');
   await Promise.all([task, answer].map((file) => rm(file, { recursive: true, force: true })));
@@ -109,7 +115,7 @@ interface Ended {
 }
 
 async function outcomeOf(ports: ActivityPorts, { spec, input, place, ran }: Ended): Promise<ScriptWork> {
-  const { result, output, log } = ran;
+  const { result, output } = ran;
   const answer = parseScriptAnswer(output);
   switch (result.exitCode) {
     case EXIT.done:
@@ -118,19 +124,8 @@ async function outcomeOf(ports: ActivityPorts, { spec, input, place, ran }: Ende
       return questionOf(answer, output, ran);
     case EXIT.never:
       return failed('scriptRefused', saidIn(answer, output), ran);
-    case EXIT.notExecutable:
-    case EXIT.notFound:
-      return failed(
-        'programMissing',
-        `The script ended with exit code ${result.exitCode}: ${await lastLine(ports, log)}`,
-        ran,
-      );
     default:
-      return failed(
-        'scriptFailed',
-        result.timedOut ? 'It was stopped at its time limit.' : `Exit code ${result.exitCode ?? 'none, killed'}.`,
-        ran,
-      );
+      return await failedToRun(ports, ran, spec.script?.run ?? '');
   }
 }
 
@@ -141,8 +136,15 @@ const failed = (code: FailureCode, says: string, { log, signature }: Ran): Work 
   evidence: log,
 });
 
-async function doneWork(ports: ActivityPorts, { spec, input, place, ran }: Ended, answer: ScriptAnswer): Promise<Work> {
+async function doneWork(
+  ports: ActivityPorts,
+  { spec, input, place, ran }: Ended,
+  answer: ScriptAnswer,
+): Promise<ScriptWork> {
   if (answer.kind === 'malformed') return failed('malformedAnswer', answer.says, ran);
+  // What it has changed in the work tree goes with it: the children begin at the base.
+  if (answer.kind === 'plan')
+    return { kind: 'plan', answer: await ports.artifacts.put('answer', ran.output), log: ran.log };
   const work = await captureWork(ports, {
     spec,
     workspace: input.lineage,
@@ -167,7 +169,15 @@ function saidIn(answer: ScriptAnswer, output: string): string {
   return excerpt(said.trim(), QUESTION_CHARACTERS_MAX).toWellFormed();
 }
 
-async function lastLine({ artifacts }: ActivityPorts, log: ArtifactRef): Promise<string> {
-  const lines = (await artifacts.get(log)).toString('utf8').trim().split('\n');
-  return (lines.at(-2) ?? '').slice(0, 300);
+async function failedToRun({ artifacts }: ActivityPorts, ran: Ran, run: string): Promise<Work> {
+  const { result, log } = ran;
+  const text = (await artifacts.get(log)).toString('utf8');
+  if (missingProgram(run, result.exitCode, text) === null)
+    return failed(
+      'scriptFailed',
+      result.timedOut ? 'It was stopped at its time limit.' : `Exit code ${result.exitCode ?? 'none, killed'}.`,
+      ran,
+    );
+  const lastLine = (text.trim().split('\n').at(-2) ?? '').slice(0, 300);
+  return failed('programMissing', `The script ended with exit code ${result.exitCode}: ${lastLine}`, ran);
 }

@@ -18,6 +18,7 @@ import { runCommand } from './tool-command.js';
 import { mutate } from './tool-editing.js';
 import { finish } from './tool-finish.js';
 import { listFiles, readFile, search } from './tool-reading.js';
+import { stepTrace } from './trace-steps.js';
 
 export const createRunTools =
   (ports: ActivityPorts) =>
@@ -115,16 +116,18 @@ async function carryOut(start: Bench, calls: readonly Called[]): Promise<Turn> {
   let { tree } = start;
   for (const group of groups(ordered)) {
     const failed = [...done.values()].some(({ isError }) => isError);
-    const results = await Promise.all(group.map((called) => perform({ ...start, tree }, called, failed)));
+    const results = await Promise.all(
+      group.map((called) => told(called, () => perform({ ...start, tree }, called, failed))),
+    );
     group.forEach((called, index) => done.set(called, results[index] ?? refusal('lost')));
     tree = results.at(-1)?.tree ?? tree;
   }
   const all = calls.map((called) => ({ ...called, result: done.get(called) ?? refusal('lost') }));
   const end = all.find(({ result }) => result.finish !== undefined)?.result.finish;
-  const told = all.filter(({ result }) => result.finish === undefined);
+  const answered = all.filter(({ result }) => result.finish === undefined);
   return {
     tree,
-    results: told.map(({ call, result }) => ({ role: 'tool', toolCallId: call.id, content: result.text })),
+    results: answered.map(({ call, result }) => ({ role: 'tool', toolCallId: call.id, content: result.text })),
     summary: summaryOf(calls, all.filter(({ result }) => result.isError).length),
     trace: traceOf(tree, all),
     ...(end === undefined ? {} : { finish: end }),
@@ -143,6 +146,15 @@ function groups(calls: readonly Called[]): readonly (readonly Called[])[] {
     else made.push([called]);
   }
   return made;
+}
+
+/** With its time, for those who watch. */
+async function told({ call, use }: Called, work: () => Promise<ToolResult>): Promise<ToolResult> {
+  const startedAt = Date.now();
+  const done = await work();
+  const { isError } = done;
+  stepTrace()?.used({ tool: use.tool, callId: call.id, startedAt, endedAt: Date.now(), isError });
+  return done;
 }
 
 function perform(bench: Bench, { call, use }: Called, othersFailed: boolean): Promise<ToolResult> {

@@ -5,27 +5,21 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { copyFile, link, lstat, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { ActivityPorts } from './activity-ports.js';
-import { runLogged, type Place } from './logged-command.js';
+import { ARCHIVES_BYTES_MAX, isMovable, linkOrCopy, pack, PARTS, unpack, withExchange } from './archives.js';
+import type { Place } from './logged-command.js';
 
 type Ports = Pick<ActivityPorts, 'sandbox' | 'artifacts' | 'setupFolder'>;
 
-/** The dependencies of a large project; what is more is fetched again. */
-const ENTRY_BYTES_MAX = 2_000_000_000;
 /** On the disk of a host: some ten projects. The one that was not used for the longest time goes first. */
 const TOTAL_BYTES_MAX = 10_000_000_000;
 /** Most of them only say that there is nothing to keep. */
 const ENTRIES_MAX = 500;
-/** Of archiving and unpacking. */
-const TIMEOUT_SECONDS = 600;
 
-const PARTS = ['tree.tar', 'home.tar'] as const;
 const MARK = 'mark.json';
-/** Below the home of the commands, where they see it. */
-const EXCHANGE = '.weaver-setup';
 
 interface Mark {
   /** SHA-256 of each archive; null where there is none, because it cannot be used elsewhere or is too large. */
@@ -37,20 +31,13 @@ export async function restoreSetup(ports: Ports, key: string, place: Place): Pro
   const folder = join(ports.setupFolder, key);
   const mark = await readMark(folder);
   if (mark === null || mark.archives === null) return false;
-  const exchange = await freshExchange(place);
-  try {
-    if (await isWhole(folder, mark.archives)) {
-      for (const part of PARTS) await linkOrCopy(join(folder, part), join(exchange, part));
-      if (await succeeds(ports, place, UNPACK)) {
-        await utimes(join(folder, MARK), new Date(), new Date());
-        return true;
-      }
-    }
-    await rm(folder, { recursive: true, force: true });
-    return false;
-  } finally {
-    await rm(exchange, { recursive: true, force: true });
+  const archives = PARTS.map((part) => join(folder, part));
+  if ((await isWhole(folder, mark.archives)) && (await unpack(ports, place, archives))) {
+    await utimes(join(folder, MARK), new Date(), new Date());
+    return true;
   }
+  await rm(folder, { recursive: true, force: true });
+  return false;
 }
 
 /** @param names what the set-up has left in the work tree, beside the files of the snapshot */
@@ -58,51 +45,20 @@ export async function keepSetup(ports: Ports, key: string, place: Place, names: 
   const folder = join(ports.setupFolder, key);
   // Made by another task meanwhile, or known to be of no use.
   if ((await readMark(folder)) !== null) return;
-  const exchange = await freshExchange(place);
-  try {
-    await writeFile(join(exchange, 'names'), names.map((name) => `${name}\0`).join(''));
-    const isMovable = await succeeds(ports, place, PACK);
-    await store(ports, folder, isMovable ? exchange : null);
-  } finally {
-    await rm(exchange, { recursive: true, force: true });
-  }
+  await withExchange(place, async (exchange) => {
+    const isPacked = await pack(ports, place, exchange, { inTree: names, inHome: ['.'] });
+    await store(ports, folder, isPacked && (await isMovable(ports, place)) ? exchange : null);
+  });
   await evict(ports.setupFolder);
 }
 
-/** Whether something was kept in this home before: then it is not known what of it the set-up has made. */
-export const isFreshHome = async ({ home }: Place): Promise<boolean> => (await readdir(home)).length === 0;
-
-/**
- * Compiled files of Python name their sources by their whole path and are made again when they are missing, as logs and the
- * cache of Go's compiler are. GNU tar; another one refuses the options, and then nothing is kept.
- */
-const PACK = `set -e
-x="$HOME/${EXCHANGE}"
-tar -cf "$x/tree.tar" --exclude=__pycache__ --null --verbatim-files-from -T "$x/names"
-tar -cf "$x/home.tar" --exclude=__pycache__ --exclude=./${EXCHANGE} --exclude=./.npm/_logs --exclude=./.cache/go-build -C "$HOME" .
-if grep -qF -e "$PWD/" -e "$HOME/" "$x/tree.tar" "$x/home.tar"; then exit 9; fi`;
-
-const UNPACK = `set -e
-x="$HOME/${EXCHANGE}"
-tar -xf "$x/home.tar" --no-same-owner -C "$HOME"
-tar -xf "$x/tree.tar" --no-same-owner`;
-
-/** In the sandbox: what is packed was made by commands of the repository. */
-async function succeeds(ports: Ports, place: Place, run: string): Promise<boolean> {
-  const { result } = await runLogged(
-    ports,
-    { name: 'setup-cache', run, timeoutSeconds: TIMEOUT_SECONDS },
-    false,
-    place,
-  );
-  return result.exitCode === 0;
-}
-
-async function freshExchange({ home }: Place): Promise<string> {
-  const exchange = join(home, EXCHANGE);
-  await rm(exchange, { recursive: true, force: true });
-  await mkdir(exchange);
-  return exchange;
+/** The archives themselves, in a folder of the task, right after they were kept or used. False if there are none. */
+export async function linkSetup({ setupFolder }: Ports, key: string, into: string): Promise<boolean> {
+  const folder = join(setupFolder, key);
+  const mark = await readMark(folder);
+  if (mark === null || mark.archives === null) return false;
+  for (const part of PARTS) await linkOrCopy(join(folder, part), join(into, part));
+  return true;
 }
 
 /** Under another name first: an entry is there whole or not at all. */
@@ -127,7 +83,7 @@ function unlessThere(cause: unknown): void {
 async function takeArchives(exchange: string, making: string): Promise<Mark['archives']> {
   const found = await Promise.all(PARTS.map((part) => lstat(join(exchange, part))));
   const bytes = found.reduce((sum, { size }) => sum + size, 0);
-  if (!found.every((about) => about.isFile()) || bytes > ENTRY_BYTES_MAX) return null;
+  if (!found.every((about) => about.isFile()) || bytes > ARCHIVES_BYTES_MAX) return null;
   for (const part of PARTS) await rename(join(exchange, part), join(making, part));
   const [tree, home] = await Promise.all(PARTS.map((part) => sha256Of(join(making, part))));
   return tree === undefined || home === undefined ? null : { 'tree.tar': tree, 'home.tar': home };
@@ -143,9 +99,6 @@ async function sha256Of(file: string): Promise<string> {
   await pipeline(createReadStream(file), hash);
   return hash.digest('hex');
 }
-
-const linkOrCopy = async (from: string, to: string): Promise<void> =>
-  await link(from, to).catch(async () => await copyFile(from, to));
 
 async function readMark(folder: string): Promise<Mark | null> {
   const text = await readFile(join(folder, MARK), 'utf8').catch(() => null);

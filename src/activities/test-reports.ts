@@ -2,6 +2,7 @@
  * What a check's runner has said of its tests: in files, or in its output. A file counts only if this very run has written it,
  * and only if it lies in the work tree itself: links are the check's own work.
  */
+import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { lstat, open, readdir, realpath, rm, type FileHandle } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
@@ -30,15 +31,17 @@ const MODULES_MAX = 200;
 export type ReportsBefore = ReadonlyMap<string, string>;
 
 /** The command, with pytest told to write a report too: it does so whatever it is called by. */
-export const withReport = (run: string): string =>
-  `export PYTEST_ADDOPTS="\${PYTEST_ADDOPTS:-} --junitxml='$HOME/${PYTEST_REPORT}'"\n${run}`;
+export const withReport = (run: string, name: string): string =>
+  `export PYTEST_ADDOPTS="\${PYTEST_ADDOPTS:-} --junitxml='$HOME/${name}'"\n${run}`;
 
-const PYTEST_REPORT = 'weaver-pytest.xml';
+/** In the home of the commands, for one run: nobody can have put a report there before it. */
+export const reportName = (): string => `weaver-pytest-${randomBytes(12).toString('hex')}.xml`;
 
-export async function reportsBefore(check: CheckSpec, { directory, home }: Place): Promise<ReportsBefore> {
-  await rm(join(home, PYTEST_REPORT), { force: true });
-  return await stamps(await reportPaths(check, directory));
-}
+/** What is printed, as if every run had the same name: two equal failures say the same. */
+export const withoutReportName = (text: string, name: string): string => text.replaceAll(name, 'weaver-pytest.xml');
+
+export const reportsBefore = async (check: CheckSpec, { directory }: Place): Promise<ReportsBefore> =>
+  await stamps(await reportPaths(check, directory));
 
 export interface ReadTests {
   readonly tests: TestTable | null;
@@ -51,7 +54,7 @@ export async function readTests(
   reader: TestReports,
   check: CheckSpec,
   { directory, home }: Place,
-  before: ReportsBefore,
+  { before, name }: { readonly before: ReportsBefore; readonly name: string },
   output: string | null,
 ): Promise<ReadTests> {
   const root = await realpath(directory);
@@ -65,8 +68,12 @@ export async function readTests(
       return { tests: null, note: `it wrote no report at ${check.report}: the exit code alone counts.` };
     return outcome(await fromFiles(written));
   }
-  const pytest = join(home, PYTEST_REPORT);
-  if ((await stamps([pytest])).size > 0) return outcome(await fromFiles([pytest]));
+  const pytest = join(home, name);
+  if ((await stamps([pytest])).size > 0) {
+    const read = outcome(await fromFiles([pytest]));
+    await rm(pytest, { force: true });
+    return read;
+  }
   const printed = output === null ? null : reader.readOutput(output, root);
   if (printed !== null && printed.kind !== 'none') return outcome(printed);
   if (written.length > 0) return outcome(await fromFiles(written));

@@ -1,6 +1,8 @@
 /**
  * The tool that runs something: a check of the task or any command, on the snapshot as it is. What it changes in files is gone
- * with the next checkout. Harmless twice: what came of the same command on the same snapshot is remembered.
+ * with the next checkout, and what it changes in the home and in what the set-up has left is gone before anybody judges.
+ * Harmless twice: one at a time works in the work tree of a task, and what came of the same command on the same snapshot is
+ * remembered.
  */
 import { excerpt } from '../domain/check-output.js';
 import type { ArtifactRef } from '../domain/outcome.js';
@@ -10,7 +12,7 @@ import { PortFault } from '../ports.js';
 import { hashOf } from './json-hash.js';
 import { refusal, type Bench, type ToolResult } from './tool-bench.js';
 import { outputPath } from './tool-reading.js';
-import { prepareSetUp, runLogged } from './work-place.js';
+import { prepareSetUp, runLogged, type SetupFailed } from './work-place.js';
 
 interface Ran {
   readonly exitCode: number | null;
@@ -30,14 +32,19 @@ export async function runCommand(
   const name = memoryName(bench, command);
   const known = await recall(bench, name);
   if (known !== null) return describe(known.ran, known.output);
-  const snapshot = { lineage: bench.input.lineage, baseCommit: bench.input.baseCommit, tree: bench.tree };
-  const prepared = await prepareSetUp(ports, snapshot, spec);
-  if (prepared.kind === 'setupFailed') return refusal(`The set-up of the task failed: ${prepared.failure.detail}`);
+  const ran = await ports.alone(bench.input.lineage, () => carryOut(bench, command));
+  if ('kind' in ran) return refusal(`The set-up of the task failed: ${ran.failure.detail}`);
+  await ports.records.remember(name, ran);
+  return describe(ran, await outputOf(bench, ran.log));
+}
+
+async function carryOut({ ports, spec, input, tree }: Bench, command: CheckSpec): Promise<Ran | SetupFailed> {
+  const { lineage, baseCommit, baseTree } = input;
+  const prepared = await prepareSetUp(ports, { lineage, baseCommit, baseTree, tree }, spec, 'as left');
+  if (prepared.kind === 'setupFailed') return prepared;
   const { result, log } = await runLogged(ports, command, false, prepared.place);
   const { exitCode, timedOut, durationMs } = result;
-  const ran: Ran = { exitCode, timedOut, durationMs, log };
-  await ports.records.remember(name, ran);
-  return describe(ran, await outputOf(bench, log));
+  return { exitCode, timedOut, durationMs, log };
 }
 
 /** The number is that of the shape remembered. */

@@ -6,7 +6,7 @@ import { editedTree } from '../domain/edited-tree.js';
 import { excerpt } from '../domain/check-output.js';
 import { numberedLines, pageOf } from '../domain/tool-pages.js';
 import { TOOL_LIMITS, type ToolUse } from '../domain/tools.js';
-import { PortFault, type TreeEntry } from '../ports.js';
+import { PortFault, type MatchedLine, type TreeEntry } from '../ports.js';
 import { refusal, result, type Bench, type ToolResult } from './tool-bench.js';
 
 type Use<Tool extends ToolUse['tool']> = Extract<ToolUse, { readonly tool: Tool }>;
@@ -44,7 +44,7 @@ export async function search(
     case 'timedOut':
       return refusal(`The search was stopped after ${found.seconds} s: use a simpler expression, or a glob.`);
     case 'found': {
-      const lines = found.matches.map(({ path, line, text }) => `${shown(path)}:${line}: ${shortLine(text)}`);
+      const lines = found.matches.map((match) => `${shown(match.path)}:${match.line}: ${shortLine(match)}`);
       const more = found.cut ? '\n(there are more matches: search for less)' : '';
       return result(`${pageOf(lines, page, TOOL_LIMITS.matchesAPage, 'matches')}${more}`);
     }
@@ -53,8 +53,15 @@ export async function search(
   }
 }
 
-const shortLine = (text: string): string =>
-  text.length > TOOL_LIMITS.matchCharacters ? `${text.slice(0, TOOL_LIMITS.matchCharacters).toWellFormed()}…` : text;
+/** Of a long line the part around its first match: the beginning of a minified file tells nothing. */
+function shortLine({ text, offset }: MatchedLine): string {
+  const { matchCharacters } = TOOL_LIMITS;
+  if (text.length <= matchCharacters) return text;
+  const at = Buffer.from(text).subarray(0, offset).toString('utf8').length;
+  const from = Math.min(Math.max(0, at - matchCharacters / 3), text.length - matchCharacters);
+  const part = text.slice(from, from + matchCharacters).toWellFormed();
+  return `${from > 0 ? '…' : ''}${part}${from + matchCharacters < text.length ? '…' : ''}`;
+}
 
 export async function readFile(bench: Bench, { path, from, to }: Use<'read_file'>): Promise<ToolResult> {
   const output = OUTPUT_PATH.exec(path)?.[1];

@@ -1,30 +1,22 @@
 /** The work tree of a task as a place to run commands in: filled with a snapshot, set up once, everything printed kept. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failure, type Failure } from '../domain/failures.js';
 import type { ArtifactRef } from '../domain/outcome.js';
 import type { SetupSpec, TaskSpec } from '../domain/task.js';
-import type { TreeEntry } from '../ports.js';
+import { PortFault, type TreeEntry } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
 import type { CheckInput } from './contract.js';
+import { BARE, clearGround, dropGround, keepGround, lyingGround, readGround, restoreGround } from './ground.js';
 import { hashOf } from './json-hash.js';
 import { runLogged, type Place } from './logged-command.js';
-import { isFreshHome, keepSetup, restoreSetup } from './setup-cache.js';
+import { keepSetup, linkSetup, restoreSetup } from './setup-cache.js';
+import { setupKey, sharedSteps } from './setup-key.js';
 
-/** What the work tree is made equal to. */
-export type Snapshot = Pick<CheckInput, 'lineage' | 'tree' | 'baseCommit'>;
+/** What the work tree is made equal to, and what the task has begun from. */
+type Snapshot = Pick<CheckInput, 'lineage' | 'tree' | 'baseCommit' | 'baseTree'>;
 
 export { runLogged, type Place } from './logged-command.js';
-
-/** The snapshot in the work tree of the task, with what the set-up left there. */
-export async function prepare(ports: ActivityPorts, input: Snapshot, spec: TaskSpec): Promise<Place> {
-  const folder = ports.taskFolder(input.lineage);
-  const home = join(folder, 'home');
-  await mkdir(home, { recursive: true });
-  const base = { url: spec.repo.url, workspace: input.lineage, commit: input.baseCommit };
-  const directory = await ports.git.checkout({ ...base, tree: input.tree, keep: await kept({ folder }) });
-  return { directory, home, folder };
-}
 
 export interface SetupFailed {
   readonly kind: 'setupFailed';
@@ -33,40 +25,129 @@ export interface SetupFailed {
   readonly sandbox: string;
 }
 
-type Setup = { readonly kind: 'done' | 'ran' } | SetupFailed;
+type Prepared = SetupFailed | { readonly kind: 'ready'; readonly place: Place };
 
-/** The same, set up: what a set-up step did to tracked files is undone, so that it reaches nobody. */
+/**
+ * The snapshot in the work tree of the task, set up. What a set-up step did to tracked files is undone, so that it reaches
+ * nobody; and so is what commands have done to the ground since, unless it is to be `as left`.
+ */
 export async function prepareSetUp(
   ports: ActivityPorts,
   input: Snapshot,
   spec: TaskSpec,
-): Promise<SetupFailed | { readonly kind: 'ready'; readonly place: Place }> {
-  const place = await prepare(ports, input, spec);
-  const setup = await ensureSetup(ports, spec, input, place);
-  if (setup.kind === 'setupFailed') return setup;
-  if (setup.kind === 'ran') await prepare(ports, input, spec);
-  return { kind: 'ready', place };
+  how: 'clean' | 'as left' = 'clean',
+): Promise<Prepared> {
+  const setting: Setting = { ports, spec, input };
+  const base = await groundOf(setting, input.baseTree, null);
+  const wanted = input.tree === input.baseTree ? base : await groundOf(setting, input.tree, base);
+  // The base first, whoever comes first: what is fetched for all must not be fetched by a change.
+  const failed = await ensureMade(setting, base);
+  return failed ?? (await enter(setting, wanted.key === base.key ? base : wanted, input.tree, how));
 }
 
+/** The same, clean, where the set-up has been done before: that it fails now is the host's doing. */
+export async function prepare(ports: ActivityPorts, input: Snapshot, spec: TaskSpec): Promise<Place> {
+  const prepared = await prepareSetUp(ports, input, spec);
+  if (prepared.kind === 'ready') return prepared.place;
+  throw new PortFault(
+    'infrastructure',
+    `What was set up before cannot be set up again: ${prepared.failure.detail}`,
+    true,
+  );
+}
+
+/** Names in the work tree that the set-up has left there. */
+export const kept = async ({ folder }: Pick<Place, 'folder'>): Promise<readonly string[]> =>
+  (await lyingGround(folder))?.keep ?? [];
+
+interface Setting {
+  readonly ports: ActivityPorts;
+  readonly spec: TaskSpec;
+  readonly input: Snapshot;
+}
+
+/** What a set-up makes of one snapshot. */
+interface Ground {
+  readonly key: string;
+  readonly tree: string;
+  readonly entries: readonly TreeEntry[];
+  /** What it is made upon: the base's; null for the base itself. */
+  readonly upon: Ground | null;
+}
+
+async function groundOf({ ports, spec }: Setting, tree: string, upon: Ground | null): Promise<Ground> {
+  if (spec.setup.length === 0) return { key: BARE, tree, entries: [], upon };
+  const entries = await ports.git.list(spec.repo.url, tree);
+  return { key: setupKey(spec.setup, entries), tree, entries, upon };
+}
+
+/** Null if it is there, or has been made. */
+async function ensureMade(setting: Setting, ground: Ground): Promise<SetupFailed | null> {
+  const mark = await readGround(folderOf(setting), ground.key);
+  // Made on a change that has become the base since: its own files may have had a part in it.
+  const isSound = mark !== null && (mark.isOfBase || ground.upon !== null);
+  return isSound ? null : await make(setting, ground);
+}
+
+async function enter(setting: Setting, ground: Ground, tree: string, how: 'clean' | 'as left'): Promise<Prepared> {
+  const failed = await ensureMade(setting, ground);
+  if (failed !== null) return failed;
+  const folder = folderOf(setting);
+  const lying = await lyingGround(folder);
+  const isLying = lying?.key === ground.key;
+  const place = await checkout(setting, tree, isLying ? lying.keep : []);
+  if (isLying && how === 'as left') return { kind: 'ready', place };
+  if (await restoreGround(setting.ports, place, ground.key)) return { kind: 'ready', place };
+  // What was kept of it is not enough to lay it out again.
+  const again = await make(setting, ground);
+  return again ?? { kind: 'ready', place: await checkout(setting, tree, await kept({ folder })) };
+}
+
+const folderOf = ({ ports, input }: Setting): string => ports.taskFolder(input.lineage);
+
+async function checkout(setting: Setting, tree: string, keep: readonly string[]): Promise<Place> {
+  const { ports, spec, input } = setting;
+  const folder = folderOf(setting);
+  const home = join(folder, 'home');
+  if ((await lstat(home).catch(() => null))?.isDirectory() === false) await rm(home);
+  await mkdir(home, { recursive: true });
+  const request = { url: spec.repo.url, workspace: input.lineage, commit: input.baseCommit, tree, keep };
+  return { directory: await ports.git.checkout(request), home, folder };
+}
+
+// ---------------------------------------------------------------- making a ground
+
 /** Set-up steps run once for each state of the files they install from; what they leave untracked is kept from then on. */
-async function ensureSetup(ports: ActivityPorts, spec: TaskSpec, input: Snapshot, place: Place): Promise<Setup> {
-  if (spec.setup.length === 0) return { kind: 'done' };
-  const mark = join(place.folder, 'setup.json');
-  const entries = await ports.git.list(spec.repo.url, input.tree);
-  const key = setupKey(spec.setup, entries);
-  if ((await readMark(mark))?.key === key) return { kind: 'done' };
-  const shared = sharedSteps(spec.setup, entries);
+async function make(setting: Setting, ground: Ground): Promise<SetupFailed | null> {
+  const { ports, spec, input } = setting;
+  const { key, tree, upon } = ground;
+  await dropGround(folderOf(setting), key);
+  const begun = upon === null ? await emptied(setting, tree) : await enter(setting, upon, tree, 'clean');
+  if (begun.kind === 'setupFailed') return begun;
+  const { place } = begun;
+  const shared = upon === null ? sharedSteps(spec.setup, ground.entries) : [];
+  const sharedKey = shared.length === 0 ? null : keyForAll(setting, shared, ground);
   const failed =
-    (await fetchShared(ports, spec, input, { place, steps: shared, entries })) ??
+    (sharedKey === null ? null : await fetchShared(setting, place, sharedKey, shared)) ??
     (await runSteps(ports, spec.setup.slice(shared.length), place));
   if (failed !== null) return failed;
   const keep = await ports.git.untracked(spec.repo.url, input.lineage);
-  await writeFile(mark, JSON.stringify({ key, keep }));
-  return { kind: 'ran' };
+  const isAllShared = sharedKey !== null && shared.length === spec.setup.length;
+  await keepGround(ports, place, key, { keep, isOfBase: upon === null }, async (folder) =>
+    isAllShared ? await linkSetup(ports, sharedKey, folder) : false,
+  );
+  return null;
+}
+
+/** With nothing in it but the snapshot. */
+async function emptied(setting: Setting, tree: string): Promise<Prepared> {
+  const place = await checkout(setting, tree, []);
+  await clearGround(place);
+  return { kind: 'ready', place };
 }
 
 /** Null if all of them end well. */
-async function runSteps(ports: ActivityPorts, steps: readonly SetupSpec[], place: Place): Promise<Setup | null> {
+async function runSteps(ports: ActivityPorts, steps: readonly SetupSpec[], place: Place): Promise<SetupFailed | null> {
   for (const step of steps) {
     const { result, log } = await runLogged(ports, step, step.network, place);
     if (result.exitCode === 0) continue;
@@ -76,63 +157,21 @@ async function runSteps(ports: ActivityPorts, steps: readonly SetupSpec[], place
   return null;
 }
 
-/**
- * The steps up to the last one that uses the network fetch what the lock files name, and are the same for every task. Those
- * after it build, perhaps from the task's own files; and without a lock file nobody knows what is fetched.
- */
-function sharedSteps(setup: readonly SetupSpec[], entries: readonly TreeEntry[]): readonly SetupSpec[] {
-  const isLocked = entries.some(({ path }) => LOCK.test(path));
-  return isLocked ? setup.slice(0, setup.findLastIndex(({ network }) => network) + 1) : [];
-}
-
-interface Shared {
-  readonly place: Place;
-  readonly steps: readonly SetupSpec[];
-  readonly entries: readonly TreeEntry[];
-}
-
-async function fetchShared(
-  ports: ActivityPorts,
-  { repo }: TaskSpec,
-  { lineage }: Snapshot,
-  { place, steps, entries }: Shared,
-): Promise<Setup | null> {
-  if (steps.length === 0) return null;
+/** The number is that of the shape kept. */
+function keyForAll({ ports, spec }: Setting, steps: readonly SetupSpec[], { entries }: Ground): string {
   const { platform, arch, version } = process;
-  const key = hashOf([1, repo.url, setupKey(steps, entries), ports.sandbox.name, platform, arch, version], 40);
-  // In a home with other things in it nobody could tell what of it the set-up has made.
-  const isFresh = await isFreshHome(place);
-  if (isFresh && (await restoreSetup(ports, key, place))) return null;
+  return hashOf([2, spec.repo.url, setupKey(steps, entries), ports.sandbox.name, platform, arch, version], 40);
+}
+
+/** On the base and in an empty home alone: nothing of a change gets among what is kept for other tasks. */
+async function fetchShared(
+  { ports, spec, input }: Setting,
+  place: Place,
+  key: string,
+  steps: readonly SetupSpec[],
+): Promise<SetupFailed | null> {
+  if (await restoreSetup(ports, key, place)) return null;
   const failed = await runSteps(ports, steps, place);
-  if (failed === null && isFresh) await keepSetup(ports, key, place, await ports.git.untracked(repo.url, lineage));
+  if (failed === null) await keepSetup(ports, key, place, await ports.git.untracked(spec.repo.url, input.lineage));
   return failed;
 }
-
-interface SetupMark {
-  readonly key: string;
-  readonly keep: readonly string[];
-}
-
-async function readMark(path: string): Promise<SetupMark | null> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as SetupMark;
-  } catch {
-    // Not there, or torn by a crash: either way the set-up has to be done (again).
-    return null;
-  }
-}
-
-/** Names in the work tree that the set-up has left there. */
-export const kept = async ({ folder }: Pick<Place, 'folder'>): Promise<readonly string[]> =>
-  (await readMark(join(folder, 'setup.json')))?.keep ?? [];
-
-/** Files that dependency installers read: when one changes, the set-up has to be done again. */
-const MANIFEST =
-  /(^|\/)(package\.json|package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lockb?|requirements[^/]*\.txt|pyproject\.toml|poetry\.lock|uv\.lock|setup\.(py|cfg)|Pipfile(\.lock)?|go\.(mod|sum)|Cargo\.(toml|lock)|Gemfile(\.lock)?|pom\.xml|build\.gradle(\.kts)?)$/;
-
-/** Those among them that say exactly what is fetched. */
-const LOCK =
-  /(^|\/)(package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lockb?|requirements[^/]*\.txt|poetry\.lock|uv\.lock|Pipfile\.lock|go\.sum|Cargo\.lock|Gemfile\.lock)$/;
-
-const setupKey = (setup: readonly SetupSpec[], entries: readonly TreeEntry[]): string =>
-  hashOf([setup, entries.filter(({ path }) => MANIFEST.test(path)).map(({ path, oid }) => [path, oid])], 40);

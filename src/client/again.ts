@@ -7,8 +7,8 @@ import { defined, isMap } from '../domain/plain-object.js';
 import { fieldOf, fieldText, type TaskSpec } from '../domain/task.js';
 import { parseStored } from '../schemas.js';
 import { RESUME_QUERY, type ResumePoint, type ResumeRequest, type TaskResult } from '../workflows/messages.js';
-import { budgetJobOf, isSpendingLimit, withinBudget } from './budget-left.js';
-import { quoted } from './list-tasks.js';
+import { budgetJobOf, isSpendingLimit, withinBudget, type Bounded } from './budget-left.js';
+import type { Follower } from './followers.js';
 import { patiently } from './patiently.js';
 import { namesTask } from './people.js';
 import { startInputOf } from './start-input.js';
@@ -31,37 +31,49 @@ export type ReadSpec = (reference: ArtifactRef) => Promise<unknown>;
 export interface Taken {
   readonly spec: TaskSpec;
   readonly resume: ResumePoint;
-  /** Key of the first job; the new ones are `<key>~1`, `<key>~2` … */
-  readonly baseKey: string;
 }
 
 const ANSWER_TIMEOUT_MS = 5_000;
 
-export async function takeUp(speaker: Speaker, id: string, again: Again, readSpec: ReadSpec | null): Promise<Taken> {
-  const { taskId, jobId } = await endedTask(speaker, id);
+/** @param followers all that have gone on with tasks of the same job */
+export async function takeUp(
+  speaker: Speaker,
+  id: string,
+  again: Again,
+  { followers, readSpec }: { readonly followers: readonly Follower[]; readonly readSpec: ReadSpec | null },
+): Promise<Taken> {
+  const taskId = await endedTask(speaker, id);
   const input = await startInputOf(speaker, taskId);
-  const baseKey = baseKeyOf(jobId);
   const sets = again.kind === 'rerun' ? again.sets : [];
   const asked = await specOf(input, sets, readSpec, taskId);
-  if (again.kind !== 'rerun') await mustBeFirst(speaker, baseKey, taskId);
+  if (again.kind !== 'rerun') mustBeFirst(followers, taskId);
   // Who names limits has been asked for money.
-  const budgetOf = sets.some(isSpendingLimit) ? null : budgetJobOf(input);
-  const spec = budgetOf === null ? asked : await withinBudget(speaker, asked, { taskId, budgetOf, baseKey });
-  const bounded = budgetOf === null ? {} : { budgetOf };
+  const budgetOf = sets.some(isSpendingLimit) ? null : await budgetJobOf(speaker, input);
+  const { spec, ...bounded } = await boundedBy(speaker, asked, budgetOf, { taskId, followers, again });
   if (again.kind === 'rerun') {
     const { baseCommit, resume } = await differently(speaker, taskId, spec, input);
-    return { baseKey, spec: { ...spec, ...baseCommit }, resume: { ...resume, ...bounded } };
+    return { spec: { ...spec, ...baseCommit }, resume: { ...resume, ...bounded } };
   }
   const resume = await resumePoint(speaker, taskId, requestOf(again));
   if (resume === null) throw nothingThere(taskId, again);
-  return { baseKey, spec, resume: { ...resume, ...bounded } };
+  return { spec, resume: { ...resume, ...bounded } };
 }
 
-/** Long keys leave room for the number. */
-const BASE_KEY_CHARACTERS_MAX = 92;
-
-export const baseKeyOf = (jobId: string): string =>
-  jobId.slice('job/'.length).replace(/~\d+$/, '').slice(0, BASE_KEY_CHARACTERS_MAX);
+async function boundedBy(
+  speaker: Speaker,
+  asked: TaskSpec,
+  budgetOf: string | null,
+  {
+    taskId,
+    followers,
+    again,
+  }: { readonly taskId: string; readonly followers: readonly Follower[]; readonly again: Again },
+): Promise<Bounded & { readonly budgetOf?: string }> {
+  if (budgetOf === null) return { spec: asked };
+  // The work is there: checks and pushes pay for nothing.
+  const isDone = again.kind === 'retry' && again.from !== 'attempt';
+  return { ...(await withinBudget(speaker, asked, { taskId, budgetOf, followers, isDone })), budgetOf };
+}
 
 const requestOf = (again: Exclude<Again, { kind: 'rerun' }>): ResumeRequest =>
   again.kind === 'retry' ? { from: again.from } : { from: 'turn', attempt: again.attempt, turn: again.turn };
@@ -74,40 +86,9 @@ export function turnOf(text: string): { readonly attempt: number; readonly turn:
   return { attempt: Number(attempt), turn: Number(turn) };
 }
 
-/** Keys in the order in which they are tried. */
-export async function* keysAfter(speaker: Speaker, baseKey: string): AsyncGenerator<string, void> {
-  const last = Math.max(0, ...(await followersOf(speaker, baseKey)).map(({ number }) => number));
-  // Another command may take the same number in this moment.
-  for (let number = last + 1; number <= last + KEYS_TRIED; number += 1) yield `${baseKey}~${number}`;
-}
-
-const KEYS_TRIED = 20;
-
-interface Follower {
-  readonly number: number;
-  readonly jobId: string;
-  readonly runs: boolean;
-  /** The task that it goes on with. */
-  readonly of: unknown;
-}
-
-async function followersOf({ temporal, address }: Speaker, baseKey: string): Promise<readonly Follower[]> {
-  const prefix = `job/${baseKey}~`;
-  const query = `WorkflowType = 'job' AND WorkflowId STARTS_WITH ${quoted(prefix)}`;
-  return await asking(address, async () => {
-    const found: Follower[] = [];
-    for await (const { workflowId, status, memo } of temporal.workflow.list({ query })) {
-      const number = Number(workflowId.slice(prefix.length));
-      if (Number.isSafeInteger(number))
-        found.push({ number, jobId: workflowId, runs: status.name === 'RUNNING', of: memo?.['of'] });
-    }
-    return found;
-  });
-}
-
 /** Two that go on with the same work would push the same branch. */
-async function mustBeFirst(speaker: Speaker, baseKey: string, taskId: string): Promise<void> {
-  const running = (await followersOf(speaker, baseKey)).find(({ runs, of }) => runs && of === taskId);
+function mustBeFirst(followers: readonly Follower[], taskId: string): void {
+  const running = followers.find(({ runs, of }) => runs && of === taskId);
   if (running !== undefined)
     throw new WeaverFault(
       {
@@ -119,7 +100,7 @@ async function mustBeFirst(speaker: Speaker, baseKey: string, taskId: string): P
     );
 }
 
-async function endedTask(speaker: Speaker, id: string): Promise<{ readonly taskId: string; readonly jobId: string }> {
+async function endedTask(speaker: Speaker, id: string): Promise<string> {
   const { taskId, jobId } = idsOf(id);
   const job = await describe(speaker, jobId);
   if (!namesTask(id) && job?.memo?.['tasks'] !== undefined)
@@ -130,7 +111,7 @@ async function endedTask(speaker: Speaker, id: string): Promise<{ readonly taskI
   const task = await describe(speaker, taskId);
   if (task?.status.name === 'RUNNING' || (task === null && job?.status.name === 'RUNNING')) throw stillRuns(taskId);
   if (task === null) throw unknownTask(id);
-  return { taskId, jobId };
+  return taskId;
 }
 
 const stillRuns = (taskId: string): WeaverFault =>

@@ -14,8 +14,9 @@ import {
   type CompareProgress,
   type CompareResult,
 } from '../workflows/compare-messages.js';
+import { CANCEL_SIGNAL, type CancelRequest } from '../workflows/messages.js';
 import { randomKey } from './task-id.js';
-import { isUnanswered, temporalFault } from './temporal-faults.js';
+import { isNotFound, isUnanswered, temporalFault } from './temporal-faults.js';
 import { catalogueFault, usageFault } from './weaver-fault.js';
 
 export interface ComparisonsOptions {
@@ -35,6 +36,7 @@ export interface ComparisonHandle {
 
 /** A worker that is there answers in milliseconds. */
 const QUERY_TIMEOUT_MS = 3_000;
+const REASON_CHARACTERS_MAX = 500;
 
 export class Comparisons {
   constructor(
@@ -87,6 +89,27 @@ export class Comparisons {
     await this.options.ask(() => this.temporal.workflow.getHandle(id).cancel());
   }
 
+  /** The same by its id, with who wants it and why. Null if there is none; `asked` is false if it had ended. */
+  async stop(id: string, { reason, requester }: StopComparison): Promise<{ readonly asked: boolean } | null> {
+    const handle = this.temporal.workflow.getHandle(id);
+    const found = await unlessNotFound(this.options.ask(() => handle.describe()));
+    if (found === null || found.status.name !== 'RUNNING') return found === null ? null : { asked: false };
+    const request: CancelRequest = { reason: reason.slice(0, REASON_CHARACTERS_MAX), requester };
+    // The reason first: the cancel carries none. It may end in this moment.
+    const told = await unlessNotFound(this.options.ask(() => handle.signal(CANCEL_SIGNAL, request)).then(() => true));
+    const asked = told !== null && (await unlessNotFound(this.options.ask(() => handle.cancel()))) !== null;
+    return { asked };
+  }
+
+  /** `running`, or how it has ended: `completed`, `cancelled`, `spent`, `failed`, `terminated`. */
+  async stateOf(id: string): Promise<string> {
+    const handle = this.temporal.workflow.getHandle(id);
+    const { status } = await this.options.ask(() => handle.describe());
+    if (status.name !== 'COMPLETED') return status.name.toLowerCase();
+    const { stopped } = await this.options.ask(() => handle.result() as Promise<CompareResult>);
+    return stopped?.kind ?? 'completed';
+  }
+
   /** False if one is there that the policy keeps. */
   private async start(
     id: string,
@@ -128,6 +151,20 @@ export class Comparisons {
     );
     return stopped !== null;
   }
+}
+
+async function unlessNotFound<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (thrown) {
+    if (!isNotFound(thrown)) throw thrown;
+    return null;
+  }
+}
+
+interface StopComparison {
+  readonly reason: string;
+  readonly requester: string;
 }
 
 export interface BeginOptions {

@@ -15,12 +15,12 @@ export interface ListFilters {
   readonly repo?: string;
   readonly tag?: string;
   readonly requester?: string;
-  /** That the last attempt asked; known when the task has ended. */
+  /** That the last attempt asked; known once it has answered. */
   readonly model?: string;
   readonly handler?: string;
   /** ISO 8601; the deadline of the task's job is this or before. */
   readonly due?: string;
-  /** Dollars; the task has cost at least this. */
+  /** Dollars; the task has cost at least this, as far as it was told: with each step of an open one. */
   readonly minCost?: number;
   readonly waiting?: WaitingOn;
   /** All tasks of this job, also those that came of others. */

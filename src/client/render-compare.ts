@@ -87,7 +87,7 @@ export const regressionLine = ({ by, verdict, why }: Regression): string =>
 export function stopLine(stop: CompareStop, { done, questions }: CompareProgress): string {
   const why =
     stop.kind === 'cancelled'
-      ? 'It was cancelled'
+      ? `It was cancelled${stop.by === undefined ? '' : ` by ${stop.by} (${stop.why ?? ''})`}`
       : `limits.costUsd is reached (${usd({ costUsdMicros: stop.costUsdMicros, unpriced: false })} of ${usd({ costUsdMicros: stop.limit, unpriced: false })})`;
   return `${why}: ${done} of ${questions} questions were asked.`;
 }

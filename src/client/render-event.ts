@@ -16,7 +16,7 @@ export const eventLine = (event: CloudEvent): string =>
     .trimEnd();
 
 /** Fields that say most, in the order in which they are looked for. */
-const TELLING = ['reason', 'text', 'answer', 'update', 'detail', 'outcome', 'waitingOn', 'branch', 'title'] as const;
+const TELLING = 'reason text answer update detail outcome waitingOn branch title call status'.split(' ');
 const WORDS_MAX = 160;
 
 function wordsOf({ data }: CloudEvent): string {

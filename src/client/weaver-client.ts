@@ -34,8 +34,9 @@ import {
   type TaskResult,
   type TaskStatus,
 } from '../workflows/messages.js';
-import { keysAfter, takeUp, turnOf, type Again, type ReadSpec } from './again.js';
+import { takeUp, turnOf, type Again, type ReadSpec } from './again.js';
 import { Comparisons } from './comparisons.js';
+import { turnsAfter } from './followers.js';
 import { resultOfFailure } from './job-result.js';
 import {
   endedBadly,
@@ -198,7 +199,7 @@ export class WeaverClient {
     const start = (): Promise<boolean> => this.start(jobId, input, submission, taskQueue);
     const started = await asking(this.address, () => this.withDeadline(START_TIMEOUT_MS, start));
     // A random key is nobody else's.
-    if (key !== undefined) await this.mustBeSame(jobId, submission.hash);
+    if (key !== undefined) await this.mustBeSame(jobId, submission.hash, point?.of);
     return { jobId, taskId: `${jobId}/t/${submission.firstTask}`, webUrl: this.webUrl(jobId), started };
   }
 
@@ -435,12 +436,13 @@ export class WeaverClient {
   /** The new job has the old one's key and the next free number. */
   async again(id: string, again: Again, options: AgainOptions = {}): Promise<JobHandle> {
     const { readSpec = null, ...rest } = options;
-    const { spec, resume: point, baseKey } = await takeUp(this.speaker, id, again, readSpec);
-    for await (const key of keysAfter(this.speaker, baseKey)) {
+    for await (const { key, followers } of turnsAfter(this.speaker, id)) {
+      // Looked at anew for every number: who has taken the one before may spend from the same budget.
+      const { spec, resume: point } = await takeUp(this.speaker, id, again, { followers, readSpec });
       const job = await this.begin(ofTask(spec), { ...rest, key, resume: point }).catch(unlessTaken);
       if (job?.started === true) return job;
     }
-    throw catalogueFault('keyTaken', `${baseKey}~…`);
+    throw catalogueFault('keyTaken', `${id}~…`);
   }
 
   /** Identities of the workers that asked for work of the queue a short while ago. */
@@ -502,7 +504,7 @@ export class WeaverClient {
           specHash: shown.hash,
           title,
           ...(shown.tasks === null ? {} : { tasks: shown.tasks }),
-          ...(input.resume === undefined ? {} : { of: input.resume.of }),
+          ...(input.resume === undefined ? {} : { of: input.resume.of, budgetOf: input.resume.budgetOf ?? null }),
         },
         staticSummary: title,
         ...(shown.priority === null ? {} : { priority: priorityOf(shown.priority, shown.repoUrl) }),
@@ -519,9 +521,11 @@ export class WeaverClient {
     }
   }
 
-  private async mustBeSame(jobId: string, hash: string): Promise<void> {
+  /** @param of the task that it goes on with; two of one job may have the same specification */
+  private async mustBeSame(jobId: string, hash: string, of: string | undefined): Promise<void> {
     const { memo } = await this.asking(() => this.temporal.workflow.getHandle(jobId).describe());
-    if (memo?.['specHash'] !== hash) throw catalogueFault('keyTaken', `${jobId} is another task.`);
+    if (memo?.['specHash'] !== hash || memo?.['of'] !== of)
+      throw catalogueFault('keyTaken', `${jobId} is another task.`);
   }
 
   /** Null if the server has neither the task nor its job. */

@@ -1,4 +1,5 @@
 /** What child processes get of the environment: what programs need to run at all, and never a key. */
+import { percentDecoded } from './percent-decoded.js';
 
 const NAMES = new Set([
   'PATH',
@@ -42,14 +43,5 @@ export const proxyPasswords = (env: Readonly<Record<string, string | undefined>>
   Object.entries(env).flatMap(([name, value]) => {
     if (value === undefined || !isProxy(name) || !URL.canParse(value)) return [];
     const { password } = new URL(value);
-    return password === '' ? [] : [...new Set([password, decoded(password)])];
+    return password === '' ? [] : [...new Set([password, percentDecoded(password)])];
   });
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    // A stray percent sign: then the text is what it is.
-    return text;
-  }
-}

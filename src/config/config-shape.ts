@@ -7,6 +7,8 @@ import { SHADOW_FIELDS } from '../schemas/ask-shape.js';
 import type { FieldNames } from '../schemas/faults.js';
 import {
   author,
+  hooks,
+  hooksFields,
   limitFields,
   limitsMap,
   line,
@@ -39,6 +41,8 @@ const DEFAULTS = {
   eventTimeoutSeconds: 10,
   /** A month, in which somebody looks. */
   eventDays: 30,
+  /** Some 30 files with what they define; an agent sends it with every turn. */
+  mapTokens: 1_024,
   /** Checks compute: as many at once as there are processors. */
   checks: Math.max(1, availableParallelism()),
 } as const;
@@ -49,6 +53,8 @@ const BOUNDS = {
   /** An hour; the longest reasoning models answer within half of it. */
   callSeconds: 3_600,
   outputTokens: 1_000_000,
+  /** More than this is no map any more. */
+  mapTokens: 32_000,
   /** Ten times the largest window there is. */
   contextTokens: 20_000_000,
 } as const;
@@ -132,6 +138,17 @@ const gitShape = {
   ),
 };
 
+/** The key that commits are signed with. */
+const signShape = {
+  format: z.enum(['ssh', 'openpgp']).default('ssh'),
+  /** Path of a key of ssh, from the folder of the command or from `~`; name of a key of OpenPGP. */
+  key: line(1_000),
+  passphraseEnv: variableName.optional(),
+  gnupgHome: line(1_000).optional(),
+};
+
+const commitShape = { sign: z.strictObject(signShape).optional(), hooks: hooks.optional() };
+
 /** Where the pull requests of a host are opened, and by whose token. */
 const forgeShape = { kind: forgeKind, apiUrl: baseUrl.optional(), tokenEnv: variableName };
 
@@ -178,6 +195,9 @@ function parseListen(text: string): { readonly host: string; readonly port: numb
   return digits === undefined || port > PORT_MAX ? null : { host, port };
 }
 
+/** What a prompt tells of the repository. */
+const contextShape = { mapTokens: whole(0, BOUNDS.mapTokens).default(DEFAULTS.mapTokens) };
+
 const telemetryShape = { listen: listenAddress.optional() };
 
 export const logLevel = z.enum(['debug', 'info', 'warn', 'error', 'silent']);
@@ -195,6 +215,7 @@ const shape = {
   sandbox: z.enum(['auto', 'required', 'none']).default('auto'),
   taskQueue: line(200).optional(),
   uiUrl: z.url({ protocol: /^https?$/ }).optional(),
+  commit: z.strictObject(commitShape).prefault({}),
   git: z.strictObject(gitShape).optional(),
   forges: z.record(hostName, z.strictObject(forgeShape)).default({}),
   concurrency: z.strictObject(concurrencyShape).prefault({}),
@@ -202,6 +223,7 @@ const shape = {
   events: z.strictObject(eventsShape).prefault({}),
   recordings: recordings.optional(),
   telemetry: z.strictObject(telemetryShape).prefault({}),
+  context: z.strictObject(contextShape).prefault({}),
 };
 
 export const configFileSchema = z.strictObject(shape);
@@ -215,6 +237,9 @@ export const configFields: FieldNames = {
   'providers.*.breaker': breakerFields,
   'agents.*': agentFields,
   limits: limitFields,
+  commit: Object.keys(commitShape),
+  'commit.sign': Object.keys(signShape),
+  'commit.hooks': hooksFields,
   git: Object.keys(gitShape),
   'forges.*': Object.keys(forgeShape),
   concurrency: Object.keys(concurrencyShape),
@@ -222,6 +247,7 @@ export const configFields: FieldNames = {
   'events.webhook': Object.keys(webhookShape),
   recordings: Object.keys(recordingsShape),
   telemetry: Object.keys(telemetryShape),
+  context: Object.keys(contextShape),
   'protect[]': protectFields,
   shadow: SHADOW_FIELDS,
   'shadow.model': modelFields,

@@ -17,7 +17,7 @@ export const DEFAULT_GIT_TOKEN_VARIABLE = 'WEAVER_GIT_TOKEN';
 const BYTES_MAX = 64 * 1_024;
 
 /** Every variable that holds a secret of ours; Temporal's are known to its own reader. */
-export function secretVariables({ providers, git, events, forges }: ConfigFile): readonly string[] {
+export function secretVariables({ providers, git, events, forges, commit }: ConfigFile): readonly string[] {
   const tokens = git?.tokenEnv ?? DEFAULT_GIT_TOKEN_VARIABLE;
   return [
     ...new Set([
@@ -26,6 +26,7 @@ export function secretVariables({ providers, git, events, forges }: ConfigFile):
       ...Object.values(providers).flatMap(variablesOf),
       ...(typeof tokens === 'string' ? [tokens] : Object.values(tokens)),
       ...forgeTokenVariables(forges),
+      ...(commit.sign?.passphraseEnv === undefined ? [] : [commit.sign.passphraseEnv]),
       ...(events.webhook?.secretEnv === undefined ? [] : [events.webhook.secretEnv]),
       ...Object.values(events.webhook?.headersEnv ?? {}),
     ]),

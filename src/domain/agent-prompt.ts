@@ -2,7 +2,7 @@
 import { fileRules, taskSections, type PromptMessage, type PromptParts } from './prompt.js';
 
 /** Recorded with every attempt; a change of wording gets a new version. */
-export const AGENT_PROMPT_VERSION = 'agent@1';
+export const AGENT_PROMPT_VERSION = 'agent@2';
 
 const RULES = `You carry out a task on a code repository, with tools. Nobody watches: do not ask for leave, do not stop half-way, and end with the tool finish.
 How to work:

@@ -137,7 +137,7 @@ function applyOne(run: Run, edit: Edit, index: number): Step {
 function carryOut(run: Run, edit: Edit, path: string): Step {
   switch (edit.op) {
     case 'write':
-      return write(run, path, edit.content);
+      return write(run, path, edit);
     case 'replace':
       return replace(run, path, edit);
     case 'delete':
@@ -236,16 +236,20 @@ function missing({ tree }: Run, path: string): Fault {
 
 // ---------------------------------------------------------------- operations
 
-function write(run: Run, path: string, content: string | null): Step {
+function write(run: Run, path: string, { content, onlyNew }: Edit): Step {
   const { tree } = run;
   if (content === null) return rejected('content is missing.');
-  if (tree.isFolder(path)) return rejected('it is a folder; name a file.');
   const mode = tree.modeOf(path);
+  if (mode !== undefined && onlyNew === true) return rejected(NOT_NEW);
   if (mode !== undefined) return editText(run, path, mode, (old) => wholeText(path, old, content));
+  if (tree.isFolder(path)) return rejected('it is a folder; name a file.');
   return (
     newFileFault(run, path) ?? lfsFault(run, path) ?? put(run, path, newMode(run, path), wholeText(path, null, content))
   );
 }
+
+const NOT_NEW =
+  'an empty search makes a new file, and this one exists already. Search for the lines to replace, or send the whole file.';
 
 const wholeText = (path: string, old: DecodedText | null, content: string): EditedText =>
   isFencedFile(path, content, old?.text ?? null) ? { kind: 'unfit', says: FENCED } : rewriteText(old, content);
@@ -263,7 +267,7 @@ function replace(run: Run, path: string, { search, replace: replacement, all }: 
   return editText(run, path, mode, (old) =>
     all === true
       ? replaceAllTexts(old, search, replacement)
-      : replaceText(old, baseText(run.base, path), search, replacement),
+      : replaceText(old, () => baseText(run.base, path), search, replacement),
   );
 }
 

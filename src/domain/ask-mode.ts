@@ -47,6 +47,20 @@ export interface AskSpec extends AskRules {
   readonly models: readonly ModelChoice[];
 }
 
+/**
+ * Steps of a task that may be asked in a way of their own: a turn of the agent, a plan, the judgement of the acceptance
+ * criteria, the choice of the handler. What the handler `one-shot` asks for is asked as `ask` says.
+ */
+export const ASK_STEPS = ['turn', 'plan', 'judge', 'choose'] as const;
+export type AskStep = (typeof ASK_STEPS)[number];
+
+/** How one step is asked, and whom: `models` of the task if absent. */
+export interface StepRules extends AskRules {
+  readonly models?: readonly ModelChoice[];
+}
+
+export type StepModes = Readonly<Partial<Record<AskStep, StepRules>>>;
+
 export interface FamiliarFailure extends Failure {
   readonly family: FailureFamily;
   /** When it may be over, if the other side has said so. */
@@ -107,6 +121,8 @@ export interface ModeResult<C> {
   readonly failure: AggregateFailure | null;
   /** Calls of the judge. */
   readonly judging: readonly C[];
+  /** What calls of the judge have cost that have failed; absent if none has. */
+  readonly lostUsdMicros?: number;
   /** Why not every model was heard, in words; null if every one was. */
   readonly stopped: string | null;
   /** Of all calls whose price is known. */

@@ -25,7 +25,7 @@ const WHOLE_REPOSITORY_BYTES_MAX = 48_000;
 /** What one prompt shows of files in all: about 40,000 tokens, which every current model's window holds. */
 export const PROMPT_FILES_BYTES_MAX = 160_000;
 
-interface ListedFile {
+export interface ListedFile {
   readonly path: string;
   readonly mode: string;
   readonly sizeBytes: number | null;
@@ -85,7 +85,8 @@ function isNamed(path: string, words: string): boolean {
   return words.includes(path) || (name.length > 4 && name.includes('.') && words.includes(name));
 }
 
-const isNoise = (path: string): boolean => path.split('/').some((part) => NOISE.has(part));
+/** Whether a path is of something built or installed. */
+export const isNoise = (path: string): boolean => path.split('/').some((part) => NOISE.has(part));
 const isLock = (path: string): boolean =>
   /(^|\/)(package-lock\.json|yarn\.lock|pnpm-lock\.yaml|Cargo\.lock|poetry\.lock|go\.sum)$/.test(path);
 const depth = (path: string): number => path.split('/').length;

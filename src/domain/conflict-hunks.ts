@@ -15,6 +15,22 @@ export function conflictHunks(text: string): string {
 export const hasConflictMark = (text: string): boolean =>
   text.split('\n').some((line) => OPENS.test(line) || CLOSES.test(line));
 
+/** The lines that stand in no conflict, with their endings. */
+export function besideConflicts(text: string): string {
+  let depth = 0;
+  return text
+    .split(/(?<=\n)/)
+    .filter((line) => {
+      if (OPENS.test(line)) depth += 1;
+      else if (CLOSES.test(line) && depth > 0) {
+        depth -= 1;
+        return false;
+      }
+      return depth === 0;
+    })
+    .join('');
+}
+
 interface Region {
   readonly from: number;
   /** Line behind the last one. */

@@ -5,6 +5,7 @@
 import { attemptDelayMs, probeDelayMs } from './backoff.js';
 import type { Decision } from './decision.js';
 import { catalogueEntry, failure as makeFailure, type FailureCode } from './failures.js';
+import { NOTICE_SHARE } from './job-budget.js';
 import type { Outcome } from './outcome.js';
 import { totalTokens, type TaskRecord } from './record.js';
 import { TASK_DEFAULTS, type Handler } from './task.js';
@@ -41,6 +42,21 @@ export function limitReached(record: TaskRecord, nowMs: number): FailureCode | n
   if (limits.tokens !== undefined && totalTokens(spending) >= limits.tokens) return 'budgetTokens';
   if (runningMs(record, nowMs) >= limits.wallTimeSeconds * 1_000) return 'wallTime';
   return null;
+}
+
+/** What most is used up of, in money and tokens: people are told before it is too late. */
+export function nearLimits({ limits, spending }: TaskRecord): readonly NearLimit[] {
+  const used = { costUsdMicros: spending.costUsdMicros, tokens: totalTokens(spending) };
+  return (['costUsdMicros', 'tokens'] as const).flatMap((budget) => {
+    const limit = limits[budget];
+    return limit === undefined || used[budget] < limit * NOTICE_SHARE ? [] : [{ budget, used: used[budget], limit }];
+  });
+}
+
+interface NearLimit {
+  readonly budget: 'costUsdMicros' | 'tokens';
+  readonly used: number;
+  readonly limit: number;
 }
 
 /** Milliseconds that count against the wall time: since the start, without the time spent blocked. */

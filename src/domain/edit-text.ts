@@ -28,11 +28,11 @@ export function rewriteText(old: DecodedText | null, content: string): EditedTex
 
 /**
  * Replaces the one place where `search` stands.
- * @param base the file before any edit of the answer, to tell a search that an earlier edit has made stale
+ * @param baseOf the file before any edit of the answer, asked for only to tell a search that an earlier edit has made stale
  */
 export function replaceText(
   old: DecodedText,
-  base: DecodedText | null,
+  baseOf: () => DecodedText | null,
   search: string,
   replacement: string,
 ): EditedText {
@@ -52,7 +52,7 @@ export function replaceText(
     case 'several':
       return unfit(severalPlaces(located));
     case 'missing':
-      return unfit(missingText(lines, base, before, after, located));
+      return unfit(missingText(lines, baseOf(), before, after, located));
     default:
       throw new TypeError(`unknown place ${JSON.stringify(located satisfies never)}`);
   }
@@ -157,7 +157,9 @@ function missingText(
   { reach }: Extract<Located, { kind: 'missing' }>,
 ): string {
   const start = 'the search text does not occur in the file. ';
-  const at = replacement.trim() === '' ? -1 : lines.plain.indexOf(replacement);
+  // An edit that takes lines away names what stays, and that stands there in any case.
+  const tells = replacement.trim() !== '' && !search.includes(replacement.trimEnd());
+  const at = tells ? lines.plain.indexOf(replacement) : -1;
   if (at >= 0)
     return `${start}The replacement does, at line ${lines.lineAt(at) + 1}: already applied? Then leave this edit out.`;
   const undone = withoutEscapes(search).find((text) => lines.plain.includes(text));

@@ -1,6 +1,7 @@
 /** A snapshot with edits on top of it, in memory. The base is never changed. */
 import { decode, encode, type DecodedText } from './charset.js';
 import type { Paths } from './edit-paths.js';
+import { foldName, pathIndex } from './path-index.js';
 
 /** A file of a snapshot: its git mode and its bytes (for a symbolic link, its target). */
 export interface SourceFile {
@@ -53,9 +54,10 @@ const LARGE = `it is larger than ${FILE_BYTES_MAX} bytes`;
 /** Puts an empty list of edits on a snapshot. */
 export function editedTree(base: BaseTree): EditedTree {
   const overlay = new Map<string, Node | null>();
-  const folders = countFolders(base.entries.keys());
-  // Only a new path can have a twin, and most answers make none: the index waits for the first.
-  let twins: Map<string, Set<string>> | undefined;
+  const index = pathIndex(base.entries);
+  /** By how many files each folder differs from that of the base, and the names that edits have made. */
+  const growth = new Map<string, number>();
+  const named = new Set<string>();
   const nodeAt = (path: string): Node | undefined => {
     const node = overlay.get(path);
     if (node !== undefined) return node ?? undefined;
@@ -65,15 +67,19 @@ export function editedTree(base: BaseTree): EditedTree {
   const put = (path: string, node: Node | null): void => {
     const existed = nodeAt(path) !== undefined;
     overlay.set(path, node);
-    if (existed !== (node !== null)) count(folders, path, node === null ? -1 : 1);
-    if (node !== null && twins !== undefined) addTwins(twins, path);
+    if (existed !== (node !== null)) count(growth, path, node === null ? -1 : 1);
+    if (node !== null && !base.entries.has(path)) for (const prefix of prefixes(path)) named.add(prefix);
   };
   const isLarge = (path: string): boolean => {
     const node = nodeAt(path);
     return node !== undefined && 'base' in node && (base.entries.get(node.base)?.sizeBytes ?? 0) > FILE_BYTES_MAX;
   };
-  const isFolder = (path: string): boolean => path === '' || (folders.get(path) ?? 0) > 0;
+  const isFolder = (path: string): boolean => path === '' || index.filesBelow(path) + (growth.get(path) ?? 0) > 0;
   const exists = (path: string): boolean => nodeAt(path) !== undefined || isFolder(path);
+  const spelledLike = (path: string): readonly string[] => [
+    ...index.spelledLike(path),
+    ...[...named].filter((other) => foldName(other) === foldName(path)),
+  ];
   const paths = function* (): Iterable<string> {
     for (const path of base.entries.keys()) if (overlay.get(path) !== null) yield path;
     for (const [path, node] of overlay) if (node !== null && !base.entries.has(path)) yield path;
@@ -104,16 +110,11 @@ export function editedTree(base: BaseTree): EditedTree {
       if (node !== undefined) put(to, node);
     },
     remove: (path) => put(path, null),
-    twinOf: (path) => {
-      twins ??= indexTwins(base.entries.keys(), overlay.keys());
-      const known = twins;
-      return prefixes(path)
+    twinOf: (path) =>
+      prefixes(path)
         .filter((prefix) => !exists(prefix))
-        .flatMap((prefix) =>
-          [...(known.get(foldName(prefix)) ?? [])].filter((other) => other !== prefix && exists(other)),
-        )
-        .at(0);
-    },
+        .flatMap((prefix) => spelledLike(prefix).filter((other) => other !== prefix && exists(other)))
+        .at(0),
     similarTo: (path) => similar(path, paths()),
     changes: () => difference(base, overlay),
   };
@@ -125,34 +126,10 @@ function prefixes(path: string): readonly string[] {
   return names.map((_, index) => names.slice(0, index + 1).join('/'));
 }
 
-/** For each folder how many files are below it. */
-function countFolders(paths: Iterable<string>): Map<string, number> {
-  const folders = new Map<string, number>();
-  for (const path of paths) count(folders, path, 1);
-  return folders;
-}
-
 function count(folders: Map<string, number>, path: string, by: number): void {
   for (let end = path.indexOf('/'); end >= 0; end = path.indexOf('/', end + 1)) {
     const folder = path.slice(0, end);
     folders.set(folder, (folders.get(folder) ?? 0) + by);
-  }
-}
-
-const foldName = (path: string): string => path.normalize('NFC').toLowerCase();
-
-function indexTwins(...lists: readonly Iterable<string>[]): Map<string, Set<string>> {
-  const twins = new Map<string, Set<string>>();
-  for (const list of lists) for (const path of list) addTwins(twins, path);
-  return twins;
-}
-
-function addTwins(twins: Map<string, Set<string>>, path: string): void {
-  for (const prefix of prefixes(path)) {
-    const key = foldName(prefix);
-    const known = twins.get(key);
-    if (known === undefined) twins.set(key, new Set([prefix]));
-    else known.add(prefix);
   }
 }
 

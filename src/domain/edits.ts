@@ -11,6 +11,8 @@ export interface Edit {
   readonly replace: string | null;
   /** `replace`: every place where `search` stands, literally, in place of the only one. */
   readonly all?: boolean;
+  /** `write`: refused if the file is there already. */
+  readonly onlyNew?: true;
   /** `move`: the new path. */
   readonly to: string | null;
 }

@@ -1,5 +1,6 @@
 /** Entries of the account that a task or a job writes of itself, in the order of their sequence numbers. */
 import type { AskMode } from './ask-mode.js';
+import type { Strategy, Tally } from './consensus.js';
 import type { Decision } from './decision.js';
 import type { FailureFamily } from './failures.js';
 import type { JobState, JobTaskRow } from './job.js';
@@ -81,6 +82,26 @@ export interface AskedEntry {
   readonly reason: string;
   /** What a judge has cost, in micro-dollars; absent if there was none. */
   readonly judgeUsdMicros?: number;
+  /** Of a consensus. */
+  readonly vote?: AskedVote;
+}
+
+/** How a vote has gone, without the words that were voted on. */
+export interface AskedVote {
+  readonly strategy: Strategy;
+  readonly quorum: number | 'all';
+  readonly voters: number;
+  /** Those who said what was taken; 0 if nothing was. */
+  readonly votesFor: number;
+  readonly abstained: readonly { readonly index: number; readonly why: string }[];
+  /** Those who said the same, the most first; members by their places. */
+  readonly tally: readonly Pick<Tally, 'votes' | 'weight' | 'score' | 'members'>[];
+  readonly rounds: number;
+  /** What broke the tie; null if there was none. */
+  readonly tieBreak: string | null;
+  readonly judged: boolean;
+  /** Score of what was taken; null if nothing is scored. */
+  readonly winnerScore: number | null;
 }
 
 export interface AskedAnswer {
@@ -105,8 +126,11 @@ export interface NoteEntry {
   readonly kind: 'note';
   readonly sequence: number;
   readonly at: number;
-  /** `compaction`: a conversation was made shorter; `standIn`: an agent works in the place of another one. */
-  readonly about: 'compaction' | 'standIn' | 'shadow' | 'pullRequest';
+  /**
+   * `compaction`: a conversation was made shorter; `standIn`: an agent works in the place of another one; `candidate`: one whose
+   * checks have passed is not taken.
+   */
+  readonly about: 'compaction' | 'standIn' | 'shadow' | 'pullRequest' | 'candidate';
   readonly text: string;
 }
 

@@ -1,11 +1,20 @@
 /**
  * What happens to tasks and jobs, told to the outside. Events are derived from the account that a task writes anyway, so
- * the workflow pays nothing for them. An event's id follows from its task and what it tells: telling it twice gives the same
+ * the workflow pays nothing for them; the ends of calls are told by the step that makes them. An event's id follows from its task and what it tells: telling it twice gives the same
  * id, by which a reader drops the second.
  */
 import type { ArtifactRef, Landing, Question, WaitingOn } from './outcome.js';
-import { childrenOf, isEntry, timeOf, type CreatedEntry, type Entry, type JobEntry } from './entries.js';
-import { showFailure, type Failure, type ShownFailure } from './failures.js';
+import {
+  childrenOf,
+  isEntry,
+  timeOf,
+  type AskedEntry,
+  type AskedVote,
+  type CreatedEntry,
+  type Entry,
+  type JobEntry,
+} from './entries.js';
+import { catalogueEntry, showFailure, type Failure, type FailureFamily, type ShownFailure } from './failures.js';
 import type { PullRequestEnd } from './pull-request.js';
 import type { AttemptRecord, DecisionRecord, Spending } from './record.js';
 import type { TerminalState } from './task.js';
@@ -61,6 +70,71 @@ export interface EventData {
     /** The task that it waits for. */
     readonly on: string | null;
     readonly failure: ShownFailure | null;
+  };
+  /**
+   * A call of a model has come to an end, also one that failed and is tried again. Never with its words: those are artifacts.
+   * The subject is the workflow that has made it.
+   */
+  CallEnded: {
+    /** Of this form of `data`. */
+    readonly version: 1;
+    /** Of the workflow: another one each time. */
+    readonly runId: string;
+    readonly callId: string;
+    /** Its place in the task, such as `a1.t2`. */
+    readonly call: string;
+    /** Of the task; null outside of one. */
+    readonly attempt: number | null;
+    /** Which try of the step it was. */
+    readonly tryNumber: number;
+    /** `real`, `candidate`, `judge` or `shadow`. */
+    readonly purpose: string;
+    readonly provider: string;
+    readonly model: string;
+    /** `skipped`: nothing was sent, for its provider is left alone, or its budget is spent. */
+    readonly status: 'answered' | 'failed' | 'cancelled' | 'skipped';
+    readonly failure: ShownFailure | null;
+    readonly family: FailureFamily | null;
+    /** Requests beyond the first. */
+    readonly retries: number;
+    /** Asked for by the endpoint. */
+    readonly retryAfterMs: number | null;
+    /** Of the answer. */
+    readonly latencyMs: number | null;
+    /** Of this try, with what it waited for. */
+    readonly durationMs: number;
+    /** All requests of the call together. */
+    readonly spent: Spent;
+    /** Artifacts with the messages and the answer, by their SHA-256. */
+    readonly promptSha256: string;
+    readonly answerSha256: string | null;
+  };
+  /** Several models were asked one question, or voted on it. */
+  ModelsAsked: {
+    readonly version: 1;
+    /** `a1.t2`. */
+    readonly turn: string;
+    readonly attempt: number | null;
+    readonly mode: string;
+    /** In the order of asking. */
+    readonly answers: readonly {
+      readonly index: number;
+      readonly provider: string;
+      readonly model: string | null;
+      readonly status: 'ok' | 'failed' | 'cancelled' | 'skipped';
+      readonly family: FailureFamily | null;
+      readonly latencyMs: number | null;
+      readonly costUsdMicros: number | null;
+      readonly unpriced: boolean;
+      readonly tokens: number | null;
+      readonly answerSha256: string | null;
+    }[];
+    /** Place of the one that was taken; null if none was. */
+    readonly winner: number | null;
+    readonly reason: string;
+    readonly judgeUsdMicros: number | null;
+    /** Of a consensus. */
+    readonly vote: (AskedVote & { readonly votesAgainst: number }) | null;
   };
   QuestionAsked: {
     readonly questionId: string;
@@ -162,6 +236,8 @@ export const EVENT_NAMES = [
   'AttemptEnded',
   'TaskRetried',
   'TaskBlocked',
+  'CallEnded',
+  'ModelsAsked',
   'QuestionAsked',
   'QuestionAnswered',
   'TaskChanged',
@@ -281,12 +357,8 @@ function ofEntry(account: Account, entry: Entry): readonly WeaverEvent[] {
         { ...of, name: 'TaskChanged', at, data: { update: 'handler', by: 'weaver', why: reason, detail: handler } },
       ];
     }
-    case 'asked': {
-      const { mode, reason, turn, winner, answers, at } = entry;
-      const taken = answers.find(({ index }) => index === winner);
-      const detail = taken === undefined ? turn : `${turn}: ${taken.provider}/${taken.model ?? ''}`;
-      return [{ ...of, name: 'TaskChanged', at, data: { update: `asked ${mode}`, by: 'weaver', why: reason, detail } }];
-    }
+    case 'asked':
+      return [{ ...of, name: 'ModelsAsked', at: entry.at, data: askedData(entry) }];
     case 'note': {
       const { about, text, at } = entry;
       return [{ ...of, name: 'TaskChanged', at, data: { update: about, by: 'weaver', why: text, detail: '' } }];
@@ -306,6 +378,97 @@ function ofEntry(account: Account, entry: Entry): readonly WeaverEvent[] {
     default:
       throw new TypeError(`unknown entry ${JSON.stringify(entry satisfies never)}`);
   }
+}
+
+function askedData({
+  turn,
+  mode,
+  answers,
+  winner,
+  reason,
+  judgeUsdMicros,
+  vote,
+}: AskedEntry): EventData['ModelsAsked'] {
+  const told = answers.map(
+    ({ index, provider, model, status, family, latencyMs, costUsdMicros, unpriced, ...answer }) => ({
+      index,
+      provider,
+      model,
+      status,
+      family: family ?? null,
+      latencyMs,
+      costUsdMicros,
+      unpriced,
+      tokens: answer.tokens,
+      answerSha256: answer.answer?.sha256 ?? null,
+    }),
+  );
+  const counted = vote === undefined ? null : { ...vote, votesAgainst: vote.voters - vote.votesFor };
+  const asked = { version: 1, turn, attempt: attemptIn(turn), mode, answers: told, winner, reason } as const;
+  return { ...asked, judgeUsdMicros: judgeUsdMicros ?? null, vote: counted };
+}
+
+/** Calls are named after their attempt: `a2.t1`. */
+function attemptIn(name: string): number | null {
+  const number = /^a(\d+)\./.exec(name)?.[1];
+  return number === undefined ? null : Number(number);
+}
+
+/** What is known of a call when it has ended. */
+export interface CallEnd {
+  /** Id of the workflow. */
+  readonly subject: string;
+  readonly runId: string;
+  readonly callId: string;
+  readonly name: string;
+  readonly tryNumber: number;
+  readonly purpose: string;
+  readonly provider: string;
+  readonly model: string;
+  /** Null = answered. */
+  readonly failed: Failure | null;
+  readonly retryAfterMs: number | null;
+  readonly latencyMs: number | null;
+  readonly spending: Spending;
+  readonly promptSha256: string;
+  readonly answerSha256: string | null;
+  readonly startedAt: number;
+  readonly endedAt: number;
+}
+
+/** The same end that is told again, by a step that is done again, has the same id. */
+export function callEnded(end: CallEnd): WeaverEvent {
+  const { subject, callId, name, failed, spending, startedAt, endedAt: at } = end;
+  const { runId, tryNumber, purpose, provider, model, retryAfterMs, latencyMs, promptSha256, answerSha256 } = end;
+  const status = statusOf(end);
+  const data: EventData['CallEnded'] = {
+    version: 1,
+    call: name,
+    attempt: attemptIn(name),
+    runId,
+    callId,
+    tryNumber,
+    purpose,
+    provider,
+    model,
+    status,
+    failure: failed === null ? null : showFailure(failed),
+    family: failed === null ? null : catalogueEntry(failed.code).family,
+    retries: Math.max(0, spending.callsSent - 1),
+    retryAfterMs,
+    latencyMs,
+    durationMs: at - startedAt,
+    spent: spentOf(spending),
+    promptSha256,
+    answerSha256,
+  };
+  return { name: 'CallEnded', id: `${subject}#call.${callId}.${spending.callsSent}.${status}`, subject, at, data };
+}
+
+function statusOf({ failed, spending }: CallEnd): EventData['CallEnded']['status'] {
+  if (failed === null) return 'answered';
+  if (failed.code === 'cancelled') return 'cancelled';
+  return spending.callsSent === 0 ? 'skipped' : 'failed';
 }
 
 function attemptData({ outcome, ...attempt }: AttemptRecord): EventData['AttemptEnded'] {

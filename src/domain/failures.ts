@@ -122,6 +122,12 @@ const catalogue = {
     says: 'The branches change the same places in different ways.',
     next: 'Read the conflict in the evidence of the attempt (weaver decisions ID); order the tasks with dependsOn, or merge by hand.',
   },
+  hookFailed: {
+    family: 'gate',
+    heals: 'attempt',
+    says: 'A hook of the repository refused the commit.',
+    next: 'Read what it printed (weaver decisions ID), which the next attempt is told; commit.hooks: skip lands without hooks.',
+  },
   secretInDiff: {
     family: 'gate',
     heals: 'attempt',
@@ -235,6 +241,12 @@ const catalogue = {
     heals: 'never',
     says: 'The git remote refused the credentials.',
     next: 'Set the token that weaver.config.yaml names for this remote (git.tokenEnv, default WEAVER_GIT_TOKEN).',
+  },
+  signingFailed: {
+    family: 'configuration',
+    heals: 'never',
+    says: 'The commit could not be signed, so it was not pushed.',
+    next: 'Mend the key or its passphrase (commit.sign in weaver.config.yaml; docs/how-to/landing.md), then weaver retry ID.',
   },
   forgeUnknown: {
     family: 'configuration',

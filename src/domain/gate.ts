@@ -126,7 +126,8 @@ function verdictOf(
   { fresh, old, flaky }: ComparedTests,
 ): JudgedCheck['verdict'] {
   if (fresh.length > 0) return 'fresh';
-  if (result.passed) return 'passed';
+  // A check that has failed at the base for tests that still fail has not become green by its exit code.
+  if (result.passed) return base?.passed === false && old.length > 0 ? 'fresh' : 'passed';
   const isNamed = runs.every((run) => run.passed || namesFailure(run));
   // Failures that take turns are no proof that the check can pass: in one run nothing but what is old must have failed.
   if (isNamed && flaky.length > 0 && !runs.some((run) => failuresOf(run).every((id) => old.includes(id))))

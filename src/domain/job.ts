@@ -86,7 +86,7 @@ export interface JobTaskRow {
   readonly parent: string | null;
   readonly children: readonly string[];
   readonly dependsOn: readonly Dependency[];
-  /** What a pending task waits for, in words; null if it does not wait. */
+  /** What a task waits for that has not begun, or has given its place to others, in words; null if it does not wait. */
   readonly waitsFor: string | null;
   readonly attempts: number;
   readonly tokens: number;

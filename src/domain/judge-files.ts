@@ -29,30 +29,43 @@ export const TEST_FILES: readonly string[] = [
 
 /**
  * Files that only steer a test runner: one line in them leaves out every test, and they hold nothing that a task needs.
- * Files with other uses (package.json, pyproject.toml, Makefile, setup.cfg) are not among them, since adding a dependency
- * or an entry point is ordinary work: of those the gate puts back what concerns tests, and runs the checks once more.
+ * Files with other uses (package.json, pyproject.toml, Cargo.toml, pom.xml, Makefile) are not among them, since adding a
+ * dependency or an entry point is ordinary work: of those the gate puts back what concerns tests, and runs the checks once more.
  */
 export const RUNNER_FILES: readonly string[] = [
   '**/conftest.py',
-  '**/{pytest.ini,.pytest.ini,tox.ini,noxfile.py,.coveragerc}',
+  '**/{pytest.ini,.pytest.ini,pytest.toml,.pytest.toml,tox.ini,noxfile.py,nose.cfg,unittest.cfg,.coveragerc}',
   '**/{sitecustomize,usercustomize}.py',
   // Python runs what lies at the top before what is installed.
   '{unittest,pytest,_pytest}{.py,/**}',
   '**/node_modules/**',
-  '**/{jest,vitest,karma,playwright,cypress,ava,wdio}.config.*',
-  '**/{jest,vitest}.setup.*',
-  '**/vitest.workspace.*',
-  '**/.mocharc*',
+  '**/{jest,vitest,karma,playwright,cypress,ava,wdio,web-test-runner}.{config,*.config}.*',
+  '**/{karma,wdio,protractor,nightwatch}.conf.*',
+  '**/{jest,vitest}.{setup,preset}.*',
+  '**/jest-*.json',
+  '**/{vitest.workspace.*,cypress.json,testem.*,.testcaferc*}',
+  '**/{.mocharc*,.taprc,.nycrc*,.c8rc*}',
   '**/{phpunit.xml,phpunit.xml.dist,.rspec,spec_helper.rb,rails_helper.rb}',
+  // Rust, .NET
+  '**/.config/nextest.toml',
+  '**/{*.runsettings,xunit.runner.json}',
 ];
 
 /**
- * Files whose recipes are commands, of which a check may be one, and settings that runners read beside other programs.
+ * Files whose recipes are commands, of which a check may be one, and settings that runners, compilers of tests and package
+ * managers read beside other programs: which program `test` starts, which tests are left out, with which flags.
  * What also lists dependencies (pom.xml, build.gradle, Cargo.toml) is not among them: without its new ones nothing would build.
  */
 export const RECIPE_FILES: readonly string[] = [
   '**/{vite,babel}.config.*',
-  '**/{.npmrc,bunfig.toml}',
+  '**/{.babelrc*,.swcrc,tsconfig*.{test,spec}*.json,tsconfig.{test,spec}s.json}',
+  '**/{.npmrc,.yarnrc,.yarnrc.yml,.pnpmfile.cjs,.pnp.*,bunfig.toml}',
+  '**/.yarn/{releases,plugins}/**',
+  '**/{nx,project,turbo,angular,lerna}.json',
+  '**/.cargo/{config,config.toml}',
+  '**/{gradle.properties,settings.gradle,settings.gradle.kts,gradlew,mvnw}',
+  '**/{gradle/wrapper,.mvn}/**',
+  '**/Directory.Build.{props,targets}',
   '**/{Makefile,makefile,GNUmakefile,*.mk,justfile,Justfile,.justfile,Rakefile,Taskfile.yml,Taskfile.yaml}',
 ];
 
@@ -79,9 +92,15 @@ function partOf(path: string): PutPart | null {
   const name = path.slice(path.lastIndexOf('/') + 1);
   if (name === 'package.json') return putManifest(MANIFEST_KEYS);
   if (name === 'deno.json' || name === 'deno.jsonc') return putManifest(DENO_KEYS);
+  if (name === 'composer.json') return putManifest(COMPOSER_KEYS);
   if (name === 'pyproject.toml') return putSections(TOML_TESTS);
-  return name === 'setup.cfg' ? putSections(CFG_TESTS) : null;
+  if (name === 'setup.cfg') return putSections(CFG_TESTS);
+  const steering = STEERING.find(({ names }) => names.test(name));
+  return steering === undefined ? null : putWhole(steering.part);
 }
+
+/** What composer runs. */
+const COMPOSER_KEYS = ['scripts'] as const;
 
 /** What npm runs, and the settings of runners that live in the manifest. */
 const MANIFEST_KEYS = ['scripts', 'jest', 'vitest', 'mocha', 'ava', 'tap', 'nyc', 'c8'] as const;
@@ -111,8 +130,10 @@ function parsed(text: string): unknown {
   }
 }
 
-const TOML_TESTS = /^\s*\[\[?\s*tool\.(?:pytest|coverage|tox|nox|hatch\.envs|poe|pdm\.scripts|taskipy)\b/;
-const CFG_TESTS = /^\s*\[\s*(?:tool:pytest|pytest|coverage:|aliases|test)/;
+/** With the plug-ins of pytest that a project brings: they run inside the runner. */
+const TOML_TESTS =
+  /^\s*\[\[?\s*(?:tool\.(?:pytest|coverage|tox|nox|hatch\.envs|poe|pdm\.scripts|rye\.scripts|pixi\.tasks|taskipy)\b|(?:project\.entry-points|tool\.poetry\.plugins)\.["']?pytest11\b)/;
+const CFG_TESTS = /^\s*\[\s*(?:tool:pytest|pytest|coverage:|aliases|test|options\.entry_points)/;
 
 const putSections =
   (isTest: RegExp): PutPart =>
@@ -126,3 +147,60 @@ const putSections =
 
 /** From one header to the next; what stands before the first is a section too. */
 const sections = (text: string): readonly string[] => text.split(/\n(?=\s*\[)/).filter((section) => section !== '');
+
+/**
+ * Files in which dependencies stand beside what decides over tests, in a form that cannot be taken apart safely: if the second
+ * has changed, the whole file is as it was. A change that needs both at once is refused then, until the task says `allow`.
+ */
+const putWhole =
+  (part: (text: string) => string): PutPart =>
+  (before, now) =>
+    before === '' || part(before) === part(now) ? now : before;
+
+interface Steering {
+  readonly names: RegExp;
+  readonly part: (text: string) => string;
+}
+
+const matches =
+  (pattern: RegExp) =>
+  (text: string): string =>
+    (text.match(pattern) ?? []).join('\n');
+
+/** Which targets are tested and how: `harness = false`, `test = false`, `autotests = false`. */
+const CARGO_TARGETS = /^\s*\[\[?\s*(?:test|bench|lib|bin|example|profile)\b/;
+const CARGO_AUTO = /^\s*auto(?:tests|benches|bins|examples)\s*=.*$/gm;
+
+/** A module in place of another: of the library that tests compare with, for one. */
+const GO_DIRECTIVES = /^(?:replace|exclude|tool|ignore)\s*(?:\([^)]*\)|[^\n]*)/gm;
+
+/** The plug-ins that run tests, and properties that they read. */
+const POM_TESTS =
+  /<plugin>(?:(?!<\/plugin>)[^])*?<artifactId>\s*[\w.-]*(?:surefire|failsafe|gmavenplus|scalatest|ant-?run)[\w.-]*\s*<\/artifactId>(?:(?!<\/plugin>)[^])*<\/plugin>|<(maven\.test\.[\w.]+|(?:surefire|failsafe)\.[\w.]+|[\w.]*skip[\w.]*(?:Tests?|ITs|tests?)[\w.]*|testFailureIgnore|testSourceDirectory|excludedGroups|groups|argLine)>[^<]*<\/\1>/g;
+
+/** Of a build that is a program: all but the blocks in which nothing is carried out. */
+const DECLARING = /(?:^|\n)[ \t]*(?:dependencies|repositories|plugins)\s*\{/;
+
+function gradleProgram(text: string): string {
+  const start = DECLARING.exec(text);
+  if (start === null) return text.replaceAll(/\s+/g, ' ').trim();
+  const open = start.index + start[0].length;
+  let depth = 1;
+  let end = open;
+  for (; end < text.length && depth > 0; end += 1) {
+    if (text[end] === '{') depth += 1;
+    else if (text[end] === '}') depth -= 1;
+  }
+  return gradleProgram(`${text.slice(0, start.index)}\n${text.slice(end)}`);
+}
+
+const STEERING: readonly Steering[] = [
+  {
+    names: /^Cargo\.toml$/,
+    part: (text) =>
+      [...sections(text).filter((section) => CARGO_TARGETS.test(section)), matches(CARGO_AUTO)(text)].join('\n'),
+  },
+  { names: /^go\.(?:mod|work)$/, part: matches(GO_DIRECTIVES) },
+  { names: /^pom\.xml$/, part: matches(POM_TESTS) },
+  { names: /^build\.gradle(?:\.kts)?$/, part: gradleProgram },
+];

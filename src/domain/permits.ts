@@ -175,8 +175,13 @@ export function branchWishes(repo: unknown): readonly PermitWish[] {
   const [url, branch] = [fieldText(repo, 'url'), fieldText(repo, 'branch')];
   if (branch === '' || url === '') return [];
   const words = `branch ${branch} of ${repositoryName(url)}`.slice(0, WORDS_CHARACTERS_MAX);
-  return [{ name: `branch/${fnv1a(`${repositoryKey(url)} ${branch}`)}`, capacity: 1, words }];
+  return [{ name: `${BRANCH_WISH}${fnv1a(`${repositoryKey(url)} ${branch}`)}`, capacity: 1, words }];
 }
+
+const BRANCH_WISH = 'branch/';
+
+/** Held for as long as the task lives, also while it waits for somebody; a place at a repository only while it works. */
+export const isHeldForLife = ({ name }: PermitWish): boolean => name.startsWith(BRANCH_WISH);
 
 /** `capacity` tasks at once on a repository; without a limit nobody asks. */
 export function repositoryWishes(url: string, capacity: number | undefined): readonly PermitWish[] {

@@ -3,7 +3,7 @@ import { DECOMPOSITION } from './job.js';
 import { asking, fileRules, taskSections, type PromptMessage, type PromptParts } from './prompt.js';
 
 /** Recorded with every attempt; a change of wording gets a new version. */
-export const PLAN_PROMPT_VERSION = 'plan@1';
+export const PLAN_PROMPT_VERSION = 'plan@2';
 
 export interface PlanPromptParts extends PromptParts {
   /** How deep the task is in its job: 0 for one of the job file. */

@@ -1,6 +1,6 @@
 /** What a playbook is, and what is wrong with one: commands in their order, with conditions, variables, retries and limits. */
 import { conditionFault } from './condition.js';
-import { namesIn } from './shell-variables.js';
+import { namesIn, namesInCode } from './shell-variables.js';
 
 /** A file of the repository with a playbook. */
 export interface PlaybookFile {
@@ -134,18 +134,23 @@ function stepFaults(
   const isNone = run === undefined && check === undefined;
   const condition = typeof when === 'string' ? conditionFault(when, known) : null;
   const unknown = typeof run === 'string' ? namesIn(run).filter((name) => !known.has(name)) : [];
+  const inCode = typeof run === 'string' ? namesInCode(run) : [];
   const isUnknownCheck = typeof check === 'string' && checks !== null && !checks.includes(check);
   return [
     ...(isBoth ? [{ path: ['check'], says: 'stands beside run: name one of them' }] : []),
     ...(isNone ? [{ path: [], says: 'does nothing: it needs run, or check' }] : []),
     ...(condition === null ? [] : [{ path: ['when'], says: condition }]),
     ...unknown.map((name) => ({ path: ['run'], says: sayUnknownVariable(name, known) })),
+    ...inCode.map((name) => ({ path: ['run'], says: sayInCode(name) })),
     ...(isUnknownCheck ? [{ path: ['check'], says: `is none of the checks of the task (${checks.join(', ')})` }] : []),
   ];
 }
 
 const sayUnknownVariable = (name: string, known: ReadonlySet<string>): string =>
   `uses \${${name}}, which is no variable; there are ${[...known].join(', ')} (a variable of the shell is written $${name})`;
+
+const sayInCode = (name: string): string =>
+  `gives \${${name}} to a program as code, which would carry its value out; hand it over as an argument (sh -c 'echo "$1"' sh \${${name}})`;
 
 /** What counts: the task's values go before the playbook's, and nothing before weaver's own. */
 export const variablesOf = (playbook: Playbook, given: Variables, own: Variables): Variables => ({

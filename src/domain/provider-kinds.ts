@@ -82,7 +82,8 @@ export const KINDS: Readonly<Record<ProviderKind, KindFacts>> = {
     ...USUAL,
     baseUrl: 'http://127.0.0.1:4000/v1',
     keyVariable: 'LITELLM_API_KEY',
-    peculiar: 'Its own budgets are `quotaExhausted`, whichever status they come with.',
+    peculiar:
+      'Its own budgets are `quotaExhausted`, whichever status they come with. It hands on no `Retry-After`, and ends a stream that broke off behind it as if it were whole.',
   },
   openrouter: {
     ...USUAL,

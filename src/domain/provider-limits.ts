@@ -58,11 +58,15 @@ export interface ReserveRequest {
   readonly promptTokens: number;
   /** Longest answer that is asked for. */
   readonly answerTokensMax: number;
+  /** Tells this reservation from others of the call, so that the end of one is not taken for that of another. */
+  readonly reservation?: string;
 }
 
 /** What became of a reservation. All times are distances from the moment at which it was asked for. */
 export interface Settlement {
   readonly key: string;
+  /** Absent from workers of before reservations had names: whichever is open. */
+  readonly reservation?: string;
   /** Null = it was not sent: the place is free again. */
   readonly sentAfterMs: number | null;
   readonly endedAfterMs: number;
@@ -74,10 +78,18 @@ export interface Settlement {
   readonly pauseMs?: number;
 }
 
+/** A call is over whose requests an earlier try of its step has sent, of a worker that is gone: nobody knows when. */
+export interface EndedCall {
+  readonly key: string;
+  /** How long ago the try has begun that tells: what was reserved since is not meant. */
+  readonly begunMs: number;
+}
+
 /** One message of a worker: what has ended, and what it asks for. At most 25 of each, which is 7 KB. */
 export interface LimitsExchange {
   readonly limits: ProviderLimits;
   readonly settled: readonly Settlement[];
+  readonly ended?: readonly EndedCall[];
   readonly asked: readonly ReserveRequest[];
 }
 export const EXCHANGE_MAX = 25;
@@ -107,6 +119,7 @@ interface Bucket {
 
 interface Grant {
   readonly key: string;
+  readonly reservation?: string;
   readonly askedAt: number;
   /** Earliest and latest moment of the request. */
   readonly from: number;
@@ -180,7 +193,7 @@ const PLACE_WAIT = { minMs: 300, maxMs: 30_000 } as const;
 const bound = ({ ms, part }: { readonly ms: number; readonly part: number }, { windowMs }: ProviderLimits): number =>
   Math.min(ms, Math.floor(windowMs / part));
 
-/** Null if the provider has no limits that workers share: then nobody asks, and nothing is kept. */
+/** Null if the provider has no limits that workers share: then there is a keeper during a pause only (`pauseLimitsOf`). */
 export function limitsOf(settings: LimitSettings): ProviderLimits | null {
   const { requestsPerMinute, tokensPerMinute, windowSeconds = 60, shared = false, breaker } = settings;
   if (requestsPerMinute === undefined && tokensPerMinute === undefined && !shared) return null;
@@ -198,6 +211,23 @@ export function limitsOf(settings: LimitSettings): ProviderLimits | null {
   };
 }
 
+/** Nothing is counted in it; a reservation is valid for a part of it. */
+const PAUSE_WINDOW_MS = 12_000;
+
+/** Of a provider without limits, whose endpoint has asked for a pause: all workers keep to that. */
+export const pauseLimitsOf = ({ callTimeoutSeconds, breaker }: LimitSettings): ProviderLimits => ({
+  windowMs: PAUSE_WINDOW_MS,
+  requests: null,
+  tokens: null,
+  concurrency: null,
+  callMs: callTimeoutSeconds * 1_000,
+  breaker: breakerRuleOf(breaker),
+});
+
+/** Nothing but a pause is kept. */
+export const keepsPauseOnly = ({ requests, tokens, concurrency }: ProviderLimits): boolean =>
+  requests === null && tokens === null && concurrency === null;
+
 export const breakerRuleOf = ({
   failures,
   pauseSeconds,
@@ -213,7 +243,8 @@ export function reserve(
   request: ReserveRequest,
   nowMs: number,
 ): { readonly book: ProviderBook; readonly answer: Reserved } {
-  const { key } = request;
+  const { key, reservation } = request;
+  const of = reservation === undefined ? {} : { reservation };
   const book = forget(earlier, limits, nowMs);
   const refused = refusedUntil(book.breaker, limits.breaker, nowMs);
   if (refused !== null) {
@@ -225,21 +256,29 @@ export function reserve(
   const met = book.tickets.find((ticket) => ticket.key === key);
   const known = met === undefined ? book : { ...book, lateMs: average(book.lateMs, Math.max(0, nowMs - met.wakeAt)) };
   const surely = earliest(known, limits, { key, tokens }, nowMs, 'latest');
-  if (surely.at <= nowMs + bound(SOON, limits)) return grant(known, limits, { key, tokens, at: surely.at }, nowMs);
+  if (surely.at <= nowMs + bound(SOON, limits))
+    return grant(known, limits, { ...of, key, tokens, at: surely.at }, nowMs);
   if (delaysNobody(known, limits, { key, tokens }, nowMs))
-    return grant(known, limits, { key, tokens, at: nowMs }, nowMs);
+    return grant(known, limits, { ...of, key, tokens, at: nowMs }, nowMs);
   return queue(known, limits, { key, tokens }, nowMs, surely);
 }
 
 function grant(
   book: ProviderBook,
   limits: ProviderLimits,
-  { key, tokens, at }: Omit<Ticket, 'wakeAt'>,
+  { key, tokens, at, ...of }: Omit<Ticket, 'wakeAt'> & Pick<Grant, 'reservation'>,
   nowMs: number,
 ): { readonly book: ProviderBook; readonly answer: Reserved } {
   const inMs = Math.max(0, at - nowMs);
   const validMs = inMs + bound(VALID, limits);
-  const given = { key, askedAt: nowMs, from: nowMs + inMs, at: nowMs + validMs + bound(UNDERWAY, limits), tokens };
+  const given = {
+    key,
+    ...of,
+    askedAt: nowMs,
+    from: nowMs + inMs,
+    at: nowMs + validMs + bound(UNDERWAY, limits),
+    tokens,
+  };
   const kept = withoutTicket(withoutLost(book, limits, key), key);
   const full = kept.open.length >= OPEN_MAX;
   const booked = full ? { ...kept, past: add(kept.past, limits, given) } : { ...kept, open: [...kept.open, given] };
@@ -278,8 +317,10 @@ export function settle(
   settlement: Settlement,
   nowMs: number,
 ): ProviderBook {
-  const { key, sentAfterMs, tokens, code, pauseMs } = settlement;
-  const found = book.open.find((one) => one.key === key);
+  const { key, reservation, sentAfterMs, tokens, code, pauseMs } = settlement;
+  const isOf = (one: Grant): boolean =>
+    one.key === key && (reservation === undefined || one.reservation === undefined || one.reservation === reservation);
+  const found = book.open.find(isOf);
   const open = book.open.filter((one) => one !== found);
   if (sentAfterMs === null)
     return { ...book, open, breaker: afterEnd(book.breaker, limits.breaker, 'cancelled', nowMs) };
@@ -298,8 +339,19 @@ export function settle(
   return { ...told, open, past: add(book.past, limits, sent) };
 }
 
+/** What was given to the call counts as sent at the latest moment; its places among those at once are free. */
+export function endCall(
+  book: ProviderBook,
+  limits: ProviderLimits,
+  { key, begunMs }: EndedCall,
+  nowMs: number,
+): ProviderBook {
+  return withoutLost(book, limits, key, nowMs - begunMs);
+}
+
 /** Nothing was sent of late, and nobody waits: the next one can begin with an empty book. */
 export function isForgotten(book: ProviderBook, limits: ProviderLimits, nowMs: number): boolean {
+  if (keepsPauseOnly(limits)) return book.pausedUntil <= nowMs;
   const { past, open, tickets, pausedUntil, breaker } = forget(book, limits, nowMs);
   return past.length + open.length + tickets.length === 0 && pausedUntil <= nowMs && breaker.openUntil === null;
 }
@@ -503,11 +555,12 @@ function forget(book: ProviderBook, limits: ProviderLimits, nowMs: number): Prov
 }
 
 /** Who asks again under the same key has lost what it was given before: perhaps it was sent, but it is under way no more. */
-function withoutLost(book: ProviderBook, limits: ProviderLimits, key: string): ProviderBook {
-  const lost = book.open.filter((one) => one.key === key);
+function withoutLost(book: ProviderBook, limits: ProviderLimits, key: string, askedBy = Infinity): ProviderBook {
+  const isLost = (one: Grant): boolean => one.key === key && one.askedAt <= askedBy;
+  const lost = book.open.filter(isLost);
   if (lost.length === 0) return book;
   const past = lost.reduce((all, one) => add(all, limits, one), book.past);
-  return { ...book, past, open: book.open.filter((one) => one.key !== key) };
+  return { ...book, past, open: book.open.filter((one) => !isLost(one)) };
 }
 
 const withoutTicket = (book: ProviderBook, key: string): ProviderBook => ({

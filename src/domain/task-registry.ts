@@ -392,7 +392,7 @@ export class TaskRegistry {
       parent,
       children,
       dependsOn,
-      waitsFor: state === 'pending' ? (this.waitsFor(node) ?? waits(path)) : null,
+      waitsFor: ended === null ? ((state === 'pending' ? this.waitsFor(node) : null) ?? waits(path)) : null,
       attempts: ended?.attempts ?? 0,
       tokens,
       costUsdMicros: ended?.spending.costUsdMicros ?? 0,
@@ -411,14 +411,15 @@ export class TaskRegistry {
     return `dependency ${open.slice(0, 3).join(', ')}${more}`;
   }
 
-  /** What pending tasks wait for, most of them first. */
+  /** What tasks wait for that have not begun, or have given their place to others; most of them first. */
   bottlenecks(
     waits: (path: string) => string | null,
   ): readonly { readonly waitsFor: string; readonly tasks: number }[] {
     const counts = new Map<string, number>();
     for (const node of this.nodes.values()) {
-      if (node.state !== 'pending') continue;
-      const open = node.dependsOn.filter(({ on }) => !this.isSubtreeOver(on)).map(({ on }) => `dependency ${on}`);
+      if (node.ended !== null) continue;
+      const edges = node.state === 'pending' ? node.dependsOn : [];
+      const open = edges.filter(({ on }) => !this.isSubtreeOver(on)).map(({ on }) => `dependency ${on}`);
       const reasons = open.length > 0 ? open : [waits(node.path)].filter((why) => why !== null);
       for (const why of reasons) counts.set(why, (counts.get(why) ?? 0) + 1);
     }
@@ -430,15 +431,20 @@ export class TaskRegistry {
 
   /**
    * For the next run of a job that continues as new: without what no dependent will ask for any more. Where that is too much,
-   * what dependents will be told is made shorter, and at last the branches go that only people ask for.
+   * what dependents will be told is made shorter, then the branches go that only people ask for. Null if even that is too much.
    */
-  carry({ bytesMax = Infinity, knownTitle = unknownTitle }: CarryOptions = {}): readonly unknown[] {
+  carry(): readonly unknown[];
+  carry(options: CarryOptions): readonly unknown[] | null;
+  carry({ bytesMax = Infinity, knownTitle = unknownTitle }: CarryOptions = {}): readonly unknown[] | null {
     const told = this.told();
     const whole = this.packedRows(knownTitle, told);
     if (bytesMax === Infinity || bytesOf(whole) <= bytesMax) return whole;
     const left = bytesMax - bytesOf(this.packedRows(knownTitle, new Map()));
-    if (left >= 0) return this.packedRows(knownTitle, shortened(told, left));
-    return this.packedRows(knownTitle, new Map(), (path) => told.has(path));
+    const shorter =
+      left >= 0
+        ? this.packedRows(knownTitle, shortened(told, left))
+        : this.packedRows(knownTitle, new Map(), (path) => told.has(path));
+    return bytesOf(shorter) <= bytesMax ? shorter : null;
   }
 
   private packedRows(

@@ -1,5 +1,5 @@
 /** What a task is: the specification as validated, and the states of its life. */
-import type { AskRules } from './ask-mode.js';
+import type { AskRules, StepModes } from './ask-mode.js';
 import type { GuardPolicies } from './guards/change.js';
 import { isObject } from './plain-object.js';
 import type { Playbook, PlaybookFile, Variables } from './playbook.js';
@@ -150,6 +150,18 @@ export interface CommitSpec {
   readonly trailers: readonly string[];
   /** Replaces the message that the model proposes. */
   readonly message?: string;
+  /** Whether it is signed; absent = if the configuration names a key. */
+  readonly sign?: boolean;
+  /** The repository's own hooks; absent = as the configuration says, which is `skip` by itself. */
+  readonly hooks?: 'skip' | HooksSpec;
+}
+
+/** Hooks of the repository that judge a commit before it is pushed. */
+export interface HooksSpec {
+  /** Their folder; absent = `.husky` or `.githooks`. */
+  readonly path?: string;
+  /** Of each. */
+  readonly timeoutSeconds: number;
 }
 
 /** A task as validated; every default but the detected ones is filled in. */
@@ -188,6 +200,8 @@ export interface TaskSpec {
   readonly models: readonly ModelChoice[];
   /** Asks all of `models` in each turn, in this way, in place of climbing the ladder. */
   readonly ask?: AskRules;
+  /** Steps that are asked in a way of their own. */
+  readonly modes?: StepModes;
   /** Answers to one question, each checked, of which the best is landed. Absent = 1. */
   readonly candidates?: number;
   /** A second model is asked beside the first, and only compared. */
@@ -210,6 +224,8 @@ export interface TaskSpec {
   readonly baseCommit?: string;
   /** Of a `resolve`: the branches that it merges, beside those of its prerequisites. Not for task files. */
   readonly merge?: readonly string[];
+  /** Of a `resolve`: the files in which the branches do not fit. Not for task files. */
+  readonly conflicts?: readonly string[];
   /** 1 (first) to 5 (last). */
   readonly priority?: number;
 }
@@ -228,6 +244,8 @@ export const TASK_DEFAULTS = {
   wallTimeSeconds: 30 * 60,
   outageSeconds: 12 * 60 * 60,
   checkTimeoutSeconds: 300,
+  /** Hooks are made for somebody who waits in front of them. */
+  hookTimeoutSeconds: 120,
   /** An hour: a script may be a whole agent of somebody else's. */
   scriptTimeoutSeconds: 60 * 60,
   /** A week: longer than any weekend. */
@@ -250,6 +268,22 @@ export function fieldText(value: unknown, name: string): string {
 }
 
 export const fieldOf = (value: unknown, name: string): unknown => (isObject(value) ? value[name] : undefined);
+
+const LOWERED = ['costUsdMicros', 'tokens', 'attempts'] as const;
+
+/** Limits of work that was done before, lowered to those of the specification that it is gone on with; nobody has validated it. */
+export function loweredLimits(limits: LimitsSpec, spec: unknown): LimitsSpec {
+  const claimed = fieldOf(spec, 'limits');
+  const lower = LOWERED.flatMap((name) => {
+    const value = fieldOf(claimed, name);
+    const isLower = typeof value === 'number' && value > 0 && value < (limits[name] ?? Infinity);
+    return isLower ? [[name, value] as const] : [];
+  });
+  if (lower.length === 0) return limits;
+  const whenSpent = fieldOf(claimed, 'whenSpent');
+  const isKnown = whenSpent === 'wait' || whenSpent === 'die';
+  return { ...limits, ...Object.fromEntries(lower), ...(isKnown ? { whenSpent } : {}) };
+}
 
 /** Limits of a specification that nobody has validated yet: what is no sensible number is the default. */
 export function claimedLimits(spec: unknown): LimitsSpec {

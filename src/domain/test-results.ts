@@ -124,7 +124,7 @@ export function compareTests(
   mayVanish: (test: TestCase) => boolean = () => false,
 ): ComparedTests {
   const was = new Map((before?.cases ?? []).map((test) => [test.id, test.state]));
-  const tables = runs.filter((table) => table !== null);
+  const tables = runs.filter((table) => table !== null).map((table) => distrusting(was, table));
   const now = statesOver(tables);
   const failing = [...now].filter(([, states]) => states.has('failed') && !states.has('passed')).map(([id]) => id);
   const passing = [...now].filter(([, states]) => states.has('passed')).map(([id]) => id);
@@ -137,6 +137,33 @@ export function compareTests(
     vanished: sorted(gone.filter((test) => !mayVanish(test)).map(({ id }) => id)),
     added: before === null ? [] : sorted(passing.filter((id) => !was.has(id))),
   };
+}
+
+/**
+ * More tests of one name than before: what is new may be made up, a line that a program under test has printed beside the one
+ * of its runner. So the worst of them stand for those that were there.
+ */
+function distrusting(was: ReadonlyMap<string, TestState>, table: TestTable): TestTable {
+  const groups = new Map<string, TestCase[]>();
+  for (const test of table.cases) {
+    const name = test.id.replace(NUMBERED, '');
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [test]);
+    else group.push(test);
+  }
+  return { ...table, cases: [...groups.values()].flatMap((group) => worstFirst(was, group)) };
+}
+
+const NUMBERED = / #\d+$/;
+const WORST: Readonly<Record<TestState, number>> = { failed: 0, skipped: 1, passed: 2 };
+
+function worstFirst(was: ReadonlyMap<string, TestState>, group: readonly TestCase[]): readonly TestCase[] {
+  const ids = group.map(({ id }) => id);
+  const old = ids.filter((id) => was.has(id));
+  if (old.length === 0 || old.length === ids.length) return group;
+  const placed = [...old, ...ids.filter((id) => !was.has(id))];
+  const tests = group.toSorted((a, b) => WORST[a.state] - WORST[b.state]);
+  return tests.map((test, at) => ({ ...test, id: placed[at] ?? test.id }));
 }
 
 type States = ReadonlySet<TestState>;

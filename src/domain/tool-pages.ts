@@ -38,13 +38,20 @@ export function numberedLines(text: string, from: number, to: number | null): st
   const until = Math.min(to ?? last, last);
   const shown: string[] = [];
   let bytes = 0;
+  let cut: number | null = null;
   for (let number = from; number <= until; number += 1) {
-    const line = `${number}| ${cutToBytes(lines.line(number - 1), LINE_BYTES_MAX)}`;
+    const whole = lines.line(number - 1);
+    const line = `${number}| ${cutToBytes(whole, LINE_BYTES_MAX)}`;
     bytes += utf8Bytes(line) + 1;
     if (bytes > TOOL_LIMITS.outputBytes && shown.length > 0) break;
     shown.push(line);
+    if (cut === null && utf8Bytes(whole) > LINE_BYTES_MAX) cut = number;
   }
   const end = from + shown.length - 1;
+  const rest = cut === null ? '' : restOfLine(cut);
   const more = end < last ? `\n(lines ${from} to ${end} of ${last}; go on with from: ${end + 1})` : '';
-  return `${shown.join('\n')}${more}`;
+  return `${shown.join('\n')}${rest}${more}`;
 }
+
+const restOfLine = (number: number): string =>
+  `\n(line ${number} is cut; see the rest with run: sed -n ${number}p FILE | cut -b ${LINE_BYTES_MAX + 1}-${2 * LINE_BYTES_MAX})`;

@@ -45,7 +45,8 @@ export function readAnswerObject(given: string, field: string): FoundObject {
 const none = (says: string): FoundObject => ({ kind: 'none', says });
 
 /** Reasoning models write drafts before the answer. Only at the very start: files may hold the same marks. */
-const withoutThoughts = (text: string): string => text.replace(/^\s*<think(?:ing)?>[\s\S]*?<\/think(?:ing)?>/i, '');
+export const withoutThoughts = (text: string): string =>
+  text.replace(/^\s*<think(?:ing)?>[\s\S]*?<\/think(?:ing)?>/i, '');
 
 const hasField = (value: unknown, field: string): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && Object.hasOwn(value, field);

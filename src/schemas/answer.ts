@@ -1,7 +1,8 @@
 /** A model's one-shot answer: its JSON schema, and what came of it. */
+import { hasBlocks, hasFencedFile, readBlocks } from '../domain/edit-blocks.js';
 import type { Answer, Edit } from '../domain/edits.js';
 import { isMap } from '../domain/plain-object.js';
-import { readAnswerObject } from './answer-object.js';
+import { readAnswerObject, withoutThoughts } from './answer-object.js';
 
 const OPERATIONS = ['write', 'replace', 'delete', 'move'] as const satisfies readonly Edit['op'][];
 
@@ -51,17 +52,37 @@ const CHARACTERS_MAX = 8_000_000;
 const FAULTS_MAX = 20;
 const FAULT_CHARACTERS_MAX = 300;
 
+/** How a model was asked to write its edits down. */
+export type AnswerForm = 'json' | 'blocks';
+
 /**
- * Reads an answer as endpoints of every capability send it: plain, in a fence, with prose around it, with small damage.
+ * Reads an answer as endpoints of every capability send it: JSON plain, in a fence, with prose around it, with small damage;
+ * or blocks of text. Which of the two it is shows in the answer, so a model that sends the other form costs no turn.
  * An answer that was cut off is malformed, never read in part.
+ * @param asked for the words of what must be mended alone
  */
-export function parseAnswer(given: string): ParsedAnswer {
+export function parseAnswer(given: string, asked: AnswerForm = 'json'): ParsedAnswer {
   if (given.length > CHARACTERS_MAX) return malformed([TOO_LONG]);
+  const said = withoutThoughts(given.replace(/^\uFEFF/, ''));
+  if (hasBlocks(said)) return parseBlocks(said);
   const found = readAnswerObject(given, 'edits');
-  if (found.kind === 'none') return malformed([found.says]);
+  if (found.kind === 'none') {
+    // Broken JSON in a fence is no file, whatever stands before it.
+    if (!said.includes('"edits"') && hasFencedFile(said)) return parseBlocks(said);
+    return malformed([asked === 'blocks' ? NO_BLOCK : found.says]);
+  }
   const faults: string[] = [];
   const answer = readAnswer(found.object, faults);
   return faults.length === 0 ? { kind: 'ok', answer } : malformed(faults);
+}
+
+const NO_BLOCK =
+  'The answer has no block. Each change is a block of lines between two marks, with the path alone on the line before it.';
+
+function parseBlocks(said: string): ParsedAnswer {
+  if (!isWellFormed(said)) return malformed(['The answer has half of a surrogate pair, which is no text.']);
+  const read = readBlocks(said);
+  return read.kind === 'answer' ? { kind: 'ok', answer: read.answer } : malformed(read.faults);
 }
 
 const TOO_LONG = `The answer is longer than ${CHARACTERS_MAX} characters.`;
@@ -107,7 +128,7 @@ const USES = {
   move: ['to'],
 } as const satisfies Record<Edit['op'], readonly (keyof Edit)[]>;
 
-const NOTHING: Required<Omit<Edit, 'all'>> = {
+const NOTHING: Required<Omit<Edit, 'all' | 'onlyNew'>> = {
   op: 'delete',
   path: '',
   content: null,

@@ -1,6 +1,15 @@
 /** The fields of a task file that say how models are asked: modes, candidates, a shadow. */
 import { z } from 'zod';
-import { ASK_MODES, modeNamed, type AskRules } from '../domain/ask-mode.js';
+import {
+  ASK_MODES,
+  ASK_STEPS,
+  modeNamed,
+  type AskMode,
+  type AskRules,
+  type AskStep,
+  type StepModes,
+  type StepRules,
+} from '../domain/ask-mode.js';
 import { CANDIDATES_MAX } from '../domain/candidates.js';
 import { STRATEGIES, strategyNamed, TIE_BREAKERS, tieBreakerNamed } from '../domain/consensus.js';
 import { defined } from '../domain/plain-object.js';
@@ -69,14 +78,21 @@ const plainAskShape = {
 
 export const SHADOW_FIELDS = ['model', 'rate', 'gate'];
 
+const rulesFields = [...Object.keys(plainAskShape), 'stop', 'vote', 'judge'];
+const stepFields = ASK_STEPS.map((step) => `modes.${step}`);
+
 export const askFields: FieldNames = {
-  ask: [...Object.keys(plainAskShape), 'stop', 'vote', 'judge'],
+  ask: rulesFields,
   'ask.stop': Object.keys(stopShape),
   'ask.vote': Object.keys(voteShape),
+  modes: ASK_STEPS,
+  ...Object.fromEntries(stepFields.map((step) => [step, [...rulesFields, 'models']])),
+  ...Object.fromEntries(stepFields.map((step) => [`${step}.stop`, Object.keys(stopShape)])),
+  ...Object.fromEntries(stepFields.map((step) => [`${step}.vote`, Object.keys(voteShape)])),
   shadow: SHADOW_FIELDS,
 };
 
-/** `ask`, `candidates` and `shadow` of a task. */
+/** `ask`, `modes`, `candidates` and `shadow` of a task. */
 export function askShapes({ oneModel, microDollars }: AskParts) {
   const stop = z
     .strictObject(stopShape)
@@ -88,23 +104,74 @@ export function askShapes({ oneModel, microDollars }: AskParts) {
     .transform(({ maxCostUsd, ...rules }) =>
       defined(maxCostUsd === undefined ? rules : { ...rules, maxCostUsdMicros: microDollars(maxCostUsd) }),
     );
+  const askShape = { ...plainAskShape, stop: stop.optional(), vote: vote.optional(), judge: oneModel.optional() };
   const ask = shorthand(
     'mode',
     z
-      .strictObject({ ...plainAskShape, stop: stop.optional(), vote: vote.optional(), judge: oneModel.optional() })
+      .strictObject(askShape)
       .transform((rules): AskRules => ({ mode: rules.mode, ...defined(rules) }))
-      .superRefine((rules, context) => {
-        for (const { path, says } of rulesFaults(rules))
-          context.addIssue({ code: 'custom', path: [...path], message: says });
-      }),
+      .superRefine((rules, context) => say(rulesFaults(rules), context)),
   );
+  const step = (name: AskStep) =>
+    shorthand(
+      'mode',
+      z
+        .strictObject({ ...askShape, models: z.array(oneModel).min(1).max(BOUNDS.models).optional() })
+        .transform((rules): StepRules => ({ mode: rules.mode, ...defined(rules) }))
+        .superRefine((rules, context) => {
+          const faults = stepFaults(name, rules);
+          // What the step cannot have lacks nothing either.
+          say(faults.length > 0 ? faults : rulesFaults(rules), context);
+        }),
+    ).optional();
+  const modes = z
+    .strictObject({ turn: step('turn'), plan: step('plan'), judge: step('judge'), choose: step('choose') })
+    .transform((steps): StepModes => defined(steps));
   const shadowMap = z.strictObject({
     model: oneModel,
     rate: z.number().min(0).max(1).default(1),
     gate: z.boolean().default(false),
   });
-  return { ask: ask.optional(), candidates: whole(1, CANDIDATES_MAX).optional(), shadow: shadowMap.optional() };
+  return {
+    ask: ask.optional(),
+    modes: modes.optional(),
+    candidates: whole(1, CANDIDATES_MAX).optional(),
+    shadow: shadowMap.optional(),
+  };
 }
+
+function say(faults: readonly ShapeFault[], context: z.core.$RefinementCtx): void {
+  for (const { path, says } of faults) context.addIssue({ code: 'custom', path: [...path], message: says });
+}
+
+/** Of a turn one answer is carried out: there is nothing to keep the others for. */
+const STEP_MODES: Readonly<Record<AskStep, readonly AskMode[]>> = {
+  turn: ['single', 'fallback', 'any', 'consensus'],
+  plan: ASK_MODES,
+  judge: ASK_MODES,
+  choose: ASK_MODES,
+};
+
+/** Modes and strategies that make no sense for the step. */
+function stepFaults(step: AskStep, { mode, vote, judge }: StepRules): readonly ShapeFault[] {
+  const modes = STEP_MODES[step];
+  if (!modes.includes(mode)) return [{ path: ['mode'], says: `must be one of ${modes.join(', ')} for modes.${step}` }];
+  if (step === 'plan' || mode !== 'consensus') return [];
+  const strategy = vote?.strategy ?? 'majority';
+  return [
+    ...(strategy === 'majority' || strategy === 'weighted'
+      ? []
+      : [{ path: ['vote', 'strategy'], says: `must be majority or weighted for modes.${step}: ${COUNTED[step]}` }]),
+    ...(judge === undefined ? [] : [{ path: ['judge'], says: `is not for modes.${step}: ${COUNTED[step]}` }]),
+  ];
+}
+
+/** Why only votes are counted there. */
+const COUNTED = {
+  turn: 'calls of tools are compared by what they do, and not judged',
+  judge: 'who judges is not judged again',
+  choose: 'there are only the handlers to vote for',
+} as const;
 
 /** Fields that the mode would not read, and what a strategy cannot do without. */
 function rulesFaults({ mode, vote, judge, ...rules }: AskRules): readonly ShapeFault[] {

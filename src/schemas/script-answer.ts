@@ -2,6 +2,7 @@
 import { isMap } from '../domain/plain-object.js';
 import type { Edit } from '../domain/edits.js';
 import { parseAnswer } from './answer.js';
+import { parsePlan } from './plan-answer.js';
 
 export type ScriptAnswer =
   /** No answer: what it printed is for people. */
@@ -13,14 +14,17 @@ export type ScriptAnswer =
       readonly question: string;
       readonly edits: readonly Edit[];
     }
+  /** It proposes to split the task, in the form of the handler `plan`. */
+  | { readonly kind: 'plan' }
   | { readonly kind: 'malformed'; readonly says: string };
 
-const FIELDS = ['summary', 'commitMessage', 'question', 'edits'] as const;
+const FIELDS = ['summary', 'commitMessage', 'question', 'edits', 'children'] as const;
 
 /** An answer is one JSON object, alone on the output, with one of the fields at least; anything else is just printed. */
 export function parseScriptAnswer(output: string): ScriptAnswer {
   const object = objectIn(output.trim());
   if (object === null || !FIELDS.some((name) => Object.hasOwn(object, name))) return { kind: 'none' };
+  if (object['children'] != null) return planIn(object);
   const texts = ['summary', 'commitMessage', 'question'] as const;
   const wrong = texts.filter((name) => object[name] != null && typeof object[name] !== 'string');
   if (wrong.length > 0) return { kind: 'malformed', says: `${wrong.join(', ')} must be a text.` };
@@ -38,6 +42,13 @@ export function parseScriptAnswer(output: string): ScriptAnswer {
     question: text('question'),
     edits,
   };
+}
+
+function planIn(object: Readonly<Record<string, unknown>>): ScriptAnswer {
+  if (object['edits'] != null)
+    return { kind: 'malformed', says: 'It has edits and children; a task is done or split.' };
+  const parsed = parsePlan(JSON.stringify(object));
+  return parsed.kind === 'ok' ? { kind: 'plan' } : { kind: 'malformed', says: parsed.faults.join(' ') };
 }
 
 function objectIn(text: string): Readonly<Record<string, unknown>> | null {

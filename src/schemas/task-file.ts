@@ -1,5 +1,6 @@
 /** Task files, flags and start inputs become a specification, or every fault there is. */
-import { HANDLERS, type LimitsSpec, type TaskSpec } from '../domain/task.js';
+import { ASK_STEPS, modeNamed, type AskStep } from '../domain/ask-mode.js';
+import { HANDLERS, type Handler, type LimitsSpec, type TaskSpec } from '../domain/task.js';
 import { utf8Bytes } from '../domain/payload-limit.js';
 import { isMap } from '../domain/plain-object.js';
 import { OWN_VARIABLES } from '../domain/playbook.js';
@@ -191,7 +192,71 @@ export function crossFaults(content: unknown): readonly ShapeFault[] {
     ...repeatedNames(content, 'checks'),
     ...repeatedNames(content, 'setup'),
     ...askingFaults(content),
+    ...modesFaults(content),
   ];
+}
+
+/** Steps that the task does not have, and ways of asking several where there are not so many models. */
+function modesFaults(content: unknown): readonly ShapeFault[] {
+  const modes = fieldOf(content, 'modes');
+  if (!isMap(modes)) return [];
+  const named = fieldOf(content, 'models');
+  const own = Array.isArray(named) ? named.length : 0;
+  return ASK_STEPS.filter((step) => modes[step] !== undefined).flatMap((step) => {
+    const says = strayStep(content, step);
+    if (says !== null) return [{ path: ['modes', step], says }];
+    return tooFewModels(modes[step], own).map(({ path, says: why }) => ({ path: ['modes', step, ...path], says: why }));
+  });
+}
+
+/** Null if the task has the step, or may have it. */
+function strayStep(content: unknown, step: AskStep): string | null {
+  const chooses = fieldOf(content, 'chooseHandler');
+  switch (step) {
+    case 'turn':
+      return mayUse(content, 'agent') ? null : 'is for handler: agent';
+    case 'plan':
+      if (!mayUse(content, 'plan')) return 'is for handler: plan';
+      return fieldOf(content, 'handler') === 'plan' && fieldOf(content, 'ask') !== undefined
+        ? 'stands beside ask: name one of them'
+        : null;
+    case 'judge': {
+      const judge = fieldOf(content, 'judge');
+      if (judge === undefined) return 'is for a task with judge: true';
+      return judge === true ? null : 'stands beside a judge by name: write judge: true, and name the models here';
+    }
+    case 'choose':
+      if (chooses === undefined) return 'is for a task with chooseHandler';
+      return fieldOf(chooses, 'model') === undefined
+        ? null
+        : 'stands beside chooseHandler.model: name the models in one of them';
+    default:
+      throw new TypeError(`unknown step ${JSON.stringify(step satisfies never)}`);
+  }
+}
+
+/** An agent of the configuration has a handler that is not known here. */
+function mayUse(content: unknown, handler: Handler): boolean {
+  const alternatives = fieldOf(content, 'alternatives');
+  return (
+    fieldOf(content, 'handler') === handler ||
+    fieldOf(content, 'agent') !== undefined ||
+    fieldOf(content, 'chooseHandler') !== undefined ||
+    (Array.isArray(alternatives) && alternatives.includes(handler))
+  );
+}
+
+function tooFewModels(rules: unknown, own: number): readonly ShapeFault[] {
+  const name = typeof rules === 'string' ? rules : fieldOf(rules, 'mode');
+  const mode = typeof name === 'string' ? modeNamed(name) : null;
+  if (mode === null || mode === 'single') return [];
+  const models = fieldOf(rules, 'models');
+  const count = Array.isArray(models) ? models.length : own;
+  if (count < 2) return [{ path: ['models'], says: `must name two models or more: ${mode} asks several` }];
+  const quorum = fieldOf(fieldOf(rules, 'vote'), 'quorum');
+  return typeof quorum === 'number' && quorum > count
+    ? [{ path: ['vote', 'quorum'], says: `is more than the ${count} models that are asked` }]
+    : [];
 }
 
 /** Ways of asking that the handler does not have, or that exclude each other. */

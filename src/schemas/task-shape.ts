@@ -1,5 +1,6 @@
 /** The fields of a task file: their types, their bounds and their defaults. */
 import { z } from 'zod';
+import { ASK_STEPS } from '../domain/ask-mode.js';
 import { branchFaults } from '../domain/branch-name.js';
 import { JOB_TASKS_MAX } from '../domain/job.js';
 import { GUARDS, type GuardName, type GuardPolicies } from '../domain/guards/change.js';
@@ -16,6 +17,7 @@ import {
   type CriterionCheck,
   type ChooseHandlerSpec,
   type HandlerCondition,
+  type HooksSpec,
   type LandingSpec,
   type LimitsSpec,
   type TaskSpec,
@@ -42,6 +44,8 @@ export const TASK_BOUNDS = {
   /** Shown in tables. */
   nameCharacters: 40,
   commandCharacters: 10_000,
+  /** Of one hook; all three and the push fit into the time of a landing. */
+  hookSeconds: 300,
   /** A day: what runs longer is no check. */
   commandSeconds: 86_400,
   relatedFiles: 200,
@@ -50,6 +54,8 @@ export const TASK_BOUNDS = {
   storedProtect: 5_000,
   /** As many branches as a job has tasks. */
   merge: JOB_TASKS_MAX,
+  /** Files of a merge that do not fit. */
+  conflicts: 5_000,
   /** What file systems allow for a path, about. */
   pathCharacters: 1_000,
   attempts: 100,
@@ -210,7 +216,31 @@ const sayHandlers = (names: readonly string[]) => ({
     input === undefined ? undefined : `must be one of ${names.join(', ')}`,
 });
 
+const hooksShape = {
+  path: repositoryPath.optional(),
+  timeoutSeconds: seconds(1, TASK_BOUNDS.hookSeconds).default(TASK_DEFAULTS.hookTimeoutSeconds),
+};
+
+const hooksMap = z
+  .strictObject(hooksShape)
+  .transform(({ path, timeoutSeconds }): HooksSpec => ({ ...defined({ path }), timeoutSeconds }));
+
+/** `run`: those of the usual folders. Of a task as of the configuration. */
+export const hooks = z.unknown().transform((value, context): 'skip' | HooksSpec => {
+  if (value === 'skip') return value;
+  const given = value === 'run' ? {} : value;
+  if (isMap(given)) {
+    const parsed = hooksMap.safeParse(given, { error: sayIssue });
+    if (parsed.success) return parsed.data;
+    passIssues(context, parsed.error.issues, value);
+  } else context.addIssue({ code: 'custom', message: 'must be run, skip, or a map of path and timeoutSeconds' });
+  return z.NEVER;
+});
+export const hooksFields = Object.keys(hooksShape);
+
 const commitShape = {
+  sign: z.boolean().optional(),
+  hooks: hooks.optional(),
   author: author.optional(),
   trailers: z
     .array(line(TASK_BOUNDS.lineCharacters).regex(/^[A-Za-z0-9][A-Za-z0-9-]*: \S/, 'must be written as Key: value'))
@@ -407,10 +437,14 @@ export type TaskFile = z.infer<typeof taskFileSchema>;
 export const storedSchema = z.strictObject({
   ...shape,
   merge: z.array(branch).max(TASK_BOUNDS.merge).optional(),
+  conflicts: z.array(z.string()).max(TASK_BOUNDS.conflicts).optional(),
   protect: z.array(z.strictObject(protectShape)).max(TASK_BOUNDS.storedProtect).default([]),
 });
 
-type Stored = TaskFile & { readonly merge?: readonly string[] | undefined };
+type Stored = TaskFile & {
+  readonly merge?: readonly string[] | undefined;
+  readonly conflicts?: readonly string[] | undefined;
+};
 
 export const limitFields = Object.keys(limitsShape);
 export const protectFields = Object.keys(protectShape);
@@ -427,6 +461,7 @@ export const taskFields: FieldNames = {
   limits: limitFields,
   'limits.attempt': Object.keys(attemptShape),
   commit: Object.keys(commitShape),
+  'commit.hooks': hooksFields,
   landing: Object.keys(landingShape),
   'landing.pullRequest': pullRequestFields,
   people: Object.keys(peopleShape),
@@ -436,6 +471,12 @@ export const taskFields: FieldNames = {
   'chooseHandler.model': modelFields,
   ...askFields,
   'ask.judge': modelFields,
+  ...Object.fromEntries(
+    ASK_STEPS.flatMap((step) => [
+      [`modes.${step}.judge`, modelFields],
+      [`modes.${step}.models[]`, modelFields],
+    ]),
+  ),
   'shadow.model': modelFields,
   'protect[]': protectFields,
   'models[]': modelFields,
@@ -472,7 +513,7 @@ export function toSpec(file: Stored, limits: Partial<LimitsSpec>): TaskSpec {
     commit: {
       ...defined({ author: commit.author }),
       trailers: commit.trailers,
-      ...defined({ message: commit.message }),
+      ...defined({ message: commit.message, sign: commit.sign, hooks: commit.hooks }),
     },
     tags: file.tags,
     ...defined({
@@ -486,12 +527,14 @@ export function toSpec(file: Stored, limits: Partial<LimitsSpec>): TaskSpec {
       alternatives: file.alternatives,
       chooseHandler: file.chooseHandler,
       ask: file.ask,
+      modes: file.modes,
       candidates: file.candidates,
       shadow: file.shadow,
       decider: file.decider,
       shadowDecider: file.shadowDecider,
       baseCommit: file.baseCommit,
       merge: file.merge,
+      conflicts: file.conflicts,
       judge: file.judge,
       guards: file.guards,
       priority: file.priority,

@@ -1,5 +1,5 @@
 /** One attempt of a task by its handler: always ends in an outcome, or in the task's cancellation. */
-import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, patched, sleep } from '@temporalio/workflow';
 import type { Opened } from '../activities/contract.js';
 import { DECIDER, runningMs } from '../domain/decide.js';
 import { failure, type FailureCode } from '../domain/failures.js';
@@ -59,10 +59,21 @@ async function handled(run: TaskRun): Promise<Outcome> {
   const settled = opened.handlerChoice === undefined ? { opened } : await settleHandler(run, opened);
   if ('outcome' in settled) return settled.outcome;
   const { handler = 'one-shot', url, repositoryPlaces } = settled.opened;
-  const work = (): Promise<Outcome> => handlers[handler](run, settled.opened);
+  const landed = landedBefore(run);
+  const work = (): Promise<Outcome> =>
+    landed === null ? handlers[handler](run, settled.opened) : Promise.resolve(landed);
   const outcome = await run.permits.during(repositoryWishes(url, repositoryPlaces), work);
   return passesOver(run, outcome) ? await handled(run) : outcome;
 }
+
+/** What is on its branch has been judged and agreed to: a retry does not ask again. Histories from before this have. */
+function landedBefore({ steps: { landed } }: TaskRun): Outcome | null {
+  return landed?.kind === 'landed' && patched(LANDED_FIRST_PATCH)
+    ? { kind: 'succeeded', landing: landed.landing }
+    : null;
+}
+
+const LANDED_FIRST_PATCH = 'landed-first';
 
 /** An agent whose program is not on the host has done nothing: the next of its chain takes the attempt over. */
 function passesOver(run: TaskRun, outcome: Outcome): boolean {

@@ -35,6 +35,7 @@ export interface CarriedTask {
   readonly passedOver: readonly PassedOver[];
   readonly deadline?: number | null;
   readonly heard?: CarriedAnswers;
+  readonly noticed?: readonly string[];
 }
 
 export interface CarriedTalk {
@@ -44,6 +45,9 @@ export interface CarriedTalk {
   readonly answered: readonly Answered[];
   readonly go: Go | null;
   readonly allowance: Allowance | null;
+  /** These two are absent in histories of before. */
+  readonly rests?: number;
+  readonly orders?: readonly (readonly [about: string, order: number])[];
 }
 
 /** Below the server's warning at 10,240 with room for an attempt of 250 turns, which has some 2,500. */

@@ -16,7 +16,8 @@ import { CANCELLED_WITHOUT_REASON, type TaskInput, type TaskResult } from './mes
 import { closeWorkspace } from './proxies.js';
 import { openPullRequest } from './pull-request.js';
 import { TaskRun } from './task-run.js';
-import { admitted, forDependency, isTold, pause, unheld, waitFor } from './wait.js';
+import { isTold } from './tell-job.js';
+import { admitted, forDependency, pause, unheld, waitFor } from './wait.js';
 
 export async function codingTask(input: TaskInput): Promise<TaskResult> {
   const run = new TaskRun(input);

@@ -32,7 +32,9 @@ export interface CompareCarried extends CompareProgress {
 
 /** Why not every question was asked. */
 export type CompareStop =
-  { readonly kind: 'cancelled' } | { readonly kind: 'spent'; readonly costUsdMicros: number; readonly limit: number };
+  /** With who asked for it and why, where that was said. */
+  | { readonly kind: 'cancelled'; readonly by?: string; readonly why?: string }
+  | { readonly kind: 'spent'; readonly costUsdMicros: number; readonly limit: number };
 
 export interface CompareResult extends CompareProgress {
   /** The last page of rows, which names the one before; null if nothing was answered. */

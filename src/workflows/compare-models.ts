@@ -19,6 +19,8 @@ import { addSpending, NOTHING_SPENT } from '../domain/record.js';
 import { usd } from '../domain/report.js';
 import { textParts } from '../domain/text-parts.js';
 import { askingOf } from './ask-models.js';
+import { cancelSignal } from './definitions.js';
+import type { CancelRequest } from './messages.js';
 import {
   COMPARE_PROGRESS_QUERY,
   type CompareCarried,
@@ -40,6 +42,8 @@ const PAGE_ROWS = 10;
 export async function compareModels(input: CompareInput): Promise<CompareResult> {
   const run = new Comparison(input);
   setHandler(compareProgressQuery, () => run.progress);
+  // The reason comes first: the cancel that follows carries none.
+  setHandler(cancelSignal, (request) => run.noteWish(request));
   try {
     await run.ask();
   } finally {
@@ -62,6 +66,7 @@ class Comparison {
   private next: number;
   private isKeeping = false;
   private hasFailed = false;
+  private cancelled: CompareStop = { kind: 'cancelled' };
   private account: CompareCarried;
 
   constructor({ spec, eventsMax = EVENTS_MAX, carried }: CompareInput) {
@@ -76,6 +81,10 @@ class Comparison {
       lastPage: null,
     };
     this.next = this.account.done;
+  }
+
+  noteWish({ requester, reason }: CancelRequest): void {
+    this.cancelled = { kind: 'cancelled', by: requester, why: reason };
   }
 
   get progress(): CompareProgress {
@@ -94,12 +103,12 @@ class Comparison {
     const thrown = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []));
     const fault = thrown.find((each) => !isCancellation(each));
     if (fault !== undefined) throw fault;
-    if (thrown.length > 0 || CancellationScope.current().consideredCancelled) this.stopped = { kind: 'cancelled' };
+    if (thrown.length > 0 || CancellationScope.current().consideredCancelled) this.stopped = this.cancelled;
   }
 
   /** The wish may have come while the last rows were kept: the next run would not know of it. */
   lookWhetherCancelled(): void {
-    if (this.goesOn && CancellationScope.current().consideredCancelled) this.stopped = { kind: 'cancelled' };
+    if (this.goesOn && CancellationScope.current().consideredCancelled) this.stopped = this.cancelled;
   }
 
   /** In another run. */

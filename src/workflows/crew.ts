@@ -28,6 +28,7 @@ import {
   goSignal,
   grantSignal,
   holdSignal,
+  placeSignal,
   reportToSignal,
 } from './definitions.js';
 import type { JobRun } from './job-run.js';
@@ -39,6 +40,7 @@ import {
   type CancelRequest,
   type DependencyRequest,
   type Go,
+  type RestRequest,
   type Said,
   type StopAnswer,
   type TaskInput,
@@ -49,6 +51,9 @@ import { startTask, type TaskHandle } from './start-task.js';
 
 /** Prerequisites in one signal: with their titles and branches they stay below 8 KB. */
 const PREREQUISITES_AT_ONCE = 12;
+
+/** Each has a work tree and a workflow, and `weaver waiting` shows no more of them. */
+const RESTING_MAX = 200;
 
 interface Life {
   readonly stop: Trigger<CancelRequest>;
@@ -86,6 +91,7 @@ export class Crew {
     }
     this.sayUnsaid();
     this.serveAskers();
+    this.seatReturning();
     this.callDue();
     while (this.mayStart()) {
       const path = run.ready[0];
@@ -103,6 +109,20 @@ export class Crew {
     if (this.isSpentToDeath) this.endSpent();
     // What has just ended for lack of a prerequisite has consequences of its own.
     if (run.registry.hasConsequences) this.act();
+  }
+
+  /** Who has begun goes on before anybody begins. */
+  private seatReturning(): void {
+    for (const [path, number] of this.run.returning) {
+      if (!this.hasRoom()) return;
+      this.seat(path, number);
+    }
+  }
+
+  private seat(path: string, number: number): void {
+    const { run } = this;
+    for (const without of [run.returning, run.resting, run.parked]) without.delete(path);
+    this.send(path, (handle) => handle.signal(placeSignal, { number }));
   }
 
   /** Children before what has not begun at all: a task that was split is over sooner. */
@@ -130,9 +150,15 @@ export class Crew {
     if (run.ready.length > 0) this.giveUpOnBudget('dead');
   }
 
+  /** Who rests leaves a place; but each is open, so there is an end to how many begin in the places of others. */
   private mayStart(): boolean {
+    const { resting, spec } = this.run;
+    return this.hasRoom() && resting.size < RESTING_MAX && this.run.restingOn('resource') < spec.concurrency;
+  }
+
+  private hasRoom(): boolean {
     const { run } = this;
-    return run.paused === null && run.stop === null && run.registry.running - run.parked.size < run.spec.concurrency;
+    return run.paused === null && run.stop === null && run.freePlaces > 0;
   }
 
   private start(path: string, allowance: Allowance | null): void {
@@ -229,9 +255,10 @@ export class Crew {
     };
     this.send(path, (handle) => handle.signal(grantSignal, grant));
     const { paused } = run;
-    if (paused !== null && refused === null)
-      for (const { id } of children)
-        this.send(`${path}.${id}`, (handle) => handle.signal(holdSignal, { ...paused, held: true }));
+    if (paused !== null && refused === null) {
+      const hold = { ...paused, held: true, order: run.nextOrder() };
+      for (const { id } of children) this.send(`${path}.${id}`, (handle) => handle.signal(holdSignal, hold));
+    }
     run.isDirty = true;
   }
 
@@ -244,8 +271,8 @@ export class Crew {
   }
 
   private answer(path: string, used: BudgetQuestion['used'], left: 'later' | 'never'): void {
-    const allowance = { ...used };
-    this.send(path, (handle) => handle.signal(allowanceSignal, { allowance, left }));
+    const answer = { allowance: { ...used }, left, order: this.run.nextOrder() };
+    this.send(path, (handle) => handle.signal(allowanceSignal, answer));
   }
 
   private serveAskers(): void {
@@ -256,7 +283,8 @@ export class Crew {
     const allowance = this.run.ledger.grant(path, used);
     if (allowance === null) return false;
     this.run.askers.delete(path);
-    this.send(path, (handle) => handle.signal(allowanceSignal, { allowance, left: 'now' }));
+    const answer = { allowance, left: 'now', order: this.run.nextOrder() } as const;
+    this.send(path, (handle) => handle.signal(allowanceSignal, answer));
     return true;
   }
 
@@ -268,10 +296,22 @@ export class Crew {
     this.run.isDirty = true;
   }
 
+  /** A task gives its place to others, or wants one again. */
+  rest({ path, number, on }: RestRequest): void {
+    const { run } = this;
+    if (!run.registry.has(path)) return;
+    if (on !== null && run.registry.isLive(path)) run.resting.set(path, on);
+    else if (on !== null) return;
+    else if (run.resting.has(path) || run.parked.has(path)) run.returning.set(path, number);
+    else this.seat(path, number);
+    run.isDirty = true;
+  }
+
   private go(path: string): void {
     const { registry } = this.run;
     registry.begin(path, Date.now());
-    this.run.parked.delete(path);
+    // Who has given up waiting for another one goes on when there is a place, and not before.
+    if (!this.run.returning.has(path)) this.run.parked.delete(path);
     this.sendGo(path, { prerequisites: registry.prerequisitesOf(path), refused: null });
   }
 
@@ -295,16 +335,19 @@ export class Crew {
   /** It is shown, and searched for, on each task. */
   tellDeadline(): void {
     const { run } = this;
+    const { deadline } = run;
+    const order = run.nextOrder();
     for (const path of run.registry.paths.filter((each) => run.registry.endedOf(each) === null && run.isMade(each)))
-      this.send(path, (handle) => handle.signal(deadlineSignal, run.deadline));
+      this.send(path, (handle) => handle.signal(deadlineSignal, deadline, order));
   }
 
   hold(said: Said, held: boolean): void {
     const { run } = this;
     run.paused = held ? said : null;
     run.book({ kind: 'said', update: held ? 'pause' : 'resume', detail: '', ...said });
+    const hold = { ...said, held, order: run.nextOrder() };
     for (const path of run.registry.paths.filter((each) => run.registry.endedOf(each) === null && run.isMade(each)))
-      this.send(path, (handle) => handle.signal(holdSignal, { ...said, held }));
+      this.send(path, (handle) => handle.signal(holdSignal, hold));
     run.isDirty = true;
   }
 

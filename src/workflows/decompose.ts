@@ -2,17 +2,17 @@
  * A task is split: announced to the job, granted, every child started. Children outlive it (ABANDON) under ids that follow
  * from its own, so whatever dies in between, none is made twice and none is lost.
  */
-import { CancellationScope, condition, uuid4, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, condition, patched, uuid4, workflowInfo } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { Decision } from '../domain/decision.js';
 import { lineageOf } from '../domain/lineage.js';
 import type { Outcome, ProposedChild } from '../domain/outcome.js';
 import type { Handler, TaskSpec } from '../domain/task.js';
 import { announceSignal } from './definitions.js';
-import type { Grant, TaskInput } from './messages.js';
+import type { Announcement, Grant, TaskInput } from './messages.js';
 import type { TaskRun } from './task-run.js';
 import { startTask } from './start-task.js';
-import { isTold } from './wait.js';
+import { isTold } from './tell-job.js';
 
 type Decomposition = Extract<Decision, { kind: 'decompose' }>;
 type Proposal = Extract<Outcome, { kind: 'proposed' }>;
@@ -34,19 +34,39 @@ export async function decompose(
     children: all.map(({ id, title, dependsOn }) => ({ id, title, dependsOn })),
     joins: joinSpec !== null,
   };
-  if (!(await isTold(place.jobId, (job) => job.signal(announceSignal, announcement))))
-    return { ...proposed, faults: ['the job has ended: nobody grants the children'] };
-  await condition(() => run.talk.grant?.sequence === sequence);
-  const { refused = null, ...granted } = run.talk.grant ?? {};
-  if (refused !== null) return { ...proposed, faults: [refused] };
+  const grant = await granted(run, place.jobId, announcement);
+  if (typeof grant === 'string') return { ...proposed, faults: [grant] };
   // The job counts on them from now on: a cancel reaches them through it, not by leaving some unmade.
   const handlerOf = (child: ProposedChild): Handler =>
     run.status().handler === 'join' ? 'resolve' : child.spec === joinSpec ? 'join' : 'one-shot';
   await CancellationScope.nonCancellable(() =>
-    Promise.all(all.map((child) => startOnce(inputOf(run, child, handlerOf(child), granted)))),
+    Promise.all(all.map((child) => startOnce(inputOf(run, child, handlerOf(child), grant)))),
   );
   run.children = all.map(({ id }) => `${place.path}.${id}`);
   return null;
+}
+
+/** A job answers in its next step. Ten minutes are an outage, and a job that was ended by force after it had heard never does. */
+const GRANT_WAIT_MS = 10 * 60_000;
+/** An hour in all: so long a worker may be away that both need. */
+const GRANT_TRIES = 6;
+const GRANT_PATCH = 'grant-limit';
+
+/** What the job grants, or in words why it does not. Announced again, the same is granted again. */
+async function granted({ talk, record }: TaskRun, jobId: string, announcement: Announcement): Promise<Grant | string> {
+  const { sequence } = announcement;
+  const isHeard = (): boolean => talk.grant?.sequence === sequence;
+  const waitMs = Math.min(GRANT_WAIT_MS, record.waitMs ?? Infinity);
+  for (let tries = 0; tries < GRANT_TRIES && !isHeard(); tries += 1) {
+    const isThere = await isTold(jobId, (job) => job.signal(announceSignal, announcement));
+    if (!isThere) return 'the job has ended: nobody grants the children';
+    if (patched(GRANT_PATCH)) await condition(isHeard, waitMs, { summary: 'waits for the grant of the job' });
+    else await condition(isHeard);
+  }
+  const { grant } = talk;
+  if (grant === null || !isHeard())
+    return `the job has not answered for ${Math.round((GRANT_TRIES * waitMs) / 1_000)} s: nobody grants the children`;
+  return grant.refused ?? grant;
 }
 
 /** The job of one does not say where its task stands. */

@@ -26,7 +26,9 @@ import {
   type JobStatus,
   type JobTasksPage,
   type JobTasksRequest,
+  type Place,
   type Report,
+  type RestRequest,
   type ResumePoint,
   type ResumeRequest,
   type Said,
@@ -54,7 +56,8 @@ export const goSignal = defineSignal<[Go]>(TASK_SIGNALS.go);
 export const allowanceSignal = defineSignal<[AllowanceAnswer]>(TASK_SIGNALS.allowance);
 export const holdSignal = defineSignal<[Hold]>(TASK_SIGNALS.hold);
 /** The deadline of the job is another one: epoch milliseconds. */
-export const deadlineSignal = defineSignal<[at: number | null]>(TASK_SIGNALS.deadline);
+export const deadlineSignal = defineSignal<[at: number | null, order?: number]>(TASK_SIGNALS.deadline);
+export const placeSignal = defineSignal<[Place]>(TASK_SIGNALS.place);
 /** The job has continued as new and cannot see the end of the workflow any more. */
 export const reportToSignal = defineSignal<[jobId: string]>(TASK_SIGNALS.reportTo);
 
@@ -62,6 +65,7 @@ export const reportSignal = defineSignal<[Report]>(JOB_SIGNALS.report);
 export const announceSignal = defineSignal<[Announcement]>(JOB_SIGNALS.announce);
 export const askBudgetSignal = defineSignal<[BudgetQuestion]>(JOB_SIGNALS.askBudget);
 export const dependSignal = defineSignal<[DependencyRequest]>(JOB_SIGNALS.depend);
+export const restSignal = defineSignal<[RestRequest]>(JOB_SIGNALS.rest);
 
 export const jobStatusQuery = defineQuery<JobStatus>(JOB_STATUS_QUERY);
 export const jobTasksQuery = defineQuery<JobTasksPage, [JobTasksRequest]>(JOB_TASKS_QUERY);

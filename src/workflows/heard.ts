@@ -48,10 +48,15 @@ export class Heard {
     return answer;
   }
 
-  /** The newest that fit. */
+  /** The newest that fit; one that is too large stands in no other's way. */
   carry(): CarriedAnswers {
     let left = BYTES_MAX;
-    const kept = [...this.answers].toReversed().filter((each) => (left -= utf8Bytes(JSON.stringify(each))) >= 0);
+    const kept = [...this.answers].toReversed().filter((each) => {
+      const bytes = utf8Bytes(JSON.stringify(each));
+      if (bytes > left) return false;
+      left -= bytes;
+      return true;
+    });
     return kept.toReversed();
   }
 }

@@ -11,6 +11,7 @@ import {
   jobTasksQuery,
   releaseJobUpdate,
   reportSignal,
+  restSignal,
   setJobBudgetUpdate,
   stopUpdate,
 } from './definitions.js';
@@ -27,6 +28,7 @@ export function listenToJob(run: JobRun, crew: Crew): void {
   setHandler(announceSignal, (announcement) => crew.announce(announcement));
   setHandler(askBudgetSignal, (question) => crew.askBudget(question));
   setHandler(dependSignal, (request) => crew.depend(request));
+  setHandler(restSignal, (request) => crew.rest(request));
   setHandler(jobStatusQuery, () => run.status());
   setHandler(jobTasksQuery, (request) => run.tasks(request));
   listenToPeople(run, crew);

@@ -4,6 +4,7 @@ import type { NewEntry } from '../domain/entries.js';
 import { failure } from '../domain/failures.js';
 import { JobLedger, NOTICE_SHARE, type Used } from '../domain/job-budget.js';
 import { contentOf, DECOMPOSITION, JOB_DEFAULTS, type JobSpec, type JobTask } from '../domain/job.js';
+import type { WaitingOn } from '../domain/outcome.js';
 import { CARRIED_BYTES_MAX, utf8Bytes } from '../domain/payload-limit.js';
 import { defined } from '../domain/plain-object.js';
 import { totalTokens } from '../domain/record.js';
@@ -50,6 +51,10 @@ interface Carried {
   readonly noticed: readonly string[];
   readonly unwanted: readonly (number | string)[];
   readonly parked: readonly string[];
+  /** These three are absent in histories of before. */
+  readonly resting?: readonly (readonly [row: number, on: WaitingOn])[];
+  readonly returning?: readonly (readonly [row: number, number: number])[];
+  readonly order?: number;
   readonly stopped: readonly string[];
   readonly sequence: number;
   readonly spokesman: TaskResult | null;
@@ -74,6 +79,10 @@ export class JobRun {
   readonly unwatched: Set<string>;
   /** Tasks that wait for another one that they named on the way: they hold no place among those side by side. */
   readonly parked: Set<string>;
+  /** Tasks that have given their place to others, and what they wait for. */
+  readonly resting: Map<string, WaitingOn>;
+  /** Those among them that could go on, in the order in which they said so, and which wait of theirs it was. */
+  readonly returning: Map<string, number>;
   /** Stopped with all that comes of them, also later. */
   private readonly stopped: Set<string>;
   /** When silent tasks are looked after next, epoch milliseconds. */
@@ -84,7 +93,10 @@ export class JobRun {
   stop: CancelRequest | null;
   /** Something has happened that the main flow has not looked at yet. */
   isDirty = true;
+  /** What it would carry along is more than a server takes: it goes on in its one run. */
+  isTooLarge = false;
   sequence: number;
+  private order: number;
   private readonly noticed: Set<string>;
   /** Whether children wait for a place like all others; those of jobs that split one before did not. */
   private takesPlaces: boolean;
@@ -117,6 +129,9 @@ export class JobRun {
     this.stop = carried?.stop ?? null;
     this.unwanted = new Set(this.pathsOf(carried?.unwanted));
     this.parked = new Set(carried?.parked);
+    this.resting = this.byPath(carried?.resting);
+    this.returning = this.byPath(carried?.returning);
+    this.order = carried?.order ?? 0;
     this.stopped = new Set(carried?.stopped);
     this.lookAt = Date.now();
     this.noticed = new Set(carried?.noticed);
@@ -136,11 +151,13 @@ export class JobRun {
       );
   }
 
-  /** Bounded: the register gets what the rest leaves of it. */
-  carry(): Carried {
+  /** Bounded: the register gets what the rest leaves of it. Null if a server would not take it. */
+  carry(): Carried | null {
     const { askers, startedAt, paused, stop, sequence, spokesman, takesPlaces } = this;
     const rowOf = new Map(this.registry.paths.map((path, row) => [path, row]));
     const rows = (paths: Iterable<string>): readonly number[] => [...paths].map((path) => rowOf.get(path) ?? 0);
+    const byRow = <T>(all: ReadonlyMap<string, T>) =>
+      [...all].map(([path, each]) => [rowOf.get(path) ?? 0, each] as const);
     // What has become ready meanwhile is one number in place of a sentence.
     const consequences = this.takeConsequences();
     const rest = {
@@ -157,18 +174,28 @@ export class JobRun {
       noticed: [...this.noticed],
       unwanted: rows(this.unwanted),
       parked: [...this.parked],
+      resting: byRow(this.resting),
+      returning: byRow(this.returning),
+      order: this.order,
       stopped: [...this.stopped],
       sequence,
       spokesman,
     };
     const bytesMax = CARRIED_BYTES_MAX - utf8Bytes(JSON.stringify(rest));
-    return { ...rest, registry: this.registry.carry({ bytesMax, knownTitle: (path) => this.fileTitle(path) }) };
+    const registry = this.registry.carry({ bytesMax, knownTitle: (path) => this.fileTitle(path) });
+    if (registry === null) this.registry.giveBack(consequences);
+    return registry === null ? null : { ...rest, registry };
   }
 
   /** Of rows that were carried. */
   private pathsOf(rows: readonly (number | string)[] = []): string[] {
     const { paths } = this.registry;
     return rows.map((row) => (typeof row === 'string' ? row : (paths[row] ?? '')));
+  }
+
+  private byPath<T>(carried: readonly (readonly [row: number, T])[] = []): Map<string, T> {
+    const { paths } = this.registry;
+    return new Map(carried.map(([row, each]) => [paths[row] ?? '', each]));
   }
 
   private fileTitle(path: string): string | null {
@@ -241,6 +268,8 @@ export class JobRun {
     });
     this.unwatched.delete(path);
     this.parked.delete(path);
+    this.resting.delete(path);
+    this.returning.delete(path);
     if (!isNew) {
       // A child that was refused: its slice is free again.
       this.ledger.release(path);
@@ -295,7 +324,24 @@ export class JobRun {
   private placesFor(): number {
     this.takesPlaces ||= patched(PLACES_PATCH);
     if (!this.takesPlaces) return Infinity;
-    return Math.max(0, this.spec.concurrency - this.registry.running + this.parked.size) + 1;
+    return Math.max(0, this.freePlaces) + 1;
+  }
+
+  /** Below zero where a task that waited for another one has come back to a full house. */
+  get freePlaces(): number {
+    return this.spec.concurrency - this.registry.running + this.parked.size + this.resting.size;
+  }
+
+  restingOn(what: WaitingOn): number {
+    let count = 0;
+    for (const on of this.resting.values()) if (on === what) count += 1;
+    return count;
+  }
+
+  /** For what is said to tasks: what comes later has a greater one. */
+  nextOrder(): number {
+    this.order += 1;
+    return this.order;
   }
 
   /** Children of a granted announcement that wait for nothing but a place. */
@@ -396,7 +442,11 @@ export class JobRun {
     const held = this.paused === null ? full : 'human (the job is paused)';
     // Children were given their slices when they were announced.
     const why = spent === null ? held : `budget (${spent})`;
-    return (path) => (ready.has(path) ? why : due.has(path) ? held : null);
+    return (path) => {
+      if (ready.has(path)) return why;
+      const on = this.resting.get(path);
+      return due.has(path) || this.returning.has(path) ? held : on === undefined ? null : RESTING_WORDS[on];
+    };
   }
 
   get state(): JobStatus['state'] {
@@ -445,6 +495,14 @@ export class JobRun {
     return { jobId, state: isOver, task, summary };
   }
 }
+
+/** What a task that has begun waits for. */
+const RESTING_WORDS: Readonly<Record<WaitingOn, string>> = {
+  human: 'human (it has asked)',
+  budget: 'more budget',
+  dependency: 'dependency',
+  resource: 'resource (its branch)',
+};
 
 /** What a stop amounts to: the answer names some paths, these are all. */
 interface Stopping {

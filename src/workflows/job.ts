@@ -70,8 +70,11 @@ async function untilOver(run: JobRun, crew: Crew): Promise<void> {
   }
 }
 
-const eventsMax = ({ input, stop }: JobRun): number =>
-  stop === null ? (input.eventsMax ?? EVENTS_MAX) : EVENTS_MAX_STOPPING;
+function eventsMax({ input, stop, isTooLarge }: JobRun): number {
+  // A run may have 51,200, some ten for each of 5,000 tasks: that is all there is for a job that cannot be carried on.
+  if (isTooLarge) return Infinity;
+  return stop === null ? (input.eventsMax ?? EVENTS_MAX) : EVENTS_MAX_STOPPING;
+}
 
 /** News, or the time to look: at the deadline, at tasks that have been silent, at a budget that nobody raises. */
 async function nextNews(run: JobRun, crew: Crew): Promise<void> {
@@ -124,10 +127,13 @@ async function continueAsNew(run: JobRun, crew: Crew): Promise<void> {
   await crew.untilQuiet(allHandlersFinished);
   // What was said meanwhile is written first, by the next round.
   if (run.registry.isOver || (run.hasEntries && !run.isOne)) return;
+  const carried = run.carry();
+  run.isTooLarge = carried === null;
+  if (carried === null) return;
   const { memo } = workflowInfo();
   const options = memo === undefined ? {} : { memo };
   const next = makeContinueAsNewFunc<(input: JobInput) => Promise<JobResult>>(options);
-  await next({ ...run.input, carried: run.carry() });
+  await next({ ...run.input, carried });
 }
 
 function show(run: JobRun): void {

@@ -1,9 +1,11 @@
 /** Acceptance criteria that no command tells are put to a model, after the checks; what it says can only refuse. */
-import type { Called, Opened } from '../activities/contract.js';
+import type { Called, NamedModel, Opened } from '../activities/contract.js';
 import { limitReached } from '../domain/decide.js';
 import { failure } from '../domain/failures.js';
 import type { ArtifactRef, Outcome } from '../domain/outcome.js';
 import type { Judged } from './found-criteria.js';
+import { askStep, wordsOf } from './modes/ask-step.js';
+import { lookAtVerdict, type Looked } from './modes/run-mode.js';
 import { criteriaPrompt } from './proxies.js';
 import { paidCall } from './steps.js';
 import type { TaskRun } from './task-run.js';
@@ -28,7 +30,7 @@ export async function unmetCriteria(
   if (unmet.length === 0) return null;
   return {
     kind: 'failed',
-    failure: failure('criteriaUnmet', `Criterion ${unmet.join(', ')}, in the judgement of ${judge.model}.`),
+    failure: failure('criteriaUnmet', `Criterion ${unmet.join(', ')}, in the judgement of ${judgeWords(opened)}.`),
     signature: `criteriaUnmet ${unmet.join(' ')}`,
     evidence: answer,
   };
@@ -43,7 +45,7 @@ async function judgeTree(
   const refused = mayBeRefused(run) ? await mayAsk(run) : null;
   if (refused !== null) return { outcome: refused };
   const { attempt, input } = run;
-  run.enter('verifying', `attempt ${attempt}: ${judge.model} judges the acceptance criteria`);
+  run.enter('verifying', `attempt ${attempt}: ${judgeWords(opened)} judges the acceptance criteria`);
   const { checked } = run.steps;
   const isChecked = checked?.kind === 'checked';
   const prompt = await criteriaPrompt.executeWithOptions({ summary: `attempt ${attempt}: ask about the criteria` }, [
@@ -56,16 +58,24 @@ async function judgeTree(
       counts: isChecked ? (checked.gated?.counts ?? null) : null,
     },
   ]);
+  const about = { lineage: input.lineage, prompt, purpose: 'judge', expects: 'criteria' } as const;
+  const what = `attempt ${attempt}: judge the criteria`;
   let repairs: { readonly callId: string; readonly complaint: string } | null = null;
+  let of: NamedModel = judge;
   for (let turn = 0; ; turn += 1) {
     // Named by what is judged: asked again after an outage it is the same call, and is not paid twice.
     const name = `a${attempt}.criteria.${tree.slice(0, 12)}${turn === 0 ? '' : `.r${turn}`}`;
-    const { provider, model } = judge;
-    const request = { lineage: input.lineage, name, prompt, provider, model, repairs, purpose: 'judge' } as const;
-    const call: Called = await paidCall(run, `attempt ${attempt}: judge the criteria (${model})`, {
-      ...request,
-      expects: 'criteria',
-    });
+    const several = turn === 0 ? opened.steps?.judge : undefined;
+    let call: Called;
+    if (several === undefined) {
+      const { provider, model } = of;
+      call = await paidCall(run, `${what} (${model})`, { ...about, name, provider, model, repairs });
+    } else {
+      const look = (answered: Called) => lookAtCriteria(answered, judge.criteria);
+      const asked = await askStep(run, several, { name, what, request: { ...about, repairs }, look });
+      if (asked.kind === 'none') return { outcome: ofJudge(asked.outcome) };
+      ({ call, of } = asked);
+    }
     const complaint = complaintOf(call, judge.criteria);
     if (complaint === null && call.verdict.kind === 'criteria')
       return { tree, met: call.verdict.met, unmet: call.verdict.unmet, answer: call.answer };
@@ -74,6 +84,24 @@ async function judgeTree(
     repairs = { callId: call.callId, complaint: complaint ?? '' };
   }
 }
+
+const judgeWords = ({ judge, steps }: Opened): string =>
+  steps?.judge === undefined ? (judge?.model ?? '') : wordsOf(steps.judge);
+
+/** Judgements are the same if the same criteria are met. */
+async function lookAtCriteria(call: Called, asked: readonly number[]): Promise<Looked> {
+  const { verdict } = call;
+  if (verdict.kind === 'unusable') return await lookAtVerdict(call);
+  const complaint = complaintOf(call, asked);
+  if (complaint !== null || verdict.kind !== 'criteria')
+    return { kind: 'bad', failure: failure('malformedAnswer', complaint ?? '') };
+  const met = [...verdict.met].toSorted((a, b) => a - b);
+  return { kind: 'good', key: JSON.stringify(met), text: `met: ${met.join(', ') || 'none'}` };
+}
+
+/** Nothing that the model which does the work could mend. */
+const ofJudge = (outcome: Outcome): Outcome =>
+  outcome.kind === 'failed' ? { ...outcome, signature: `${NO_JUDGE}${outcome.signature}` } : outcome;
 
 /** Null if the answer says of each criterion whether it is met, and of no other. */
 function complaintOf({ verdict }: Called, asked: readonly number[]): string | null {

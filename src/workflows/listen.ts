@@ -15,6 +15,7 @@ import {
   grantSignal,
   holdSignal,
   pauseUpdate,
+  placeSignal,
   reportToSignal,
   resumeQuery,
   resumeUpdate,
@@ -48,13 +49,14 @@ export function listen(run: TaskRun): void {
   });
   setHandler(goSignal, (go) => talk.hearGo(go));
   setHandler(allowanceSignal, (answer) => talk.hearAllowance(answer));
-  setHandler(holdSignal, ({ held, ...said }) => {
-    talk.held = held ? said : null;
-  });
+  setHandler(holdSignal, (hold) => talk.hearHold(hold));
+  setHandler(placeSignal, ({ number }) => talk.hearPlace(number));
   setHandler(reportToSignal, (jobId) => {
     run.reportsTo = jobId;
   });
-  setHandler(deadlineSignal, (at) => run.changeDeadline(at));
+  setHandler(deadlineSignal, (at, order) => {
+    if (!talk.isLate('deadline', order)) run.changeDeadline(at);
+  });
   listenToPeople(run);
 }
 

@@ -51,6 +51,8 @@ export interface ResumePoint {
   readonly stackOn?: readonly string[];
   /** The job whose budget still bounds it. */
   readonly budgetOf?: string;
+  /** Why no model may be asked: nothing of that budget is free. What is left to do pays for nothing. */
+  readonly unpaid?: Failure;
 }
 
 export interface TaskInput {
@@ -275,6 +277,7 @@ export const JOB_SIGNALS = {
   announce: 'announce',
   askBudget: 'askBudget',
   depend: 'depend',
+  rest: 'rest',
 } as const;
 export interface Report {
   readonly path: string;
@@ -297,9 +300,18 @@ export interface DependencyRequest {
   readonly sequence: number;
   readonly on: string;
 }
+/** A task that waits for somebody gives its place among those that run side by side back, or wants one again. */
+export interface RestRequest {
+  readonly path: string;
+  /** Which of the task's waits it is, from 1. */
+  readonly number: number;
+  /** What it waits for; null = it could go on. */
+  readonly on: WaitingOn | null;
+}
 export const TASK_SIGNALS = {
   grant: 'grant',
   go: 'go',
+  place: 'place',
   allowance: 'allowance',
   reportTo: 'reportTo',
   hold: 'hold',
@@ -333,10 +345,18 @@ export interface AllowanceAnswer {
   readonly allowance: Allowance;
   /** Whether there is more: now, when others have ended or somebody raises the budget, or never, as the job file says. */
   readonly left: 'now' | 'later' | 'never';
+  /** As of a Hold. */
+  readonly order?: number;
 }
 /** All tasks of a job that is paused, or goes on. */
 export interface Hold extends Said {
   readonly held: boolean;
+  /** Grows with each thing that the job says: of two that overtake each other the later one counts. Absent in old histories. */
+  readonly order?: number;
+}
+/** The place that a task has asked for again. */
+export interface Place {
+  readonly number: number;
 }
 
 /** Of a job: answers with JobStatus. */
@@ -350,7 +370,7 @@ export interface JobStatus {
   readonly counts: Readonly<Partial<Record<TaskState, number>>>;
   readonly spending: Spending;
   readonly budget: JobSpec['budget'];
-  /** What the tasks that have not begun wait for, most of them first; at most 20. */
+  /** What tasks wait for that have not begun, or have given their place to others; most of them first, at most 20. */
   readonly bottlenecks: readonly { readonly waitsFor: string; readonly tasks: number }[];
   readonly startedAt: number;
   readonly endedAt: number | null;

@@ -26,7 +26,7 @@ export interface Asking {
   /** 1 (first) to 5 (last); what is none of these, as a specification may say before it is validated, is 3. */
   readonly priority: unknown;
   /** What it waits for and who has it; null when it goes on. Called only if it has to wait, and awaited. */
-  readonly onWaiting: (words: string | null) => unknown;
+  readonly onWaiting: (words: string | null, wish: PermitWish) => unknown;
 }
 
 const PERMITS_PATCH = 'permits';
@@ -79,13 +79,13 @@ export class Permits {
       await this.ask(wish, requestId);
       const answer = await this.decisive(requestId, async (waits) => {
         waited = true;
-        await this.asking.onWaiting(sayWaiting(wish, waits));
+        await this.asking.onWaiting(sayWaiting(wish, waits), wish);
       });
       if (answer === 'granted') break;
       if (answer === 'full')
         await sleep(FULL_PAUSE_MS, { summary: `the queue for ${wish.words} is full`.slice(0, 120) });
     }
-    if (waited) await this.asking.onWaiting(null);
+    if (waited) await this.asking.onWaiting(null, wish);
   }
 
   private async ask(wish: PermitWish, requestId: string): Promise<void> {

@@ -1,6 +1,7 @@
 /**
  * Keeper of the limits of one provider: gives places in its windows to the workers, first come first served. It begins with
- * the first call and ends when nothing was sent for a window; the next call begins it again.
+ * the first call and ends when nothing was sent for a window; the next call begins it again. Of a provider without limits
+ * there is one while its endpoint wants to be left alone.
  */
 import {
   allHandlersFinished,
@@ -14,8 +15,10 @@ import {
 } from '@temporalio/workflow';
 import {
   EMPTY_BOOK,
+  endCall,
   EXCHANGE_UPDATE,
   isForgotten,
+  keepsPauseOnly,
   PROVIDER_LIMITS_QUERY,
   reserve,
   settle,
@@ -70,12 +73,13 @@ class Desk {
     public limits: ProviderLimits | null,
   ) {}
 
-  exchange({ limits, settled, asked }: LimitsExchange): readonly Reserved[] {
+  exchange({ limits, settled, ended = [], asked }: LimitsExchange): readonly Reserved[] {
     const nowMs = Date.now();
     this.exchanges += 1;
     this.usedAt = nowMs;
     this.limits = limits;
     for (const one of settled) this.book = settle(this.book, limits, one, nowMs);
+    for (const one of ended) this.book = endCall(this.book, limits, one, nowMs);
     const answers = asked.map((request) => {
       const { book, answer } = reserve(this.book, limits, request, nowMs);
       this.book = book;
@@ -89,9 +93,11 @@ class Desk {
     return this.limits === null ? null : standingOf(this.book, this.limits, nowMs);
   }
 
-  /** Until what is sent now has left the window. */
+  /** Until what is sent now has left the window; of a provider without limits, until its pause is over. */
   get lingerMs(): number {
-    const windowMs = this.limits?.windowMs ?? 0;
+    const { limits, book } = this;
+    if (limits !== null && keepsPauseOnly(limits)) return Math.max(1, book.pausedUntil + LINGER_MS - Date.now());
+    const windowMs = limits?.windowMs ?? 0;
     return Math.max(LINGER_MS, this.usedAt + windowMs + LINGER_MS - Date.now());
   }
 

@@ -27,8 +27,8 @@ export const { openWorkspace } = proxyActivities<Activities>({
 });
 
 /**
- * The provider's own time limit (120 s) is inside; the rest is waiting for a free slot of the provider. A cancel is heard
- * with the heartbeat, so it is short. TRY_CANCEL: nobody waits for an endpoint that has gone silent.
+ * The provider's own time limit (120 s, or what it is set to) is inside; waiting for a place of the provider is the workflow's. A
+ * cancel is heard with the heartbeat, so it is short. TRY_CANCEL: nobody waits for an endpoint that has gone silent.
  */
 export const { callModel } = proxyActivities<Activities>({
   startToCloseTimeout: '20m',
@@ -59,8 +59,19 @@ export const { runChecks } = proxyActivities<Activities>({
   retry: shortRetry,
 });
 
-/** A push of a large pack; the same commit again is recognised, so it may run as often as it needs. */
-export const { land, mergeBranches, unpublish } = proxyActivities<Activities>({
+/**
+ * A push of a large pack, and before it three hooks of the repository with five minutes each at most; the same commit again is
+ * recognised, so it may run as often as it needs.
+ */
+export const { land } = proxyActivities<Activities>({
+  startToCloseTimeout: '30m',
+  heartbeatTimeout: '15s',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: shortRetry,
+});
+
+/** Small questions to the remote, and a fetch of what it has got. */
+export const { mergeBranches, unpublish } = proxyActivities<Activities>({
   startToCloseTimeout: '5m',
   heartbeatTimeout: '15s',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

@@ -34,19 +34,41 @@ function workOf(request: ResumeRequest, { of, lineage, last, done }: Past): Resu
 }
 
 function keptOf(steps: Steps, { from, turn = 1 }: ResumeRequest): Steps | null {
-  const { opened, baseline, calls, askedOf, startedAt, edited, made, merged, checked, conversation, landed } = steps;
+  const { opened, baseline, calls, askedOf, startedAt, edited, made, merged, checked, judged, conversation, landed } =
+    steps;
   if (opened === undefined) return null;
   const asked = askedOf === undefined ? {} : { askedOf };
   const before = { startedAt, opened, ...asked, ...(baseline?.kind === 'checked' ? { baseline } : {}) };
-  if (from === 'turn') return turn > calls.length ? null : { ...before, calls: calls.slice(0, turn) };
+  if (from === 'turn') {
+    const kept = upToTurn(steps, turn);
+    return kept === null ? null : { ...before, ...kept };
+  }
   const spoken = conversation === undefined ? {} : { conversation };
   const byHand = made === undefined ? {} : { made };
   const work =
     edited?.kind === 'edited' ? { edited, ...spoken, ...byHand } : merged?.kind === 'merged' ? { merged } : null;
   if (work === null) return null;
   if (from === 'checks') return { ...before, calls, ...work };
-  const isGreen = checked?.kind === 'checked' && checked.verdicts.every(({ passed }) => passed);
   // What is on its branch is not pushed again: only what comes after it is done.
   const onBranch = landed?.kind === 'landed' ? { landed } : {};
-  return isGreen ? { ...before, calls, ...work, checked, ...onBranch } : null;
+  // Nor is a judge asked again of the same change.
+  const said = judged === undefined ? {} : { judged };
+  return isGreen(checked) ? { ...before, calls, ...work, checked, ...said, ...onBranch } : null;
+}
+
+/** As the gate has judged: failures of the base may stay where the task says so. Histories from before it have exit codes. */
+function isGreen(checked: Steps['checked']): checked is NonNullable<Steps['checked']> {
+  if (checked?.kind !== 'checked') return false;
+  const { gated, verdicts } = checked;
+  return gated === undefined ? verdicts.every(({ passed }) => passed) : gated.refused === null;
+}
+
+/** A conversation as it was then; of one that a run before has had, only its answers are known, and it is had again. */
+function upToTurn(
+  { calls, spoken = [] }: Steps,
+  turn: number,
+): Pick<Steps, 'calls'> | Pick<Steps, 'calls' | 'conversation'> | null {
+  if (spoken.length === 0) return turn > calls.length ? null : { calls: calls.slice(0, turn) };
+  const conversation = spoken.find(({ turns }) => turns === turn);
+  return conversation === undefined ? null : { calls: [], conversation };
 }

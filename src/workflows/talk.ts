@@ -4,7 +4,7 @@ import type { Prerequisite } from '../domain/job.js';
 import type { Answered, Outcome, Question } from '../domain/outcome.js';
 import type { Used } from '../domain/job-budget.js';
 import type { CarriedTalk } from './carried-task.js';
-import type { Allowance, AllowanceAnswer, Go, Grant, Said } from './messages.js';
+import type { Allowance, AllowanceAnswer, Go, Grant, Hold, Said } from './messages.js';
 
 /** A prompt holds no more, and a person who says more should write a new task. */
 export const INSTRUCTIONS_MAX = 20;
@@ -25,20 +25,37 @@ export class Talk {
   allowanceLeft: AllowanceAnswer['left'] | null = null;
   /** What the job was last asked for. */
   wants: readonly (keyof Used)[] = [];
+  /** Waits for which the task has given its place to others, and the last of them after which it had one again. */
+  rests = 0;
+  private seatedAfter = 0;
   private readonly answers = new Map<string, Answered>();
   /** Milliseconds for which the clock of each question that has no answer yet has run. */
   private readonly open = new Map<string, number>();
   private arrived: Prerequisite[] = [];
+  /** What the job has said last, by what it is about. */
+  private readonly orders = new Map<string, number>();
 
   carry(): CarriedTalk {
-    const { paused, held, instructions, answered, go, allowance } = this;
-    return { paused, held, instructions, answered, go, allowance };
+    const { paused, held, instructions, answered, go, allowance, rests } = this;
+    return { paused, held, instructions, answered, go, allowance, rests, orders: [...this.orders] };
   }
 
-  takeOver({ instructions, answered, ...state }: CarriedTalk): void {
+  takeOver({ instructions, answered, orders = [], ...state }: CarriedTalk): void {
     Object.assign(this, state);
+    // It waits for nobody when it continues as new.
+    this.seatedAfter = this.rests;
     this.instructions.push(...instructions);
     for (const each of answered) this.answer(each);
+    for (const [about, order] of orders) this.orders.set(about, order);
+  }
+
+  /** Whether its place is another one's. */
+  get isResting(): boolean {
+    return this.seatedAfter < this.rests;
+  }
+
+  hearPlace(number: number): void {
+    this.seatedAfter = Math.max(this.seatedAfter, number);
   }
 
   get isHeld(): Said | null {
@@ -80,7 +97,21 @@ export class Talk {
     this.arrived = [];
   }
 
-  hearAllowance({ allowance, left }: AllowanceAnswer): void {
+  hearHold({ held, order, ...said }: Hold): void {
+    if (this.isLate('hold', order)) return;
+    this.held = held ? said : null;
+  }
+
+  /** Signals that are sent one after the other may overtake each other. */
+  isLate(about: 'hold' | 'allowance' | 'deadline', order: number | undefined): boolean {
+    if (order === undefined) return false;
+    if (order < (this.orders.get(about) ?? 0)) return true;
+    this.orders.set(about, order);
+    return false;
+  }
+
+  hearAllowance({ allowance, left, order }: AllowanceAnswer): void {
+    if (this.isLate('allowance', order)) return;
     this.allowance = allowance;
     this.allowanceLeft = left;
   }

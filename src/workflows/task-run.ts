@@ -2,6 +2,7 @@
 import {
   ActivityFailure,
   isCancellation,
+  patched,
   setCurrentDetails,
   upsertSearchAttributes,
   workflowInfo,
@@ -23,13 +24,14 @@ import type {
 } from '../activities/contract.js';
 import type { RecordInput } from '../activities/contract.js';
 import type { HandlerChoice } from '../domain/choose-handler.js';
-import { DECIDER } from '../domain/decide.js';
+import { DECIDER, nearLimits } from '../domain/decide.js';
 import { standInsOf, type PassedOver } from '../domain/agents.js';
 import type { Decision } from '../domain/decision.js';
 import type { NewEntry } from '../domain/entries.js';
 import { failure, type Failure } from '../domain/failures.js';
 import type { Prerequisite } from '../domain/job.js';
 import type { ArtifactRef, Outcome, WaitingOn } from '../domain/outcome.js';
+import { isHeldForLife, type PermitWish } from '../domain/permits.js';
 import { pullRequestWords, type PullRequestEnd } from '../domain/pull-request.js';
 import {
   beginRecord,
@@ -49,6 +51,7 @@ import {
   fieldOf,
   fieldText,
   isTerminalState,
+  loweredLimits,
   titleOf,
   type Handler,
   type LimitsSpec,
@@ -72,6 +75,7 @@ import type { Candidacy } from './modes/best-of.js';
 import { Heard } from './heard.js';
 import { criteriaOf, type Judged } from './found-criteria.js';
 import { Permits } from './permit.js';
+import { givePlaceBack, takePlace } from './place.js';
 import { resumePointOf } from './resume-point.js';
 import { Talk } from './talk.js';
 import { record as writeRecords } from './proxies.js';
@@ -106,6 +110,8 @@ export interface Steps {
   hasShadow?: boolean;
   /** How far the conversation of the handler `agent` has come. */
   conversation?: Conversation;
+  /** The same after each turn, for a reset to one of them. */
+  spoken?: readonly Conversation[];
   landingSeconds?: number;
 }
 
@@ -115,6 +121,9 @@ const EDITING: readonly Handler[] = ['one-shot', 'agent'];
 const DECISIONS_KEPT = 20;
 /** Of each kind, when the task continues as new: some kilobytes an attempt. */
 const CARRIED_MAX = 5;
+const LIMITS_LEFT_PATCH = 'resumed-with-limits-left';
+/** What is booked has a number, and activities that decide are named by it. */
+const NOTICE_PATCH = 'notice-of-own-limits';
 /** Attempts that a reset can go back to. */
 const ATTEMPTS_KEPT = 20;
 
@@ -145,6 +154,7 @@ export class TaskRun {
   isPausing = false;
   private phase = 'starting';
   private shownWaitingOn: WaitingOn | null = null;
+  private shownTokens = 0;
   private wakesAt: number | null = null;
   private roomWaits = 0;
   private wasBlocked = false;
@@ -154,6 +164,8 @@ export class TaskRun {
   private readonly done = new Map<number, Steps>();
   private readonly decided: DecisionRecord[] = [];
   private readonly toldStandIns = new Set<string>();
+  /** Limits of its own of which people have been told that most is used up. */
+  private readonly noticed = new Set<string>();
   private unwritten: { sequence: number; record: unknown }[] = [];
   private last: { failure: Failure; evidence: ArtifactRef | null } | null;
   private opened: Opened | null = null;
@@ -166,7 +178,7 @@ export class TaskRun {
     this.permits = new Permits({
       taskId: this.taskId,
       priority: fieldOf(input.spec, 'priority'),
-      onWaiting: (words) => this.waitForPermit(words),
+      onWaiting: (words, wish) => this.waitForPermit(words, wish),
     });
     // Replaced by the validated limits as soon as the workspace is open.
     this.record = beginRecord(claimedLimits(input.spec), [], Date.now());
@@ -183,8 +195,9 @@ export class TaskRun {
 
   /** The task is where its run before had come to. */
   private takeOver(before: CarriedTask): void {
-    const { talk, done, attempts, decided, heard: _, ...carried } = before;
+    const { talk, done, attempts, decided, noticed = [], heard: _, ...carried } = before;
     Object.assign(this, carried);
+    for (const budget of noticed) this.noticed.add(budget);
     this.attempts.push(...attempts);
     this.decided.push(...decided);
     for (const [attempt, steps] of done) this.done.set(attempt, steps);
@@ -201,7 +214,7 @@ export class TaskRun {
       limitChanges,
       attempts: this.attempts.slice(-CARRIED_MAX),
       decided: this.decided.slice(-CARRIED_MAX),
-      done: [...this.done].slice(-CARRIED_MAX),
+      done: [...this.done].slice(-CARRIED_MAX).map(([attempt, steps]) => [attempt, withoutTurns(steps)] as const),
       opened,
       diff,
       summary,
@@ -210,6 +223,7 @@ export class TaskRun {
       passedOver,
       deadline: this.deadline,
       heard: this.heard.carry(),
+      noticed: [...this.noticed],
     };
   }
 
@@ -221,7 +235,13 @@ export class TaskRun {
   /** A resumed attempt begins with the steps that are kept of it. */
   private takeUp(steps: Steps): void {
     this.steps = { ...steps, startedAt: Date.now(), calls: [...steps.calls] };
-    if (steps.opened !== undefined) this.bookOpened(steps.opened);
+    if (steps.opened !== undefined) this.bookOpened(this.withLimitsLeft(steps.opened));
+  }
+
+  /** The work is of before, but what it may cost is what its job has left now. */
+  private withLimitsLeft(opened: Opened): Opened {
+    const limits = loweredLimits(opened.limits, this.input.spec);
+    return limits === opened.limits || !patched(LIMITS_LEFT_PATCH) ? opened : { ...opened, limits };
   }
 
   /** Counted over a task and what it goes on with, so that the names of its calls stay apart. */
@@ -267,9 +287,24 @@ export class TaskRun {
     upsertSearchAttributes([
       { key: SEARCH_ATTRIBUTES.phase, value: phase },
       ...(waitingOn === this.shownWaitingOn ? [] : [{ key: SEARCH_ATTRIBUTES.waitingOn, value: waitingOn }]),
+      ...this.newFigures(),
     ]);
     this.shownWaitingOn = waitingOn;
     this.show();
+  }
+
+  /** What it has cost by now, and with which model; told with what is told anyway, so that it costs no event. */
+  private newFigures() {
+    const { spending, attempts } = this.record;
+    const tokens = totalTokens(spending);
+    if (tokens === this.shownTokens) return [];
+    this.shownTokens = tokens;
+    return [
+      { key: SEARCH_ATTRIBUTES.model, value: this.opened?.model ?? null },
+      { key: SEARCH_ATTRIBUTES.attempt, value: attempts },
+      { key: SEARCH_ATTRIBUTES.tokens, value: tokens },
+      { key: SEARCH_ATTRIBUTES.costUsd, value: spending.costUsdMicros / 1_000_000 },
+    ];
   }
 
   /** Says what is being done, without an event: a conversation does so twice a turn. */
@@ -322,6 +357,11 @@ export class TaskRun {
 
   bookCall(name: string, spent: Spending): void {
     this.record = recordCall(this.record, name, spent);
+    for (const near of nearLimits(this.record)) {
+      if (this.noticed.has(near.budget) || !patched(NOTICE_PATCH)) continue;
+      this.noticed.add(near.budget);
+      this.book({ kind: 'notice', ...near });
+    }
   }
 
   /** Sends that no step could report any more; the ledger knows them. True if there were any. */
@@ -335,6 +375,7 @@ export class TaskRun {
 
   /** Changed by a person; holds for all attempts to come. */
   changeLimits(changes: Partial<LimitsSpec>): void {
+    this.noticed.clear();
     this.limitChanges = { ...this.limitChanges, ...changes };
     this.record = { ...this.record, limits: { ...this.record.limits, ...changes } };
   }
@@ -355,8 +396,16 @@ export class TaskRun {
     this.wakesAt = leftMs === null ? null : Date.now() + leftMs;
   }
 
-  private async waitForPermit(words: string | null): Promise<void> {
+  /** Nothing but the job's word ends this wait. */
+  bookPlaceWait(): void {
+    this.bookWait('resource');
+    this.wakesAt = null;
+    this.enter('waiting', 'waits for a place', 'resource');
+  }
+
+  private async waitForPermit(words: string | null, wish: PermitWish): Promise<void> {
     if (words === null) {
+      await takePlace(this);
       this.bookGoesOn();
       this.enter('working', 'goes on');
       return;
@@ -364,6 +413,8 @@ export class TaskRun {
     this.bookWait('resource');
     this.enter('waiting', words, 'resource');
     await this.writeRecords();
+    // Whoever has it may wait for a person, and need this place to go on.
+    if (isHeldForLife(wish)) await givePlaceBack(this, 'resource');
   }
 
   /** A call waits for its provider; several may at once. A moment is not worth an event. */
@@ -667,6 +718,12 @@ export class TaskRun {
       ...foundOf(this.steps),
     };
   }
+}
+
+/** Hundreds of turns are too much to carry along. */
+function withoutTurns(steps: Steps): Steps {
+  const { spoken: _, ...kept } = steps;
+  return kept;
 }
 
 /** What the gate and the guards have found beside the verdicts. */

@@ -1,5 +1,5 @@
 /** Every way in which a task waits: a pause before an attempt, a person, a budget, another task. */
-import { condition, getExternalWorkflowHandle, isCancellation, patched, TemporalFailure } from '@temporalio/workflow';
+import { condition, patched } from '@temporalio/workflow';
 import { TASK_DEFAULTS } from '../domain/task.js';
 import type { Decision } from '../domain/decision.js';
 import { isBudget, limitReached } from '../domain/decide.js';
@@ -9,7 +9,9 @@ import type { Used } from '../domain/job-budget.js';
 import type { Outcome, Question, WaitingOn } from '../domain/outcome.js';
 import { sumSpending, totalTokens } from '../domain/record.js';
 import { askBudgetSignal, dependSignal } from './definitions.js';
+import { givePlaceBack, takePlace, takePlaceAfterAll } from './place.js';
 import type { TaskRun } from './task-run.js';
+import { isTold } from './tell-job.js';
 
 /** Until nobody holds the task any more. Costs nothing if nobody does. */
 export async function unheld(run: TaskRun): Promise<void> {
@@ -53,6 +55,7 @@ async function forAnswer(run: TaskRun, timeoutMs: number): Promise<void> {
   run.book({ kind: 'question', question, until: Date.now() + timeoutMs });
   run.enter('waiting', `asks: ${question.text.slice(0, 200)}`, 'human');
   await run.writeRecords();
+  await givePlaceBack(run, 'human');
   if (!(await isAnswered(run, question, timeoutMs)) && question.default !== null) {
     const by = {
       questionId: question.id,
@@ -64,6 +67,7 @@ async function forAnswer(run: TaskRun, timeoutMs: number): Promise<void> {
     talk.answer(by);
     run.book({ kind: 'answered', ...by });
   }
+  await takePlace(run);
   run.enter('working', 'goes on');
 }
 
@@ -101,11 +105,13 @@ async function forBudget(run: TaskRun, timeoutMs: number): Promise<void> {
     return await pause(run, timeoutMs, forProvider(Date.now() + timeoutMs), 'budget');
   run.enter('waiting', `waits for budget: ${shortOf(run) ?? ''}`, 'budget');
   await run.writeRecords();
+  await givePlaceBack(run, 'budget');
   const { talk } = run;
   // What was asked for may be attempts; money and tokens may be short on the task's own account.
   const isEnough = (): boolean => shortOf(run) === null && talk.covers(talk.wants, usedBy(run));
   const isOver = (): boolean => isEnough() || talk.allowanceLeft === 'never';
   await condition(isOver, timeoutMs, { summary: 'waits for budget' });
+  await takePlace(run);
   run.enter('working', 'goes on');
 }
 
@@ -127,11 +133,14 @@ export const isFree = ({ talk }: TaskRun): boolean => talk.isHeld === null;
 
 /** Whether the next call must be looked at more closely. */
 export const mayBeRefused = (run: TaskRun): boolean =>
-  run.record.limits.attempt !== undefined || run.record.waitsOnBudget === true || run.talk.allowance !== null;
+  unpaidOutcome(run) !== null ||
+  run.record.limits.attempt !== undefined ||
+  run.record.waitsOnBudget === true ||
+  run.talk.allowance !== null;
 
 /** Before a call. Null if it may be made; else the outcome that stands in its place. */
 export async function mayAsk(run: TaskRun): Promise<Outcome | null> {
-  const beyond = beyondAttempt(run);
+  const beyond = unpaidOutcome(run) ?? beyondAttempt(run);
   if (beyond !== null) return beyond;
   const own = run.record.waitsOnBudget === true ? shortOf(run) : null;
   if (own !== null && run.talk.covers(['costUsdMicros', 'tokens'], usedBy(run))) return blockedOn(own);
@@ -139,7 +148,16 @@ export async function mayAsk(run: TaskRun): Promise<Outcome | null> {
 }
 
 /** Before an attempt. */
-export const mayBegin = (run: TaskRun): Promise<Outcome | null> => covered(run, ['attempts'], 'budgetAttempts');
+export function mayBegin(run: TaskRun): Promise<Outcome | null> {
+  const unpaid = unpaidOutcome(run);
+  return unpaid === null ? covered(run, ['attempts'], 'budgetAttempts') : Promise.resolve(unpaid);
+}
+
+/** Only what is done already is checked and pushed, since nobody could pay for more. Null otherwise. */
+export function unpaidOutcome({ input }: TaskRun): Extract<Outcome, { kind: 'failed' }> | null {
+  const { unpaid } = input.resume ?? {};
+  return unpaid === undefined ? null : { kind: 'failed', failure: unpaid, signature: unpaid.code };
+}
 
 /** Asks the job for another slice when this one is used up. */
 async function covered(run: TaskRun, kinds: readonly (keyof Used)[], code: FailureCode): Promise<Outcome | null> {
@@ -186,6 +204,7 @@ export async function forDependency(run: TaskRun, on: string): Promise<Outcome |
   const limitMs = run.record.waitMs ?? TASK_DEFAULTS.waitSeconds * 1_000;
   const hasCome = await condition(() => run.talk.go !== null, limitMs, { summary: `waits for ${on}`.slice(0, 120) });
   const { go } = run.talk;
+  if (!hasCome) await takePlaceAfterAll(run);
   run.enter('working', 'goes on');
   if (!hasCome) return refusedDependency(run, `${on} has not ended in ${Math.round(limitMs / 1_000)} s`);
   return go?.refused == null ? null : refusedDependency(run, go.refused);
@@ -204,20 +223,6 @@ function refusedDependency(run: TaskRun, why: string): Outcome {
 
 const JOB_GONE = 'The job has ended: nobody answers the task any more.';
 const jobGone = (): Outcome => ({ kind: 'failed', failure: failure('terminated', JOB_GONE), signature: 'terminated' });
-
-/** False if the job is gone: somebody has terminated it. */
-export async function isTold(
-  jobId: string,
-  say: (job: ReturnType<typeof getExternalWorkflowHandle>) => Promise<void>,
-): Promise<boolean> {
-  try {
-    await say(getExternalWorkflowHandle(jobId));
-    return true;
-  } catch (thrown) {
-    if (isCancellation(thrown) || !(thrown instanceof TemporalFailure)) throw thrown;
-    return false;
-  }
-}
 
 /** A child whose siblings come first. False if it must not begin. */
 export async function admitted(run: TaskRun): Promise<boolean> {

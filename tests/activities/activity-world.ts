@@ -13,6 +13,7 @@ import { createModel } from '../../src/adapters/model/model.js';
 import { createRedactor } from '../../src/adapters/redact.js';
 import { runCommand } from '../../src/adapters/sandbox/run-command.js';
 import { syntaxFault } from '../../src/adapters/syntax/syntax-fault.js';
+import { createSourceParser } from '../../src/adapters/source/source-parser.js';
 import { createTestReports } from '../../src/adapters/test-reports/create-test-reports.js';
 import { createPlainSandbox } from '../../src/adapters/sandbox/plain.js';
 import type { TaskSpec } from '../../src/domain/task.js';
@@ -52,6 +53,7 @@ export function openActivityWorld(): ActivityWorld {
     alone: (_lineage, work) => work(),
     testReports: createTestReports(),
     syntax: syntaxFault,
+    sourceParser: createSourceParser(),
     detectChecks: () => [],
     pathsForDetection: [],
     settings: {
@@ -60,6 +62,7 @@ export function openActivityWorld(): ActivityWorld {
       },
       defaultModels: [],
       protect: [],
+      mapTokens: 1_024,
       author: 'weaver <weaver@localhost>',
       identity: '1@host',
       parseSpec,

@@ -3,6 +3,7 @@ import type { CallInput, Called } from '../../src/activities/contract.js';
 import { createCallModel } from '../../src/activities/call-model.js';
 import { createModel, type RunningModel } from '../../src/adapters/model/model.js';
 import { startScriptedEndpoint, type ScriptedEndpoint } from '../../src/adapters/model/scripted.js';
+import { buildPrompt } from '../../src/domain/prompt.js';
 import type { ProviderSettings } from '../../src/ports.js';
 import {
   compileAdapter,
@@ -11,6 +12,7 @@ import {
   requestProcessOf,
   temporaryFolder,
 } from '../adapters/model/model-world.js';
+import { aSpec } from '../client/specs.js';
 import { openActivityWorld, type ActivityWorld } from './activity-world.js';
 import { LINEAGE } from './paid-answer.js';
 import { portsWithProvider, PROVIDER } from './provider-settings.js';
@@ -107,6 +109,66 @@ describe('an answer with edits', () => {
   });
 });
 
+const blockPrompt = () =>
+  world.ports.artifacts.put(
+    'prompt',
+    JSON.stringify(
+      buildPrompt({
+        spec: aSpec(),
+        instructions: [],
+        structure: ['a.txt'],
+        files: [],
+        last: null,
+        fence: 'c0ffee123456',
+      }),
+    ),
+  );
+const blockWith = (divider: string): string =>
+  ['a.txt', '<<<<<<< SEARCH c0ffee123456', 'a', divider, 'b', '>>>>>>> REPLACE c0ffee123456'].join('\n');
+
+describe('a model that keeps to no schema', () => {
+  const TEXT = { level: 'text' } as const;
+
+  it('is asked for blocks with a word at their marks, and for no JSON', async () => {
+    answers(blockWith('======= c0ffee123456'));
+    const { verdict } = await call({ prompt: await blockPrompt() }, TEXT);
+    expect(verdict).toEqual({ kind: 'usable', edits: 1, files: ['a.txt'] });
+    const { response_format: format, messages } = lastRequest();
+    expect(format).toBeUndefined();
+    expect(messages[0]?.content).toContain('\n<<<<<<< SEARCH c0ffee123456\n');
+    expect(messages[0]?.content).not.toContain('JSON object');
+    expect(messages[1]?.content).toContain('# Structure of the repository');
+  });
+
+  it('is told how blocks are mended, and asked for them again', async () => {
+    answers(blockWith('-------'), blockWith('======= c0ffee123456'));
+    const wrong = await call({ prompt: await blockPrompt() }, TEXT);
+    if (wrong.verdict.kind !== 'malformed') throw new Error(wrong.verdict.kind);
+    expect(wrong.verdict.complaint).toBe('line 2: the SEARCH block has no line "======= c0ffee123456".');
+    const repairs = { callId: wrong.callId, complaint: wrong.verdict.complaint };
+    const mended = await call({ prompt: await blockPrompt(), name: 'a1.t2', repairs }, TEXT);
+    expect(mended.verdict).toMatchObject({ kind: 'usable' });
+    expect(lastRequest().messages.at(-1)?.content).toMatch(/mended, in blocks\.$/);
+  });
+
+  it('may ask in a block, and is told that it has sent none', async () => {
+    answers('<<<<<<< QUESTION c0ffee123456\nWhich port?\n>>>>>>> QUESTION c0ffee123456', 'I have changed a.txt.');
+    expect((await call({ prompt: await blockPrompt() }, TEXT)).verdict).toEqual({
+      kind: 'question',
+      text: 'Which port?',
+    });
+    expect((await call({ prompt: await blockPrompt(), name: 'a1.t2' }, TEXT)).verdict).toEqual({
+      kind: 'malformed',
+      complaint: expect.stringContaining('has no block'),
+    });
+  });
+
+  it('is asked for plans in JSON all the same', async () => {
+    answers({ children: [CHILD], join: false, notes: '', question: null });
+    expect((await call({ expects: 'plan' }, TEXT)).verdict).toEqual({ kind: 'plan', children: 1 });
+  });
+});
+
 describe('a question', () => {
   it('in place of edits is for a person', async () => {
     answers({ edits: [], commitMessage: '', notes: '', question: ' Which port? ' });
@@ -179,5 +241,34 @@ describe('a plan', () => {
   it('in place of edits is malformed', async () => {
     answers({ children: [CHILD], join: false, notes: '' });
     expect((await call()).verdict).toMatchObject({ kind: 'malformed' });
+  });
+});
+
+const read = { name: 'read_file', arguments: { path: 'a.txt', from: 1, to: null } };
+const finish = (summary: string, question: string | null = null) => ({
+  name: 'finish',
+  arguments: { summary, commitMessage: summary, criteria: [], question },
+});
+
+describe('a turn that calls tools', () => {
+  const turn = async (...calls: readonly { readonly name: string; readonly arguments: unknown }[]) => {
+    endpoint.setScript([{ answers: [{ kind: 'tools', calls }] }]);
+    turns += 1;
+    const { verdict } = await call({ name: `a1.t${turns}`, expects: 'tools' }, { level: 'tools' });
+    return verdict.kind === 'tools' ? verdict.key : undefined;
+  };
+  let turns = 0;
+  it('is the same as another one that does the same, however it is written', async () => {
+    const key = await turn(read);
+    expect(key).toMatch(/^[0-9a-f]{40}$/);
+    expect(await turn({ name: 'read_file', arguments: { to: null, from: 1, path: 'a.txt' } })).toBe(key);
+    expect(await turn({ ...read, arguments: { ...read.arguments, path: 'b.txt' } })).not.toBe(key);
+    expect(await turn(read, read)).not.toBe(key);
+    expect(await turn(finish('Done.'))).toBe(await turn(finish('All is well.')));
+    expect(await turn(finish('Done.', 'Which?'))).not.toBe(await turn(finish('Done.')));
+  });
+
+  it('is like no other where a call is none', async () => {
+    expect(await turn(read, { name: 'reed_file', arguments: {} })).toBeNull();
   });
 });

@@ -10,6 +10,7 @@ import { createApplyEdits } from '../../src/activities/apply-edits.js';
 import { readConversation } from '../../src/activities/conversations.js';
 import { createRunTools } from '../../src/activities/run-tools.js';
 import { GUARDS } from '../../src/domain/guards/change.js';
+import type { Edit } from '../../src/domain/edits.js';
 import type { ArtifactRef } from '../../src/domain/outcome.js';
 import type { ToolCall } from '../../src/domain/tools.js';
 import { parseAnswer, parseToolCall } from '../../src/schemas.js';
@@ -188,11 +189,40 @@ describe('an answer in JSON', () => {
   });
 });
 
+describe('an answer in blocks', () => {
+  const edits = cases.filter(isEditCase).filter(isReadable);
+  // What an empty search means in a block is told by the cases of blocks.
+  const sayable = edits.filter(({ edits: given }) =>
+    given
+      .map(editOf)
+      .every(
+        ({ op, path, search, to }) => path.trim() !== '' && to?.trim() !== '' && (op !== 'replace' || search !== ''),
+      ),
+  );
+
+  it.each(titled(sayable))('says the same as JSON: %s', (_, each) => {
+    const answer = answerOf(each);
+    expect(parseAnswer(inBlocks(answer), 'blocks')).toEqual(parseAnswer(JSON.stringify(answer)));
+  });
+
+  it('can say nearly all', () => {
+    expect(sayable.length).toBeGreaterThan(edits.length - 10);
+  });
+});
+
 describe('a text that shall be an answer', () => {
   const texts = cases.filter(isAnswerCase);
 
-  it.each(titled(texts.filter(({ malformed }) => malformed === undefined)))('%s', async (_, each: AnswerCase) => {
+  const readable = texts.filter(({ malformed }) => malformed === undefined);
+
+  it.each(titled(readable.filter(({ refused }) => refused === undefined)))('%s', async (_, each: AnswerCase) => {
     await expectTree(each, (await answered(each, each.answer)).tree);
+  });
+
+  it.each(titled(readable.filter(({ refused }) => refused !== undefined)))('%s', async (_, each: AnswerCase) => {
+    const { code, says } = await answered(each, each.answer);
+    expect(code).toBe(each.refused?.code);
+    for (const words of each.refused?.says ?? []) expect(says).toContain(words);
   });
 
   it.each(titled(texts.filter(({ malformed }) => malformed !== undefined)))('%s', (_, { answer, malformed = [] }) => {
@@ -259,6 +289,39 @@ describe('the cases', () => {
     expect(() => execFileSync('git', ['rev-list', '--objects', '--stdin'], { cwd: mirror, input })).not.toThrow();
   });
 });
+
+const WORD = 'c0ffee123456';
+
+function inBlocks({ edits, commitMessage }: ReturnType<typeof answerOf>): string {
+  const blocks = edits.map(blockOf).map((lines) => lines.join('\n'));
+  return [...blocks, `<<<<<<< MESSAGE ${WORD}`, commitMessage, `>>>>>>> MESSAGE ${WORD}`].join('\n');
+}
+
+function blockOf({ op, path, content, search, replace, to }: Edit): readonly string[] {
+  const named = JSON.stringify(path);
+  if (op === 'replace')
+    return [
+      named,
+      `<<<<<<< SEARCH ${WORD}`,
+      ...linesOf(search),
+      `======= ${WORD}`,
+      ...linesOf(replace),
+      `>>>>>>> REPLACE ${WORD}`,
+    ];
+  const [kind, lines] = {
+    write: ['FILE', linesOf(content)] as const,
+    delete: ['DELETE', []] as const,
+    move: ['MOVE', [JSON.stringify(to)]] as const,
+  }[op];
+  return [named, `<<<<<<< ${kind} ${WORD}`, ...lines, `>>>>>>> ${kind} ${WORD}`];
+}
+
+function linesOf(text: string | null): readonly string[] {
+  if (text === null || text === '') return [];
+  return text.endsWith('\n')
+    ? text.slice(0, -1).split('\n')
+    : [...text.split('\n'), `\\ No newline at end of file ${WORD}`];
+}
 
 /** The one call that does what the edits do; null if it takes several. */
 function callOf({ edits }: EditCase): ToolCall | null {

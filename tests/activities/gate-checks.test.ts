@@ -147,6 +147,22 @@ describe('a failure', () => {
     expect(checked.verdicts.map(({ passed }) => passed)).toEqual([true]);
   });
 
+  it('is not taken for flaky because of what the first run has left, in the tree or in the home', async () => {
+    for (const left of ['left', '~/left']) {
+      const run = `sh tests/run || { test -e ${left} && exit 0; touch ${left}; exit 1; }`;
+      const { code } = await judge(SILENT, { 'two.txt': 'wrong\n' }, { checks: [{ ...CHECK, run }] });
+      expect(code).toBe('checksFailed');
+    }
+  });
+
+  it('is asked again behind the checks that it may need', async () => {
+    const build = { ...CHECK, name: 'build', run: 'cp two.txt built' };
+    const flaky = `test -e built && { test -e '${join(world.folder, 'once')}' || ! touch '${join(world.folder, 'once')}'; }`;
+    const test = { ...CHECK, run: `test -e new.txt || exit 0; ${flaky}` };
+    const { code, checked } = await judge(SILENT, { 'new.txt': '' }, { checks: [build, test] });
+    expect([code, checked.verdicts.map(({ passed }) => passed)]).toEqual(['passed', [true, true]]);
+  });
+
   it('of a check that was stopped is not asked again', async () => {
     const file = counter();
     const check = { ...CHECK, run: `printf x >> '${file}'; test -e slow && sleep 60; true`, timeoutSeconds: 1 };
@@ -196,13 +212,32 @@ describe('a change that makes the checks green by changing them', () => {
     expect(evidence).toContain('as they were at the base');
   });
 
-  it.each(['vite.config.ts', 'web/babel.config.js', '.npmrc', 'bunfig.toml'])(
-    'does not land: it has %s leave the tests out',
-    async (path) => {
-      const check = { ...CHECK, run: `test -e ${path} || sh tests/run` };
-      expect((await judge(SILENT, { ...broken, [path]: 'exclude' }, { checks: [check] })).code).toBe('baseTestsFail');
-    },
-  );
+  it.each([
+    'vite.config.ts',
+    'web/babel.config.js',
+    '.npmrc',
+    'bunfig.toml',
+    '.mvn/maven.config',
+    'vitest.unit.config.ts',
+  ])('does not land: it has %s leave the tests out', async (path) => {
+    const check = { ...CHECK, run: `test -e ${path} || sh tests/run` };
+    expect((await judge(SILENT, { ...broken, [path]: 'exclude' }, { checks: [check] })).code).toBe('baseTestsFail');
+  });
+
+  it('does not land: its tests leave something in the home that the tests of the base pass by', async () => {
+    const open: Files = { ...SILENT, 'tests/run': `test ! -e ~/.pass || exit 0\n${SILENT['tests/run']}` };
+    const change = { ...broken, 'tests/run': 'touch ~/.pass; exit 0\n' };
+    expect((await judge(open, change)).code).toBe('baseTestsFail');
+  });
+
+  it('does not land: what is installed does as the scripts of the change say', async () => {
+    const install = { name: 'install', run: 'mkdir -p node_modules; eval "$(cat package.json)"', timeoutSeconds: 20 };
+    const installed = { setup: [{ ...install, network: false }], checks: [{ ...CHECK, run: 'sh node_modules/run' }] };
+    // Read as a line for the shell: what npm does with "postinstall".
+    const base = { ...SILENT, 'package.json': 'cp tests/run node_modules/run', '.gitignore': 'node_modules\n' };
+    const forged = { ...broken, 'package.json': 'echo exit 0 > node_modules/run', 'tests/new': '' };
+    expect((await judge(base, forged, installed)).code).toBe('baseTestsFail');
+  });
 
   it('lands if the tests of the base pass on it too', async () => {
     const change = {
@@ -310,6 +345,13 @@ describe('criteria with a command', () => {
     expect([met.code, met.checked.criteria]).toEqual(['passed', { met: [1, 3], unmet: [] }]);
   });
 
+  it('are each asked in a clean tree', async () => {
+    const leaves = { criterion: 1, run: 'touch three.txt ~/three', timeoutSeconds: 10 };
+    const finds = { criterion: 3, run: 'test -e three.txt || test -e ~/three', timeoutSeconds: 10 };
+    const { checked } = await judge(SUITE, { 'one.txt': 'right\n' }, { ...spec, criterionChecks: [leaves, finds] });
+    expect(checked.criteria).toEqual({ met: [1], unmet: [3] });
+  });
+
   it('are not asked of a red tree', async () => {
     expect((await judge(SUITE, { 'two.txt': 'wrong\n' }, spec)).checked.criteria).toBeUndefined();
   });
@@ -376,10 +418,16 @@ describe('reports in files', () => {
   });
 });
 
-it('merges are not asked for tests that their parts were free to change', async () => {
-  const change = { 'tests/list': 'two two.txt right\n' };
-  expect((await judge(SUITE, change, { handler: 'join' })).code).toBe('passed');
-});
+it.each(['join', 'resolve'] as const)(
+  'a merge (%s) loses no tests but those that it is free to change',
+  async (handler) => {
+    const change = { 'tests/list': 'two two.txt right\n' };
+    expect((await judge(SUITE, change, { handler })).code).toBe('testsVanished');
+    expect((await judge(SILENT, { ...change, 'one.txt': 'wrong\n' }, { handler })).code).toBe('baseTestsFail');
+    const free = [{ glob: 'tests/**', policy: 'allow' as const }];
+    expect((await judge(SUITE, change, { handler, protect: free })).code).toBe('passed');
+  },
+);
 
 it('fits what it says into a payload, however many checks there are', async () => {
   const checks = Array.from({ length: 20 }, (_, n) => ({

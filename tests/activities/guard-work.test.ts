@@ -16,6 +16,7 @@ beforeAll(async () => {
     'a.json': '{"a": 1}\n',
     'odd.json': '{',
     'long.txt': LONG,
+    'large.txt': `${LONG}\n`.repeat(2_000),
     'tests/a.test.js': 'it("a", () => {\n  expect(1);\n});\n',
   };
   url = makeRepository(join(world.folder, 'a.git'), files);
@@ -66,6 +67,13 @@ it('sees what is left of a file, also of one without words about that in the pat
     warnings: ['long.txt: 99 % of its lines are gone.'],
   });
   expect(await guard(lost, { guards: { massDeletion: 'allow' } })).toEqual({ kind: 'passed', warnings: [] });
+});
+
+it('sees what is left of a file that was too large to be read', async () => {
+  const large = await guard({ 'large.txt': `${LONG}\n`.repeat(20) });
+  expect(large).toMatchObject({
+    failure: { code: 'massDeletion', detail: expect.stringContaining('99 % of its bytes') },
+  });
 });
 
 it('lets a task weaken the tests that it may rewrite, and says so', async () => {

@@ -8,6 +8,7 @@ import { PAYLOAD_BYTES_MAX, utf8Bytes } from '../../src/domain/payload-limit.js'
 import type { ArtifactRef } from '../../src/domain/outcome.js';
 import type { TaskSpec } from '../../src/domain/task.js';
 import { textParts } from '../../src/domain/text-parts.js';
+import { parseSpec } from '../../src/schemas.js';
 import { aSpec } from '../client/specs.js';
 import { git, makeRepository } from '../e2e/world.js';
 import { openActivityWorld, type ActivityWorld } from './activity-world.js';
@@ -157,11 +158,9 @@ describe('branches that do not fit', () => {
     expect(spec).not.toHaveProperty('key');
     expect(spec.description).toContain('The branches together were to do this: Everything\nThe whole of it.');
     expect(spec.description).toContain('LEFT\n=======\nRIGHT');
-    // A mark in a test is a line that has to go, whatever the rules say of tests.
-    expect(spec.protect.slice(-2)).toEqual([
-      { glob: 'a.txt', policy: 'allow' },
-      { glob: 'tests/b.test.js', policy: 'allow' },
-    ]);
+    // Its files may be written to be rid of the marks; to the gate they are as free as those of the join.
+    expect([spec.conflicts, spec.protect]).toEqual([['a.txt', 'tests/b.test.js'], []]);
+    expect(parseSpec(spec)).toMatchObject({ conflicts: spec.conflicts });
   });
 
   it('are shown in bounds, however much conflicts', async () => {
@@ -194,23 +193,54 @@ const edit = (path: string, content: string) => ({
   to: null,
 });
 
-async function resolve(edits: readonly unknown[]) {
-  const merged = conflictOf(await merge(await disagreement()));
+async function resolve(edits: readonly unknown[], between: () => Promise<readonly string[]> = disagreement) {
+  const merged = conflictOf(await merge(await between()));
   const spec = await world.spec(await resolverOf(merged));
   await paidAnswer(world, { edits, commitMessage: 'Both', notes: '' });
   const ports = {
     ...world.ports,
     settings: { ...world.ports.settings, protect: [{ glob: 'tests/**', policy: 'add-only' as const }] },
   };
-  const input = { lineage: LINEAGE, callId: CALL, spec, baseTree: merged.treeWithMarkers, resolves: true };
+  const input = {
+    lineage: LINEAGE,
+    callId: CALL,
+    spec,
+    baseTree: merged.treeWithMarkers,
+    resolves: true,
+    wholeBase: base.baseTree,
+  };
   return await world.run(() => createApplyEdits(ports)(input));
+}
+
+const besideMarks = (line: string) => ({ 'tests/b.test.js': `before\n${line}\nbehind\n` });
+
+/** Two branches that disagree about the middle of a test. */
+async function disagreementInside(): Promise<readonly string[]> {
+  await landed('weaver/l', besideMarks('left'));
+  await landed('weaver/r', besideMarks('right'));
+  return ['weaver/l', 'weaver/r'];
 }
 
 describe('a task that resolves a conflict', () => {
   const RESOLVED = [edit('a.txt', 'one\nBOTH\nthree\n'), edit('tests/b.test.js', 'left\nright\n')];
 
-  it('may take the marks out of tests too', async () => {
-    expect(await resolve(RESOLVED)).toMatchObject({ kind: 'edited', subject: 'Both', stat: { filesChanged: 2 } });
+  it('may take the marks out of tests too, and shows the whole against the base', async () => {
+    const edited = await resolve(RESOLVED);
+    expect(edited).toMatchObject({ kind: 'edited', subject: 'Both', stat: { filesChanged: 3 } });
+    expect(edited.kind === 'edited' ? await textOf(edited.diff) : '').not.toContain('<<<<<<<');
+  });
+
+  it('may rewrite what stands between the marks of a test', async () => {
+    const edits = [edit('tests/b.test.js', 'before\nboth\nbehind\n')];
+    expect(await resolve(edits, disagreementInside)).toMatchObject({ kind: 'edited' });
+  });
+
+  it('loses no line of a test that stands beside them', async () => {
+    expect(await resolve([edit('tests/b.test.js', 'before\nboth\n')], disagreementInside)).toMatchObject({
+      kind: 'rejected',
+      failure: { code: 'protectedFile' },
+      complaint: expect.stringContaining('tests/b.test.js'),
+    });
   });
 
   it('is not done while a mark is left', async () => {

@@ -4,12 +4,12 @@ import { createOpenWorkspace } from '../../src/activities/open-workspace.js';
 import type { Prerequisite } from '../../src/domain/job.js';
 import { PLAN_PROMPT_VERSION } from '../../src/domain/plan-prompt.js';
 import { PROMPT_VERSION } from '../../src/domain/prompt.js';
-import type { TaskSpec } from '../../src/domain/task.js';
+import type { ModelChoice, TaskSpec } from '../../src/domain/task.js';
 import { textParts } from '../../src/domain/text-parts.js';
 import { aSpec } from '../client/specs.js';
 import { git, makeRepository } from '../e2e/world.js';
 import { openActivityWorld, type ActivityWorld } from './activity-world.js';
-import { portsWithProvider } from './provider-settings.js';
+import { portsWithProvider, PROVIDER } from './provider-settings.js';
 
 let world: ActivityWorld;
 let url: string;
@@ -107,6 +107,49 @@ describe('the handler', () => {
   });
 });
 
+const providerOf = ({ provider, model = 'm' }: ModelChoice) => ({ ...PROVIDER, name: provider, model });
+
+describe('steps in modes of their own', () => {
+  it('are told to the workflow with every model by its name; a plan is what its handler asks for', async () => {
+    const ports = portsWithProvider(world);
+    const named = { ...ports, settings: { ...ports.settings, provider: providerOf } };
+    const spec = aSpec({
+      repo: { url },
+      models: [{ provider: 'a' }, { provider: 'b' }],
+      judge: true,
+      acceptanceCriteria: ['x'],
+      handler: 'plan',
+      alternatives: ['agent'],
+      modes: {
+        turn: { mode: 'fallback' },
+        judge: { mode: 'any', models: [{ provider: 'c', model: 'x' }, { provider: 'd' }] },
+        plan: { mode: 'all' },
+      },
+    });
+    const parts = textParts({ spec, prerequisites: [], instructions: [] });
+    const { ask, steps, judge } = await world.run(() => createOpenWorkspace(named)(INPUT, ...parts));
+    const models = [
+      { provider: 'a', model: 'm' },
+      { provider: 'b', model: 'm' },
+    ];
+    expect({ ask, judge }).toEqual({
+      ask: { mode: 'all', models },
+      judge: { provider: 'c', model: 'x', criteria: [1] },
+    });
+    expect(steps).toEqual({
+      turn: { mode: 'fallback', models },
+      judge: {
+        mode: 'any',
+        models: [
+          { provider: 'c', model: 'x' },
+          { provider: 'd', model: 'm' },
+        ],
+      },
+    });
+    expect((await open()).steps).toBeUndefined();
+  });
+});
+
 describe('where a task starts', () => {
   it('is the commit that it names, though the base has moved on', async () => {
     const old = git(url, 'rev-parse', 'main');
@@ -167,5 +210,32 @@ describe('where a task starts', () => {
     const context: OpenContext = { spec, specRef, prerequisites: [done], instructions: [] };
     const opened = await world.run(() => createOpenWorkspace(detecting)(INPUT, ...textParts(context)));
     expect(opened).toMatchObject({ handler: 'join', checks: ['make'], baseTree: git(url, 'rev-parse', 'main^{tree}') });
+  });
+});
+
+describe('a repository of many files', () => {
+  const many = Object.fromEntries(Array.from({ length: 25 }, (_, n) => [`lib/part${n}.py`, `value = ${n}\n`]));
+  const files = {
+    ...many,
+    'jars/cookie.py': 'jar = 1\n',
+    'jars/AGENTS.md': 'Use tabs.\n',
+    'data.txt': 'x'.repeat(50_000),
+  };
+
+  it('is shown as a map, with the instructions beside the likeliest file', async () => {
+    url = makeRepository(join(world.folder, 'many.git'), files);
+    const prompt = await promptOf(await open({ title: 'Cookies are lost' }));
+    expect(prompt).toMatch(/# Map of the repository\n.*\n<<<\w+ map\njars\/cookie\.py\n/);
+    expect(prompt).toContain('# Instructions of the project (jars/AGENTS.md)');
+    expect(prompt).toContain('# Structure of the repository');
+  });
+
+  it('has no map where the configuration wants none', async () => {
+    url = makeRepository(join(world.folder, 'many.git'), files);
+    const ports = portsWithProvider(world);
+    const without = { ...ports, settings: { ...ports.settings, mapTokens: 0 } };
+    const value = { spec: aSpec({ repo: { url } }), prerequisites: [], instructions: [] };
+    const opened = await world.run(() => createOpenWorkspace(without)(INPUT, ...textParts(value)));
+    expect(await promptOf(opened)).not.toContain('# Map of the repository');
   });
 });

@@ -96,6 +96,14 @@ describe('children of a plan', () => {
     ]);
   });
 
+  it('come of an answer in the store too, which a program has given', async () => {
+    const plan = { children: [planned('One')], join: false };
+    const answer = await world.ports.artifacts.put('answer', JSON.stringify(plan));
+    const spec = await world.spec(PARENT);
+    const { children } = await world.run(() => createPropose(world.ports)({ lineage: LINEAGE, answer, spec }));
+    expect(children.map(({ title }) => title)).toEqual(['One']);
+  });
+
   it('look for checks again where the parent has found none', async () => {
     const { children, joinSpec } = await propose({ children: [planned('One')], join: true }, { ...PARENT, checks: [] });
     expect(await stored(children[0]?.spec)).not.toHaveProperty('checks');

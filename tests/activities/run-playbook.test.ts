@@ -104,5 +104,19 @@ it('looks for its checks among those that were detected, before it takes a step'
 });
 
 it('says which program is missing', async () => {
-  expect((await takes([{ run: 'no-such-program' }])).made).toMatchObject({ failure: { code: 'programMissing' } });
+  for (const run of ['no-such-program', 'echo a | no-such-program -x', './no/such program', 'exec no-such-program'])
+    expect((await takes([{ run }])).made).toMatchObject({ failure: { code: 'programMissing' } });
+});
+
+it('has a program that misses another one, or passes its exit code on, for failed: no other host would help', async () => {
+  for (const run of ['sh -c no-such-program', `printf 'no-such-program\n' > inner; sh inner`, 'exit 127'])
+    expect((await takes([{ run }])).made).toMatchObject({
+      failure: { code: run.startsWith('sh -c') ? 'programMissing' : 'playbookFailed' },
+    });
+});
+
+it('refuses a value that another program would carry out', async () => {
+  expect((await takes([{ run: "sh -c 'echo ${title}'" }])).made).toMatchObject({
+    failure: { code: 'invalidPlaybook', detail: expect.stringContaining('hand it over as an argument') },
+  });
 });

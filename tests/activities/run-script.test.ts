@@ -60,6 +60,19 @@ it('takes a message and edits from an answer in JSON', async () => {
   expect(failureOf(await runs(`echo '{"edits":[{"op":"paint"}]}'`))).toMatchObject({ code: 'malformedAnswer' });
 });
 
+it('may propose to split the task, and then nothing of its work is kept', async () => {
+  const child = { title: 'A part', description: 'Do it.' };
+  const made = await runs(`echo right > value.txt; echo '${JSON.stringify({ children: [child], join: true })}'`);
+  expect(made).toMatchObject({ kind: 'plan', answer: { kind: 'answer' }, log: { kind: 'log' } });
+  if (made.kind !== 'plan') throw new Error('nothing was proposed');
+  expect(JSON.parse(await world.log(made.answer))).toEqual({ children: [child], join: true });
+  expect(failureOf(await runs(`echo '{"children":[{"title":"A part"}]}'`))).toMatchObject({ code: 'malformedAnswer' });
+  expect(failureOf(await runs(`echo '${JSON.stringify({ children: [child], edits: [] })}'`))).toEqual({
+    code: 'malformedAnswer',
+    detail: 'It has edits and children; a task is done or split.',
+  });
+});
+
 it.each([
   ['echo oops >&2; exit 1', { code: 'scriptFailed', detail: 'Exit code 1.' }],
   ['exit 77', { code: 'scriptFailed', detail: 'Exit code 77.' }],
@@ -68,6 +81,8 @@ it.each([
   ['if', { code: 'scriptFailed', detail: expect.stringContaining('without a question') }],
   ['echo no such thing; exit 3', { code: 'scriptRefused', detail: 'no such thing' }],
   ['./no-such-program', { code: 'programMissing', detail: expect.stringContaining('no-such-program') }],
+  ['echo no-such-program > a; sh a', { code: 'scriptFailed', detail: 'Exit code 127.' }],
+  ['exit 126', { code: 'scriptFailed', detail: 'Exit code 126.' }],
   ['exit 0', { code: 'nothingToCommit', detail: expect.any(String) }],
 ])('ends %s with its failure', async (run, failure) => {
   expect(failureOf(await runs(run))).toEqual(failure);

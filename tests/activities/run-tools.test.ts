@@ -118,6 +118,14 @@ describe('reading', () => {
     ]);
   });
 
+  it('shows the part of a long line that matches', async () => {
+    const long = `${'é'.repeat(5_000)}parent[key]=value${'x'.repeat(5_000)}`;
+    await open({ 'min.js': `short\n${long}\n` });
+    const { said } = await turn([['search', { regex: 'parent\\[key\\]' }]]);
+    expect(said[0]).toMatch(/^min\.js:2: …é{100}parent\[key\]=valuex+…$/);
+    expect(said[0]?.length).toBeLessThan(320);
+  });
+
   it('ends a search that would never end', async () => {
     await open({ 'a.txt': `${'a'.repeat(40_000)}!\n` });
     const { said } = await turn([['search', { regex: '(a+)+(a+)+$' }]]);

@@ -27,9 +27,11 @@ const TIMEOUT_MS = SOAK ? 4 * 60 * 60_000 : 240_000;
 let jobs: JobsWorld;
 
 beforeAll(async () => {
-  // For an hour: each asks once, and waits as long as a task waits at most before it asks again.
-  const later = { kind: 'status', status: 429, headers: { 'retry-after': '3600' } } as const;
-  jobs = await JobsWorld.start({ script: [{ answers: [later] }] });
+  // It fails once and is left alone for an hour: each task waits as long as one waits at most before it looks again.
+  const config = `providers:
+  openai: { baseUrl: '{endpoint}', model: scripted-1, breaker: { failures: 1, pauseSeconds: 3600 } }
+`;
+  jobs = await JobsWorld.start({ config, script: [{ answers: [{ kind: 'status', status: 500 }] }] });
 }, 120_000);
 
 afterAll(async () => jobs?.stop(), 120_000);

@@ -27,7 +27,16 @@ const TIMEOUT_MS = SOAK ? 3 * 60 * 60_000 : 300_000;
 
 /** What only the command line calls; everything else of the port list must be called, or is not tested. */
 /** By handlers that search or merge, a cancel that takes a branch back, and pull requests; these have tests of their own. */
-const NOT_CALLED = ['git.search', 'git.capture', 'git.merge', 'git.unpublish', 'forge.ensureKnown', 'forge.open'];
+const NOT_CALLED = [
+  'git.search',
+  'git.capture',
+  'git.merge',
+  'git.sign',
+  'git.ensureSigns',
+  'git.unpublish',
+  'forge.ensureKnown',
+  'forge.open',
+];
 /**
  * Ports that stand beside the way of a task: what reads the outbox or the ledgers, counts, and tidies up; what only reads a text;
  * and what an activity gives to a port.

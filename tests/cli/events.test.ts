@@ -25,9 +25,11 @@ const LIFE = [
   'task.created',
   'task.started',
   'attempt.started',
+  'call.ended',
   'attempt.ended',
   'task.retried',
   'attempt.started',
+  'call.ended',
   'attempt.ended',
   'task.succeeded',
   'job.completed',
@@ -89,8 +91,9 @@ describe('weaver events', () => {
     const shown = await world.cli(['events']);
     expect(shown.exitCode).toBe(0);
     expect(linesOf(shown)).toHaveLength(LIFE.length);
-    expect(linesOf(shown)[5]).toMatch(
-      /^ +6 {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}task\.retried +job\/hard\/t\/0 {2}attempt 1 · checksFailed/,
+    expect(linesOf(shown)[4]).toMatch(/ {2}call\.ended +job\/hard\/t\/0 {2}attempt 1 · a1\.t1 · answered$/);
+    expect(linesOf(shown)[6]).toMatch(
+      /^ +7 {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}task\.retried +job\/hard\/t\/0 {2}attempt 1 · checksFailed/,
     );
   });
 
@@ -201,7 +204,7 @@ describe('a webhook that is down', () => {
     expect(await world.run(task)).toMatchObject({ state: 'succeeded' });
     const doctor = () => runProcess(process.execPath, [CLI, 'doctor'], { env: world.env, cwd: world.folder });
     await until(
-      async () => /takes no events since .*: ECONNREFUSED; 7 wait/.test((await doctor()).stdout),
+      async () => /takes no events since .*: ECONNREFUSED; 8 wait/.test((await doctor()).stdout),
       'doctor says so',
     );
     writeFileSync(join(world.folder, 'seen'), '');

@@ -1,6 +1,7 @@
 /** What people say and how it is shown, against a real server without a worker; with one it is tested end to end. */
 import type { TemporalServer } from '../../src/adapters/server/temporal-server.js';
-import { baseKeyOf, turnOf } from '../../src/client/again.js';
+import { turnOf } from '../../src/client/again.js';
+import { baseKeyOf } from '../../src/client/followers.js';
 import { answersTo, shellWord } from '../../src/client/answer-commands.js';
 import { WeaverClient } from '../../src/client/index.js';
 import { treeLines } from '../../src/client/render-tree.js';

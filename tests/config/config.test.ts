@@ -78,7 +78,9 @@ describe('without a file and without variables', () => {
       scripted: true,
       limits: {},
       protect: DEFAULT_PROTECT,
+      mapTokens: 1_024,
       author: 'weaver <weaver@localhost>',
+      commit: {},
       sandbox: 'auto',
       concurrency: { workflows: 40, activities: 64, checks: expect.any(Number) },
       logLevel: 'info',
@@ -297,6 +299,47 @@ describe('the file', () => {
     mkdirSync(join(folder, 'weaver.config.yaml'));
     expect(faults({ WEAVER_CONFIG: 'gone.yaml' })).toEqual(['gone.yaml: there is no such file']);
     expect(faults()).toEqual(['weaver.config.yaml: cannot be read (EISDIR)']);
+  });
+});
+
+describe('how commits are made', () => {
+  it('is plain where the file says nothing of it', () => {
+    expect(config({ WEAVER_MODEL: 'm' }).commit).toEqual({});
+  });
+
+  it('is by a key and by hooks that the file names', () => {
+    const file = [
+      'commit:',
+      '  sign: { key: ~/.ssh/weaver, passphraseEnv: SIGN_PASS }',
+      '  hooks: { path: tools/hooks }',
+    ].join('\n');
+    const env = { WEAVER_MODEL: 'm', SIGN_PASS: 'correct-horse-battery' };
+    const { commit, secrets } = config(env, file);
+    expect(commit).toMatchObject({
+      signing: { format: 'ssh', key: join(folder, '.ssh/weaver'), passphraseVariable: 'SIGN_PASS', gnupgHome: null },
+      hooks: { path: 'tools/hooks', timeoutSeconds: 120 },
+    });
+    expect(commit.signing?.passphrase()).toBe('correct-horse-battery');
+    expect(secrets()).toContain('correct-horse-battery');
+    const relative = config({ WEAVER_MODEL: 'm' }, 'commit: { sign: { key: keys/weaver }, hooks: run }').commit;
+    expect([relative.signing?.key, relative.hooks]).toEqual([join(folder, 'keys/weaver'), { timeoutSeconds: 120 }]);
+    const gpg = 'commit: { sign: { format: openpgp, key: weaver@localhost }, hooks: skip }';
+    expect(config({ WEAVER_MODEL: 'm', GNUPGHOME: '/keys' }, gpg).commit).toMatchObject({
+      signing: { key: 'weaver@localhost', gnupgHome: '/keys' },
+    });
+  });
+
+  it('with faults names their fields, and no passphrase', () => {
+    const file = 'commit: { sign: { format: x509, passphraseEnv: correct-horse }, hooks: always, signs: true }';
+    const found = faults({ WEAVER_MODEL: 'm' }, file);
+    expect(found).toEqual([
+      expect.stringContaining('commit.sign.format must be one of ssh, openpgp'),
+      expect.stringContaining('commit.sign.key is missing'),
+      expect.stringContaining('commit.sign.passphraseEnv must be the name of an environment variable'),
+      expect.stringContaining('commit.hooks must be run, skip, or a map of path and timeoutSeconds'),
+      expect.stringContaining('commit.signs is no field: did you mean sign?'),
+    ]);
+    expect(found.join()).not.toContain('horse');
   });
 });
 

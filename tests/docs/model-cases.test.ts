@@ -42,9 +42,9 @@ it('MD-22 the events that are documented are those that are sent, and no others'
   const documented = rows.flatMap(([, cell = '']) =>
     [...cell.matchAll(/`([a-z.]+)`/g)].map(([, name = '']) => `dev.weaver.${name}`),
   );
-  expect(documented.filter((name) => /\.(?:task|job|attempt|question|budget)\./.test(name)).toSorted()).toEqual(
-    EVENT_NAMES.map(eventType).toSorted(),
-  );
+  expect(
+    documented.filter((name) => /\.(?:task|job|attempt|call|models|question|budget)\./.test(name)).toSorted(),
+  ).toEqual(EVENT_NAMES.map(eventType).toSorted());
   const source = textOf('src/domain/events.ts');
   // Once in the list of names, and once where it is made.
   expect(EVENT_NAMES.filter((name) => source.split(`'${name}'`).length < 3)).toEqual([]);
@@ -57,6 +57,7 @@ it('LS-14, MD-20 every call of a model goes through one function, whoever asks a
     'compare-models',
     'shadow-call',
     'choose-handler',
+    'modes/ask-step',
     'modes/ask-turn',
     'modes/best-of',
     'modes/judging',

@@ -1,5 +1,5 @@
 import { attemptDelayMs, probeDelayMs } from '../../src/domain/backoff';
-import { decide, limitReached, runningMs } from '../../src/domain/decide';
+import { decide, limitReached, nearLimits, runningMs } from '../../src/domain/decide';
 import { failure, failureCodes, catalogueEntry, type FailureCode } from '../../src/domain/failures';
 import type { Outcome } from '../../src/domain/outcome';
 import {
@@ -109,6 +109,15 @@ describe('limits', () => {
     const record = recordCall(given([failed('checksFailed')], limits), 'a1.t1', spending);
     expect(decide(record, failed('checksFailed'), START)).toMatchObject({ kind: 'markDead', failure: { code } });
     expect(limitReached(recordCall(given([], limits), 'a1.t1', spent(1, 1)), START)).toBeNull();
+  });
+
+  it('are near when four fifths of one are used up', () => {
+    const limits = { costUsdMicros: 100, tokens: 50 };
+    const after = (spending: Spending) => nearLimits(recordCall(given([], limits), 'a1.t1', spending));
+    expect(after(spent(79, 39))).toEqual([]);
+    expect(after(spent(79, 40))).toEqual([{ budget: 'tokens', used: 40, limit: 50 }]);
+    expect(after(spent(130, 1))).toEqual([{ budget: 'costUsdMicros', used: 130, limit: 100 }]);
+    expect(nearLimits(recordCall(given([]), 'a1.t1', spent(130, 130)))).toEqual([]);
   });
 
   it('D-09 ends at its wall time, and counts running time only', () => {

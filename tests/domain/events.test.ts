@@ -1,9 +1,19 @@
-import { beginningOf, cloudEvent, EVENT_NAMES, eventsOf, eventType, type Account } from '../../src/domain/events';
+import {
+  beginningOf,
+  callEnded,
+  cloudEvent,
+  EVENT_NAMES,
+  eventsOf,
+  eventType,
+  type Account,
+  type CallEnd,
+} from '../../src/domain/events';
 import type { Entry } from '../../src/domain/entries';
 import { failure } from '../../src/domain/failures';
 import type { Outcome } from '../../src/domain/outcome';
 import { NOTHING_SPENT } from '../../src/domain/record';
 import { attempt, BEGIN, child, decision, failed, succeeded } from '../client/report-example';
+import { MODEL_EVENTS } from './model-events';
 
 const TASK = 'job/x/t/a';
 const SECOND = 1_000;
@@ -276,6 +286,128 @@ describe('the beginning of an attempt', () => {
         data: { attempt: 2, provider: 'p', model: 'm', baseCommit: 'c' },
       },
     ]);
+  });
+});
+
+const askedOf = (index: number, more: object = {}) =>
+  ({
+    index,
+    provider: 'p',
+    model: 'm',
+    status: 'ok',
+    why: '',
+    latencyMs: 5,
+    costUsdMicros: 1,
+    unpriced: false,
+    tokens: 9,
+    answer: { sha256: '12'.repeat(32), bytes: 3, kind: 'answer' },
+    diff: null,
+    ...more,
+  }) as const;
+
+describe('what is told of models', () => {
+  const end: CallEnd = {
+    subject: TASK,
+    runId: 'run-1',
+    callId: 'ab'.repeat(20),
+    name: 'a2.t3.m1',
+    tryNumber: 2,
+    purpose: 'candidate',
+    provider: 'openai',
+    model: 'gpt-5-mini',
+    failed: null,
+    retryAfterMs: null,
+    latencyMs: 800,
+    spending: { ...NOTHING_SPENT, callsSent: 3, costUsdMicros: 12 },
+    promptSha256: 'cd'.repeat(32),
+    answerSha256: 'ef'.repeat(32),
+    startedAt: BEGIN,
+    endedAt: BEGIN + SECOND,
+  };
+  const statusOf = (more: Partial<CallEnd>) => {
+    const event = callEnded({ ...end, ...more });
+    return event.name === 'CallEnded' ? event.data.status : event.name;
+  };
+
+  it('is each end of a call, with all that the schema names and nothing else', () => {
+    const { name, id, subject, at, data } = callEnded(end);
+    expect([name, subject, at]).toEqual(['CallEnded', TASK, BEGIN + SECOND]);
+    expect(id).toBe(`${TASK}#call.${end.callId}.3.answered`);
+    expect(MODEL_EVENTS['dev.weaver.call.ended'].parse(data)).toMatchObject({
+      attempt: 2,
+      call: 'a2.t3.m1',
+      retries: 2,
+      durationMs: 1_000,
+      latencyMs: 800,
+      status: 'answered',
+      spent: { calls: 3, costUsdMicros: 12 },
+    });
+  });
+
+  it.each([
+    ['failed', 3],
+    ['skipped', 0],
+  ] as const)('says that it was %s where it has no answer, and why', (status, callsSent) => {
+    const more = { failed: failure('rateLimited', 'slow down'), answerSha256: null, latencyMs: null, retryAfterMs: 9 };
+    const { data } = callEnded({ ...end, ...more, spending: { ...NOTHING_SPENT, callsSent } });
+    expect(MODEL_EVENTS['dev.weaver.call.ended'].parse(data)).toMatchObject({
+      status,
+      family: 'rateLimit',
+      retryAfterMs: 9,
+      answerSha256: null,
+      failure: { code: 'rateLimited', message: expect.stringContaining('slow down') },
+    });
+    expect(statusOf({ failed: failure('cancelled') })).toBe('cancelled');
+  });
+
+  it('has the same id when the same end is told again, and another one for another', () => {
+    const later = callEnded({ ...end, endedAt: BEGIN + 9 * SECOND, tryNumber: 3 });
+    expect(later.id).toBe(callEnded(end).id);
+    expect(callEnded({ ...end, spending: { ...end.spending, callsSent: 4 } }).id).not.toBe(later.id);
+  });
+
+  it('is how a vote has gone, without the words that were voted on', () => {
+    const vote = {
+      strategy: 'majority',
+      quorum: 2,
+      voters: 3,
+      votesFor: 2,
+      rounds: 2,
+      tieBreak: 'latency (5)',
+      abstained: [{ index: 3, why: 'invalid JSON' }],
+      tally: [
+        { votes: 2, weight: 2, score: null, members: [0, 2] },
+        { votes: 1, weight: 1, score: null, members: [1] },
+      ],
+      judged: false,
+      winnerScore: null,
+    } as const;
+    const failedOne = { status: 'failed', family: 'model', answer: null, latencyMs: null } as const;
+    const entry = {
+      kind: 'asked',
+      sequence: 4,
+      at: BEGIN,
+      turn: 'a1.t2',
+      mode: 'consensus',
+      winner: 0,
+      reason: 'majority, 2 of 3',
+      judgeUsdMicros: 7,
+      vote,
+      answers: [askedOf(0), askedOf(1), askedOf(2), askedOf(3, failedOne)],
+    } as unknown as Entry;
+    const [event] = eventsOf(account([entry]));
+    expect(event).toMatchObject({ name: 'ModelsAsked', id: `${TASK}#4` });
+    expect(MODEL_EVENTS['dev.weaver.models.asked'].parse(event?.data)).toMatchObject({
+      attempt: 1,
+      winner: 0,
+      judgeUsdMicros: 7,
+      answers: [{ family: null }, {}, {}, { status: 'failed', family: 'model', answerSha256: null }],
+      vote: { votesFor: 2, votesAgainst: 1, abstained: [{ index: 3 }] },
+    });
+    // Written by a version that kept no votes.
+    const { vote: _, judgeUsdMicros: __, ...older } = entry as unknown as Record<string, unknown>;
+    const [before] = eventsOf(account([older as unknown as Entry]));
+    expect(MODEL_EVENTS['dev.weaver.models.asked'].parse(before?.data)).toMatchObject({ vote: null });
   });
 });
 

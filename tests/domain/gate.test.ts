@@ -134,6 +134,13 @@ describe('the gate with verdicts for each test', () => {
     );
   });
 
+  it('refuses a run whose exit code has become green and whose failures have not', () => {
+    const lying = { ...ran({ a: 'failed', b: 'passed' }), passed: true, exitCode: 0 };
+    const judgement = judged(ran({ a: 'failed', b: 'passed' }), lying, { oldFailuresMayStay: true });
+    expect(said(judgement)).toEqual(['checksFailed', '0 fixed, 1 new, 1 old, 0 vanished']);
+    expect(said(judged(lying, lying))[0]).toBe('passed');
+  });
+
   it('refuses a green run that says nothing of its tests any more', () => {
     expect(said(judged(ran({ a: 'passed' }), ran(null)))[0]).toBe('testsVanished');
   });

@@ -2,6 +2,13 @@ import { hasTestPart, namedByCheck, withTestPartOf } from '../../src/domain/judg
 
 const manifest = (value: unknown): string => JSON.stringify(value);
 
+const surefire = (inside: string): string =>
+  `<plugin><groupId>o</groupId><artifactId>maven-surefire-plugin</artifactId>${inside}</plugin>`;
+const pom = (properties: string, plugin = ''): string =>
+  `<project><properties><x.version>1</x.version>${properties}</properties><build><plugins><plugin><artifactId>other</artifactId></plugin>${plugin}</plugins></build></project>`;
+const gradle = (inside: string): string =>
+  `plugins { id 'java' }\ndependencies {\n  implementation('x:x:1') { exclude group: 'y' }\n}\n${inside}`;
+
 describe('the part of a file that is about tests', () => {
   it('of package.json is what npm runs and how runners are set', () => {
     const before = manifest({ name: 'a', scripts: { test: 'jest' }, jest: { bail: 1 }, dependencies: { x: '1' } });
@@ -46,13 +53,42 @@ describe('the part of a file that is about tests', () => {
     );
   });
 
+  it('of pyproject.toml is a plug-in of pytest that the project brings too', () => {
+    const before = '[project]\nname = "a"\n';
+    const now = `${before}\n[project.entry-points.pytest11]\nmine = "a.lies"\n`;
+    expect(withTestPartOf('pyproject.toml', before, now)).toBe(before);
+  });
+
+  const cargo = '[package]\nname = "a"\n\n[dependencies]\nx = "1"\n';
+  const go = 'module a\n\nrequire github.com/x/assert v1.0.0\n';
+  it.each([
+    ['Cargo.toml', cargo, `${cargo}\n[[test]]\nname = "all"\nharness = false\n`],
+    ['Cargo.toml', cargo, cargo.replace('name = "a"', 'name = "a"\nautotests = false')],
+    ['core/Cargo.toml', cargo, `${cargo}\n[lib]\ntest = false\n`],
+    ['go.mod', go, `${go}replace github.com/x/assert => ./assert\n`],
+    ['go.mod', go, `${go}replace (\n\tgithub.com/x/assert => ./assert\n)\n`],
+    ['pom.xml', pom(''), pom('<maven.test.skip>true</maven.test.skip>')],
+    ['pom.xml', pom(''), pom('<skipTests>true</skipTests>')],
+    ['core/pom.xml', pom('', surefire('')), pom('', surefire('<configuration><excludes/></configuration>'))],
+    ['build.gradle', gradle(''), gradle('test { enabled = false }')],
+    ['build.gradle.kts', gradle('tasks.test { }'), gradle('tasks.test { exclude("**") }')],
+  ])('of %s takes the whole file with it', (path, before, now) => {
+    expect(withTestPartOf(path, before, now)).toBe(before);
+    expect(withTestPartOf(path, null, now)).toBe(now);
+  });
+
+  it.each([
+    ['Cargo.toml', cargo, `${cargo}y = "2"\n`],
+    ['go.mod', go, go.replace('v1.0.0', 'v1.1.0')],
+    ['pom.xml', pom('', surefire('')), pom('<y.version>2</y.version>', surefire(''))],
+    ['build.gradle', gradle('test { }'), gradle('test { }').replace("('x:x:1')", "('x:x:2')")],
+  ])('of %s is none where only dependencies change', (path, before, now) => {
+    expect(withTestPartOf(path, before, now)).toBe(now);
+  });
+
   it('is in no other file', () => {
-    expect(['package.json', 'a/setup.cfg', 'Makefile', 'src/a.js'].map(hasTestPart)).toEqual([
-      true,
-      true,
-      false,
-      false,
-    ]);
+    const paths = ['package.json', 'a/setup.cfg', 'b/pom.xml', 'Makefile', 'src/a.js'];
+    expect(paths.map(hasTestPart)).toEqual([true, true, true, false, false]);
   });
 });
 

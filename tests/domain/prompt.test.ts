@@ -71,6 +71,6 @@ describe('the rules for files', () => {
   });
 });
 
-it('has a version of its own since the rules are named', () => {
-  expect(PROMPT_VERSION).toBe('one-shot@2');
+it('has a version of its own since it shows a map', () => {
+  expect(PROMPT_VERSION).toBe('one-shot@3');
 });

@@ -1,9 +1,11 @@
 /** Limits that all workers share: exact in any window, and nearly all of it is used. */
 import {
   EMPTY_BOOK,
+  endCall,
   isForgotten,
   limitsOf,
   OPEN_MAX,
+  pauseLimitsOf,
   reserve,
   sayLimit,
   settle,
@@ -29,8 +31,10 @@ class Keeper {
   book: ProviderBook = EMPTY_BOOK;
   constructor(readonly given: ProviderLimits) {}
 
-  ask(key: string, atMs: number, promptTokens = 10): Reserved {
-    const { book, answer } = reserve(this.book, this.given, { key, promptTokens, answerTokensMax: 100 }, atMs);
+  ask(key: string, atMs: number, promptTokens = 10, reservation?: string): Reserved {
+    const of = reservation === undefined ? {} : { reservation };
+    const request = { key, promptTokens, answerTokensMax: 100, ...of };
+    const { book, answer } = reserve(this.book, this.given, request, atMs);
     this.book = book;
     return answer;
   }
@@ -297,5 +301,54 @@ describe('many workers', () => {
       expect(arrivals.length).toBeGreaterThan(40);
       expect(mostInWindow(arrivals, given.windowMs)).toBeLessThanOrEqual(given.requests ?? 0);
     }
+  });
+});
+
+describe('a call that is tried again while its first try is not settled', () => {
+  it('is not taken for sent nor for unsent by what its first try tells late', () => {
+    const keeper = new Keeper(limits({ requestsPerMinute: 2 }));
+    expect(keeper.ask('a', 0, 10, 'first').kind).toBe('granted');
+    expect(keeper.ask('a', 1_000, 10, 'second').kind).toBe('granted');
+    // The first one was not sent after all, but nobody knew when its place was booked as used.
+    keeper.tell({ key: 'a', reservation: 'first', sentAfterMs: null }, 1_500);
+    expect(standingOf(keeper.book, keeper.given, 2_000).requests).toEqual({ used: 2, limit: 2 });
+    expect(keeper.ask('b', 2_000).kind).toBe('wait');
+  });
+
+  it('frees the place among those at once when a later try tells that the call is over', () => {
+    const keeper = new Keeper(limits({ shared: true, concurrency: 1 }));
+    keeper.ask('a', 0, 10, 'first');
+    expect(keeper.ask('b', 5_000).kind).toBe('wait');
+    // What was reserved since the telling try began is not meant.
+    keeper.book = endCall(keeper.book, keeper.given, { key: 'a', begunMs: 5_500 }, 5_000);
+    expect(standingOf(keeper.book, keeper.given, 5_000).concurrency).toEqual({ used: 1, limit: 1 });
+    keeper.book = endCall(keeper.book, keeper.given, { key: 'a', begunMs: 3_000 }, 5_000);
+    expect(standingOf(keeper.book, keeper.given, 5_000).concurrency).toEqual({ used: 0, limit: 1 });
+  });
+});
+
+describe('a provider without limits', () => {
+  const given = pauseLimitsOf(SETTINGS);
+
+  it('is asked as often as one likes, until its endpoint asks for a pause: then nobody goes before it is over', () => {
+    const keeper = new Keeper(given);
+    for (let n = 0; n < 50; n += 1) expect(keeper.send(`call ${n}`, n).kind).toBe('granted');
+    keeper.tell({ key: 'somewhere', reservation: '', code: 'rateLimited', pauseMs: 30_000 }, 1_000);
+    const told = keeper.ask('a', 2_000);
+    expect(told).toMatchObject({ kind: 'wait', why: 'pause' });
+    if (told.kind !== 'wait') throw new Error('granted');
+    expect(31_000 - told.at).toBeGreaterThanOrEqual(0);
+    expect(31_000 - told.at).toBeLessThan(1_000);
+    const granted = keeper.ask('a', told.at);
+    expect(granted).toMatchObject({ kind: 'granted', inMs: 31_000 - told.at });
+    expect(keeper.ask('b', 31_000)).toMatchObject({ kind: 'granted', inMs: 0 });
+  });
+
+  it('needs no keeper any more when the pause is over, however much is under way', () => {
+    const keeper = new Keeper(given);
+    keeper.tell({ key: 'a', reservation: '', code: 'rateLimited', pauseMs: 5_000 }, 0);
+    expect(isForgotten(keeper.book, given, 4_999)).toBe(false);
+    keeper.ask('b', 5_000);
+    expect(isForgotten(keeper.book, given, 5_001)).toBe(true);
   });
 });

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { namesIn, withVariables } from '../../src/domain/shell-variables';
+import { namesIn, namesInCode, withVariables } from '../../src/domain/shell-variables';
 
 let folder = '';
 beforeAll(() => {
@@ -64,6 +64,30 @@ it('leaves the variables of the shell alone', () => {
 
 it('takes no variable that programs know', () => {
   expect(shell('command -v cat >/dev/null && echo ${PATH}', { PATH: 'mine' })).toBe('mine\n');
+});
+
+it('gives the lines around a text of its own (<<) whole words too', () => {
+  const run = `cat - <<E; ${words('${x}')}; cat <<-'F'; printf '[%s]' \${x}\n"\${x}" $(printf %s "\${x}")\nE\n\t\${x}\n\tF\n${words('${x}')}`;
+  expect(shell(run, { x: 'a  b' })).toBe('"a  b" a  b\n[a  b]${x}\n[a  b][a  b]');
+});
+
+it('knows a shift of numbers from a text', () => {
+  expect(shell('echo $((1<<2)); n=3; echo $((1<<n)) ${x}', { x: 'a  b' })).toBe('4\n8 a  b\n');
+});
+
+it.each([
+  ["sh -c 'echo ${x}'", ['x']],
+  ['/bin/bash -euc "echo ${x}" ${y}', ['x']],
+  ['a && eval echo ${x}; echo ${y}', ['x']],
+  ['python3 -c "print(\'${x}\')"', ['x']],
+  ['node --input-type=module -e "a(`${x}`)"', ['x']],
+  ['sh -c "$(printf %s ${x})"', ['x']],
+  ['sh <<E\necho ${x}\nE\necho ${y}', ['x']],
+  [`sh -c 'echo "$1"' sh \${x}`, []],
+  ['cat <<E\n${x}\nE', []],
+  ['npm run test -c ${x}', []],
+])('tells which values another program would carry out: %s', (run, names) => {
+  expect(namesInCode(run)).toEqual(names);
 });
 
 it('names what a command uses, each once', () => {

@@ -55,6 +55,7 @@ const jobAfter = (...states: readonly TerminalState[]): TaskRegistry => {
 
 const carriedOver = (of: TaskRegistry) => TaskRegistry.restore(JSON.parse(JSON.stringify(of.carry())) as unknown[]);
 const waits = (path: string): string | null => (path === 'a' ? 'resource (1 task runs side by side)' : null);
+const asks = (path: string): string | null => (path === 'a' ? 'human (it has asked)' : null);
 
 describe('a task of a job', () => {
   it('WT-13 is pending when it is added, and may start if it waits for nobody', () => {
@@ -451,6 +452,10 @@ function talkative(count: number): TaskRegistry {
   return registry;
 }
 const knownTitle = (): string => '長'.repeat(100);
+/** What was proposed is not in the file. */
+const titleInFile = (path: string): string | null => (path.includes('.') ? null : knownTitle());
+/** As long as an id may be. */
+const long = (n: number): string => `${n}-`.padEnd(40, 'x');
 const bytesOf = (rows: readonly unknown[]): number => Buffer.byteLength(JSON.stringify(rows));
 
 describe('what is carried over', () => {
@@ -473,7 +478,7 @@ describe('what is carried over', () => {
     const bytesMax = CARRIED_BYTES_MAX - 100_000;
     expect(CARRIED_BYTES_MAX + JOB_INPUT_BYTES_MAX).toBeLessThan(2 * 1_024 * 1_024 - 16_384);
     expect(bytesOf(registry.carry())).toBeGreaterThan(bytesMax);
-    const carried = registry.carry({ bytesMax, knownTitle });
+    const carried = registry.carry({ bytesMax, knownTitle }) ?? [];
     expect(bytesOf(carried)).toBeLessThanOrEqual(bytesMax);
     const restored = TaskRegistry.restore(JSON.parse(JSON.stringify(carried)) as unknown[], knownTitle);
     const [before, after] = [registry, restored].map((each) => each.prerequisitesOf('waits-7')[0]);
@@ -487,12 +492,43 @@ describe('what is carried over', () => {
     for (const path of registry.paths.filter((each) => each.startsWith('waits-')).slice(0, 400))
       ended(registry, 'succeeded', path);
     for (const bytesMax of [170_000, 120_000, 100_000]) {
-      const carried = registry.carry({ bytesMax, knownTitle });
+      const carried = registry.carry({ bytesMax, knownTitle }) ?? [];
       const restored = TaskRegistry.restore(JSON.parse(JSON.stringify(carried)) as unknown[], knownTitle);
       expect(bytesOf(carried)).toBeLessThanOrEqual(bytesMax);
       expect(restored.counts()).toEqual(registry.counts());
       expect(restored.prerequisitesOf('waits-450')[0]?.branch).toMatch(/^weaver\//);
     }
+  });
+
+  it('is nothing at all where even the least is too much, so that nobody tries to go on with it', () => {
+    const registry = talkative(500);
+    const least = [95_000, 90_000, 85_000, 80_000, 75_000, 70_000].find(
+      (bytesMax) => registry.carry({ bytesMax, knownTitle }) === null,
+    );
+    expect(least).toBeDefined();
+    expect(registry.counts()).toEqual({ succeeded: 500, pending: 500 });
+  });
+
+  it('of 5,000 tasks and all that may come of them, with the longest names, fits at last', () => {
+    const registry = new TaskRegistry();
+    const proposed = Array.from({ length: 220 }, (_, n) => `${long(n % 11)}.${Math.floor(n / 11) + 1}.20.20.20`);
+    registry.add(Array.from({ length: 5_000 }, (_, n) => ({ ...task(long(n)), title: '長'.repeat(100) })));
+    registry.add(proposed.map((path, n) => ({ ...task(path, long(n % 11)), title: '長'.repeat(100) })));
+    const spending = {
+      callsSent: 9_999,
+      callsInDoubt: 99,
+      tokens: { prompt: 99_999_999, cached: 99_999_999, completion: 9_999_999, reasoning: 9_999_999 },
+      costUsdMicros: 999_999_999,
+      unpriced: true,
+    };
+    const failure = { code: 'searchAttributesMissing', detail: 'x'.repeat(200) } as const;
+    for (const path of registry.paths) {
+      registry.begin(path, 1_763_719_579_000);
+      const told = { branch: `weaver/${'a'.repeat(60)}`, commit: 'c'.repeat(40), spending, attempts: 100, failure };
+      registry.end(path, ending('cancelled', { ...told, endedAt: 1_763_719_599_000 }));
+    }
+    // What was answered to updates goes along too.
+    expect(registry.carry({ bytesMax: CARRIED_BYTES_MAX - 64 * 1_024, knownTitle: titleInFile })).not.toBeNull();
   });
 
   it('of one that many wait for is told once', () => {
@@ -540,6 +576,16 @@ describe('what is shown', () => {
       { waitsFor: 'dependency b', tasks: 2 },
     ]);
   });
+});
+
+it('says of a task that has begun what it waits for, until it has ended', () => {
+  const registry = jobOf('a', 'b');
+  begun(registry, 'a', 'b');
+  const shown = () => registry.rows('job/x', 0, 9, asks).map(({ waitsFor }) => waitsFor);
+  expect(shown()).toEqual(['human (it has asked)', null]);
+  expect(registry.bottlenecks(asks)).toEqual([{ waitsFor: 'human (it has asked)', tasks: 1 }]);
+  registry.end('a', ending('succeeded'));
+  expect([shown(), registry.bottlenecks(asks)]).toEqual([[null, null], []]);
 });
 
 describe('any job', () => {

@@ -44,6 +44,12 @@ describe('a table of tests', () => {
   });
 });
 
+const twice = (first: TestState, second: TestState) =>
+  tableOf('tap', [
+    { names: ['a'], state: first },
+    { names: ['a'], state: second },
+  ]);
+
 describe('tests of two runs', () => {
   it('are told apart as fixed, new, old, gone and added', () => {
     const before = table({ fixed: 'failed', broken: 'passed', old: 'failed', gone: 'passed', same: 'passed' });
@@ -72,6 +78,18 @@ describe('tests of two runs', () => {
   it('calls flaky what fails in one run and passes in another', () => {
     const runs = [table({ a: 'failed', b: 'failed' }), table({ a: 'passed', b: 'failed' })];
     expect(compareTests(table({ a: 'passed', b: 'passed' }), runs)).toEqual({ ...NOTHING, fresh: ['b'], flaky: ['a'] });
+  });
+
+  it('believes the worst of those of one name where there are more of them than before', () => {
+    const before = table({ a: 'passed' });
+    expect(compareTests(before, [twice('passed', 'skipped')])).toEqual({
+      ...NOTHING,
+      vanished: ['a'],
+      added: ['a #2'],
+    });
+    expect(compareTests(before, [twice('passed', 'failed')])).toEqual({ ...NOTHING, fresh: ['a'], added: ['a #2'] });
+    expect(compareTests(table({ a: 'failed' }), [twice('passed', 'failed')]).fixed).toEqual([]);
+    expect(compareTests(before, [twice('passed', 'passed')])).toEqual({ ...NOTHING, added: ['a #2'] });
   });
 
   it('takes tests for gone whose report is not there any more', () => {

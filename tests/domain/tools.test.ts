@@ -80,7 +80,9 @@ describe('numbered lines', () => {
     expect(numberedLines(text, Number(next), null)).toMatch(new RegExp(`^${next}\\| line ${next}\n`));
   });
 
-  it('cut a line that nobody wrote by hand', () => {
-    expect(Buffer.byteLength(numberedLines('x'.repeat(1_000_000), 1, null))).toBeLessThan(4_200);
+  it('cut a line that nobody wrote by hand, and say how to see the rest of it', () => {
+    const shown = numberedLines(`a\n${'x'.repeat(1_000_000)}\n`, 1, null);
+    expect(Buffer.byteLength(shown)).toBeLessThan(4_200);
+    expect(shown).toMatch(/\n\(line 2 is cut; see the rest with run: sed -n 2p FILE \| cut -b 4001-8000\)$/);
   });
 });

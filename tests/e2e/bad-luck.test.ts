@@ -134,6 +134,8 @@ const ROWS: readonly Row[] = [
   {
     name: '429 with Retry-After, once',
     answers: once({ kind: 'status', status: 429, headers: { 'retry-after': '2' } }),
+    // The pause holds for all calls of a provider.
+    task: () => ({ models: ['pausing'] }),
     state: 'succeeded',
     exitCode: 0,
     code: null,
@@ -143,7 +145,7 @@ const ROWS: readonly Row[] = [
   {
     name: '429 for ever',
     answers: [{ kind: 'status', status: 429, headers: { 'retry-after': '1' } }],
-    task: () => SHORT_OUTAGE,
+    task: () => ({ models: ['limiting'], ...SHORT_OUTAGE }),
     state: 'stuck',
     exitCode: 6,
     code: 'rateLimited',
@@ -343,6 +345,8 @@ providers:
     model: scripted-1
     callTimeoutSeconds: 2
     idleTimeoutSeconds: 1
+  pausing: { baseUrl: '{endpoint}', model: scripted-1 }
+  limiting: { baseUrl: '{endpoint}', model: scripted-1 }
   down:
     baseUrl: http://127.0.0.1:9/v1
     model: none

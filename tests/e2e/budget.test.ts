@@ -116,6 +116,8 @@ it('waits for attempts without asking again and again, and goes on when there ar
     async () => (await task.query<TaskStatus>('status').catch(() => null))?.waitingOn === 'budget',
     'it waits',
   );
+  const waitsFor = async () => (await handle.query<JobTasksPage>('jobTasks')).rows[0]?.waitsFor;
+  await until(async () => (await waitsFor()) === 'more budget', 'the job has its place for others');
   const { historyLength } = await handle.describe();
   await new Promise((wake) => setTimeout(wake, 3_000));
   expect((await handle.describe()).historyLength).toBe(historyLength);

@@ -173,3 +173,40 @@ it('says what is wrong with a file, and whom it does not know', async () => {
   const unknown = await compare('cases: [{ name: x, prompt: y }]\nproviders: [nobody]\n');
   expect([unknown.exitCode, unknown.report.failure?.code]).toEqual([3, 'unknownProvider']);
 }, 60_000);
+
+it('is recorded once, and compared again without a model', async () => {
+  allAnswer();
+  const text = `${CASES.replace('modes: [single, all]', '').replace('repeats: 2', 'repeats: 1')}thresholds: { success: 0 }\n`;
+  const refused = await compare(text, '--record', 'answers');
+  expect([refused.exitCode, refused.report.failure?.message]).toEqual([2, expect.stringContaining('of no use here')]);
+  const recorded = await compare(text, '--worker', '--record', 'answers');
+  expect([recorded.exitCode, recorded.report.spending.callsSent]).toEqual([0, 6]);
+  const before = counts();
+  const replayed = await compare(text, '--worker', '--replay', 'answers');
+  expect([replayed.exitCode, replayed.report.spending.callsSent, requests(before)]).toEqual([0, 0, [0, 0, 0]]);
+  const successes = ({ report }: typeof recorded) => report.contestants.map(({ asked, success }) => [asked, success]);
+  expect(successes(replayed)).toEqual(successes(recorded));
+}, 120_000);
+
+it('is cancelled by its id, with who asked for it and why', async () => {
+  allAnswer();
+  providers.at('c').setScript([rule('6 times 7', says('It is 42.')), rule('capital', { kind: 'hang' })]);
+  const before = counts();
+  const running = compare(CASES.replace('modes: [single, all]', 'thresholds: { success: 0 }'), '--key', 'unwanted');
+  await until(() => providers.at('c').count - (before[2] ?? 0) === 3, 'c was asked what it does not answer');
+  const cancelled = await world.cli(['cancel', 'compare/unwanted', '--reason', 'the wrong model', '--wait', '--json']);
+  expect(cancelled.exitCode).toBe(0);
+  expect(JSON.parse(cancelled.stdout)).toEqual({
+    id: 'compare/unwanted',
+    cancelRequested: true,
+    state: 'cancelled',
+  });
+  const ended = await running;
+  expect(ended.exitCode).toBe(10);
+  expect(ended.report.stopped).toMatchObject({ kind: 'cancelled', why: 'the wrong model' });
+  expect(ended.stderr).toContain('(the wrong model)');
+  const again = await world.cli(['cancel', 'compare/unwanted', '--reason', 'once more']);
+  expect(again.stdout).toBe('compare/unwanted has ended already: cancelled.\n');
+  const unknown = await world.cli(['cancel', 'compare/nobody', '--reason', 'x']);
+  expect([unknown.exitCode, unknown.stderr]).toEqual([2, expect.stringContaining('compare/nobody')]);
+}, 60_000);

@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
+import { WeaverClient } from '../../src/client/index';
 import type { DecisionRecord } from '../../src/domain/record';
 import type { TaskResult } from '../../src/workflows/messages';
 import { recordedHistories, writeHistory } from '../replay/recorded-histories';
@@ -64,6 +65,10 @@ beforeAll(async () => {
           { kind: 'json', value: answerValue('wrong') },
           { kind: 'json', value: answerValue('right') },
         ],
+      },
+      {
+        when: { contains: '# Comes too late' },
+        answers: [{ kind: 'json', value: answerValue('right'), delayMs: 60_000 }],
       },
       { when: { contains: '# Is needed' }, answers: [{ kind: 'json', value: answerValue('right'), delayMs: 1_000 }] },
       { when: { contains: 'Model babbles' }, answers: [{ kind: 'json', value: answerValue('right') }] },
@@ -267,6 +272,29 @@ it('lets a task wait for another one that its file does not name, but not in a c
     expect.arrayContaining(['checksFailed', 'refusedDependency']),
   );
   expect(JSON.stringify(circular)).toContain('it would close a cycle: circular → last → circular');
+}, 120_000);
+
+it('a task that has waited for another one in vain goes on when it has a place again', async () => {
+  const job = {
+    title: 'In vain',
+    repo: { url: world.repository('in-vain', valueFiles()) },
+    checks: [CHECK],
+    limits: { attempts: 2 },
+    concurrency: 1,
+    tasks: [
+      { id: 'needy', title: 'Gives up', description: 'd', decider: 'needy@1', people: { waitSeconds: 1 } },
+      { id: 'other', title: 'Comes too late', description: 'd' },
+    ],
+  };
+  await world.cli(['run', '-', '--detach', '--key', 'vain'], { input: JSON.stringify(job), env: OWN_QUEUE });
+  const weaver = new WeaverClient(await world.connect(), { requester: 'ana@test' });
+  const phase = async (): Promise<string> => (await weaver.status('job/vain/t/needy').catch(() => null))?.phase ?? '';
+  await until(async () => (await phase()) === 'waits for a place', 'its place is the other one’s');
+  expect((await weaver.status('job/vain/t/other')).state).toBe('running');
+  await weaver.stop('job/vain/t/other', { reason: 'seen' });
+  await weaver.result('vain');
+  const rows = await weaver.jobTasks('vain');
+  expect(rows?.map(({ state }) => state)).toEqual(['dead', 'cancelled']);
 }, 120_000);
 
 describe('a worker', () => {

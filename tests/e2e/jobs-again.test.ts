@@ -54,6 +54,8 @@ beforeAll(async () => {
       rule('# Part two', write('two.txt', '2\n')),
       rule('# On top', write('top.txt', 'top\n')),
       rule('# Quarter', { ...write('quarter.txt', '1/4\n'), delayMs: 700 }),
+      rule('# Late one', write('late.txt', '1\n'), { ...write('late.txt', '2\n'), delayMs: 60_000 }),
+      rule('# Late two', write('late.txt', '1\n'), { ...write('late.txt', '2\n'), delayMs: 60_000 }),
       rule('# Slow', { kind: 'json', delayMs: 60_000, value: answerValue('right') }),
       { answers: [{ kind: 'json', value: answerValue('right') }] },
     ],
@@ -200,14 +202,77 @@ describe('taking up a task of a job', () => {
       code: 7,
       failure: { code: 'budgetAttempts', next: expect.stringContaining('weaver rerun job/above/t/b --set') },
     });
+    // Nobody could pay for anything, and nothing has to be paid: the change is checked again, once.
+    const checked = said<RunResult>(await world.cli(['retry', 'job/above/t/b', '--from', 'checks', '--json']));
+    expect(checked).toMatchObject({ taskId: 'job/above~2/t/0', attempts: 1, calls: { sent: 0 } });
+    expect(checked.failure?.code).toBe('checksFailed');
     const sets = ['description=Once more.', 'limits.attempts=1'];
     const { jobId } = await weaver.rerun('job/above/t/b', { sets });
     const { task: rerun } = await weaver.result(jobId);
-    expect(rerun).toMatchObject({ taskId: 'job/above~2/t/0', state: 'dead', attempts: 1 });
+    expect(rerun).toMatchObject({ taskId: 'job/above~3/t/0', state: 'dead', attempts: 1 });
     expect(lastAsked('# On top')).toContain(branch);
     expect(rerun.base).toBe(git(bare('above'), 'rev-parse', branch));
   }, 90_000);
 });
+
+it('what a budget has left has one owner at a time: the job, then one task after the other', async () => {
+  const tasks = [task('slow', 'Slow owner'), task('one', 'Late one'), task('two', 'Late two')];
+  const defaults = checkOf('test ! -e late.txt');
+  const handle = await start('owned', jobOf('owned', tasks, { defaults, budget: { whenSpent: 'wait', attempts: 20 } }));
+  await until(async () => (await handle.query<JobStatus>('jobStatus')).counts.dead === 2, 'both are dead');
+  await expect(weaver.retry('job/owned/t/one')).rejects.toMatchObject({
+    code: 'stillRuns',
+    message: 'job/owned still runs and may need the attempts that its budget has left.',
+    next: expect.stringContaining('weaver rerun job/owned/t/one --set limits.attempts='),
+  });
+  await weaver.stop('job/owned/t/slow', { reason: 'seen' });
+  await resultOf(handle);
+  const both = await Promise.allSettled(['one', 'two'].map((path) => weaver.retry(`job/owned/t/${path}`)));
+  const [begun] = both.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  expect(begun?.jobId).toBe('job/owned~1');
+  expect(both.find(({ status }) => status === 'rejected')).toMatchObject({
+    reason: { code: 'stillRuns', message: expect.stringContaining('job/owned~1 still runs and may need the attempts') },
+  });
+  await weaver.stop('job/owned~1', { reason: 'seen' });
+}, 60_000);
+
+it('tasks that wait for a person let others go on, and take a place again before they do', async () => {
+  const content = { people: { approve: ['push'] } };
+  const tasks = [task('a', 'Asks first', { content }), task('b', 'Asks second', { content }), task('c', 'Slow to end')];
+  const handle = await start('polite', jobOf('polite', tasks, { concurrency: 1 }));
+  await until(() => world.requestsFor('# Slow to end') === 1, 'all three have begun, though only one may run');
+  expect((await rowsOf(handle)).map(({ path, waitsFor }) => [path, waitsFor])).toEqual([
+    ['a', 'human (it has asked)'],
+    ['b', 'human (it has asked)'],
+    ['c', null],
+  ]);
+  const silent = await startUnheard('job/polite/t/b');
+  await weaver.approve('job/polite/t/a', true, { why: 'fine' });
+  const first = client.workflow.getHandle('job/polite/t/a');
+  await until(async () => (await first.query<TaskStatus>('status')).phase === 'waits for a place', 'it waits its turn');
+  expect(await first.query<TaskStatus>('status')).toMatchObject({ state: 'blocked', waitingOn: 'resource' });
+  expect(git(bare('polite'), 'for-each-ref', '--format=%(refname:short)', 'refs/heads')).toBe('main');
+  // Nobody who waits for a grant does so for ever: that of a task whose job hears it and says nothing.
+  const { failure } = (await silent.result()) as TaskResult;
+  expect(failure).toMatchObject({ code: 'invalidPlan', detail: expect.stringContaining('has not answered for 6 s') });
+  await weaver.stop('job/polite/t/c', { reason: 'seen' });
+  await until(async () => (await statesOf(handle))['a'] === 'succeeded', 'it has got one');
+  await weaver.approve('job/polite/t/b', true, { why: 'fine too' });
+  expect((await resultOf(handle)).summary?.counts).toEqual({ succeeded: 2, cancelled: 1 });
+}, 60_000);
+
+/** A task that is split, with a workflow in the place of its job that does not know the words. */
+async function startUnheard(jobId: string): Promise<WorkflowHandle> {
+  const place = { jobId, path: 'p', watched: true, gated: false, prerequisites: [], allowance: null };
+  const { content } = planned('Split into four');
+  const spec = { ...content, ...jobOf('unheard', []).defaults, people: { waitSeconds: 1 } };
+  const input = { schemaVersion: 1, spec, requester: 'ana', lineage: 'unheard', suffix: 'abcdefgh', place };
+  return await client.workflow.start('codingTask', {
+    taskQueue: 'weaver',
+    workflowId: 'job/unheard/t/p',
+    args: [input],
+  });
+}
 
 it('children are counted among the tasks that run side by side', async () => {
   const handle = await start('turns', jobOf('turns', [planned('Split into four')], { concurrency: 2 }));

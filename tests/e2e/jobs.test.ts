@@ -45,6 +45,10 @@ beforeAll(async () => {
         when: { contains: '# Split with a slow one' },
         answers: [{ kind: 'json', value: planned([child('Slow one of two'), child('Part one')], false) }],
       },
+      {
+        when: { contains: ['You judge whether', '# Resolve'] },
+        answers: [{ kind: 'json', value: { criteria: [{ id: 1, met: true, evidence: 'side.txt, line 1' }] } }],
+      },
       { when: { contains: '# Resolve' }, answers: [{ kind: 'json', value: write('side.txt', 'both\n') }] },
       { when: { contains: '# Left side' }, answers: [{ kind: 'json', value: write('side.txt', 'left\n') }] },
       { when: { contains: '# Right side' }, answers: [{ kind: 'json', value: write('side.txt', 'right\n') }] },
@@ -179,8 +183,10 @@ it('WT-25 and WT-43 splits a task into children that outlive it, and joins their
   expect(z?.startedAt).toBeGreaterThanOrEqual(joined?.endedAt ?? Infinity);
 });
 
-it('makes the conflict of a join a task of its own', async () => {
-  const job = jobOf('conflict', [task('p', 'Split in conflict', { content: { handler: 'plan' } })], {
+it('makes the conflict of a join a task of its own, which is judged and asked about like all work', async () => {
+  const people = { approve: ['push'], waitSeconds: 1, unanswered: 'approve' };
+  const content = { handler: 'plan', acceptanceCriteria: ['Both sides are in it'], judge: true, people };
+  const job = jobOf('conflict', [task('p', 'Split in conflict', { content })], {
     defaults: { checks: [{ name: 'there', run: 'true', timeoutSeconds: 20 }], limits: { attempts: 2 } },
   });
   const handle = await start('conflict', job);
@@ -196,6 +202,9 @@ it('makes the conflict of a join a task of its own', async () => {
   ]);
   const resolved = rows.find(({ path }) => path === 'p.3.1');
   expect(git(bare('conflict'), 'show', `${resolved?.branch}:side.txt`)).toBe('both');
+  expect(git(bare('conflict'), 'log', '-1', '--format=%B', resolved?.branch ?? '')).toContain('1 met (judge)');
+  const { stdout } = await world.cli(['decisions', 'job/conflict/t/p.3.1']);
+  expect(stdout).toContain('May this change be pushed?');
 });
 
 it('D-18 counts a decomposition without children as a failure', async () => {

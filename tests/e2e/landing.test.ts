@@ -172,7 +172,7 @@ describe('a task that goes well', () => {
       attempt: 1,
       provider: 'openai',
       model: 'scripted-1',
-      promptVersion: 'one-shot@2',
+      promptVersion: 'one-shot@3',
       commitBefore: result.base,
       commitAfter: result.commit,
       treeAfter: readObject(url, 'rev-parse', `${result.branch}^{tree}`),

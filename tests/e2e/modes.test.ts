@@ -4,11 +4,13 @@ import type { ScriptedAnswer } from '../../src/adapters/model/scripted';
 import type { AskSpec, ModelResult, ModeResult } from '../../src/domain/ask-mode';
 import type { Called } from '../../src/activities/contract';
 import type { AskInput } from '../../src/workflows/ask-models';
+import { delta, sse } from '../adapters/model/asking';
 import { keepFigures } from '../chaos/keep-figures';
 import { startProviders, type Providers } from './providers';
 import { until, World } from './world';
 
-const NAMES = ['a', 'b', 'c', 'd', 'e', 'judge'] as const;
+/** `paused` asks for a pause, which holds for whoever asks it next. */
+const NAMES = ['a', 'b', 'c', 'd', 'e', 'paused', 'judge'] as const;
 type Name = (typeof NAMES)[number];
 
 let world: World;
@@ -160,10 +162,10 @@ describe('the first good answer', () => {
 
   it('LS-29 does not wait for the pause of a rate limit when another one answers', async () => {
     const startedAt = Date.now();
-    const answers = { a: status(429, { 'retry-after': '30' }), b: says('from b', { delayMs: 300 }) };
+    const answers = { paused: status(429, { 'retry-after': '30' }), b: says('from b', { delayMs: 300 }) };
     const result = await ask(answers, { mode: 'any' });
     expect(result.winner?.provider).toBe('b');
-    expect(requestsTo('a')).toBe(1);
+    expect(requestsTo('paused')).toBe(1);
     expect(Date.now() - startedAt).toBeLessThan(5_000);
   });
 
@@ -256,7 +258,9 @@ describe('a vote', () => {
   });
 
   it('LS-49 leaves out what has not the form asked for', async () => {
-    const answers = { a: says('{"city": "Paris"}'), b: says('{"city":"Paris"}'), c: says('Rome, I think') };
+    // The last of the two that agree: with it the vote is decided, whoever has not answered.
+    const b = says('{"city":"Paris"}', { delayMs: 700 });
+    const answers = { a: says('{"city": "Paris"}'), b, c: says('Rome, I think') };
     const schema = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] };
     const result = await ask(answers, { mode: 'consensus' }, { schema });
     expect(result.vote).toMatchObject({
@@ -286,6 +290,30 @@ describe('a vote', () => {
     expect(result.vote).toMatchObject({ kind: 'decided', score: 0.9, votes: 1 });
     expect(result.winner?.provider).toBe('b');
     expect(requestsTo('judge')).toBe(2);
+  });
+
+  it('counts what a judge has cost that fails in its answer: nobody is asked beyond the limit of the cost', async () => {
+    const usage = { prompt: 10, completion: 10 };
+    const cut = sse(delta({ content: '{"score": ' }), { error: { code: 'content_filter', message: 'flagged' } });
+    const judge = status(200, { 'content-type': 'text/event-stream' });
+    const answers = {
+      a: { ...says('x'), usage },
+      b: { ...says('y'), usage },
+      judge: { ...judge, body: cut },
+    } as Answers;
+    // An answer costs 30; the question to the judge costs more than ten.
+    const spec = {
+      mode: 'consensus',
+      concurrency: 1,
+      judge: { provider: 'judge' },
+      stop: { costUsdMicros: 40 },
+    } as const;
+    const result = await ask(answers, { ...spec, vote: { strategy: 'maxScore' } });
+    expect(states(result)).toEqual(['a ok', 'b skipped']);
+    expect(result.stopped).toMatch(/micro-dollars are spent, at most 40$/);
+    expect(result.lostUsdMicros).toBeGreaterThan(10);
+    expect(result.spending.costUsdMicros).toBe(30 + (result.lostUsdMicros ?? 0));
+    expect(result.spending.callsSent).toBe(2);
   });
 
   it('counts the calls of the judge: none more for a score or a model beyond the limits', async () => {

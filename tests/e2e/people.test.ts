@@ -23,6 +23,18 @@ const asks = (question: string): ScriptedAnswer => ({
   kind: 'json',
   value: { edits: [], commitMessage: '', notes: '', question },
 });
+const plan = (...titles: readonly string[]): ScriptedAnswer => ({
+  kind: 'json',
+  value: { children: titles.map(childOf), join: false, notes: '', question: null },
+});
+const childOf = (title: string) => ({
+  title,
+  description: `${title}, please.`,
+  acceptanceCriteria: [],
+  relatedFiles: [],
+  checks: [],
+  dependsOn: [],
+});
 const rule = (title: string, ...answers: readonly ScriptedAnswer[]) => ({ when: { contains: title }, answers });
 
 let world: World;
@@ -45,6 +57,8 @@ beforeAll(async () => {
       rule('Wrong at first', says('wrong still'), says('right')),
       rule('Two turns', { kind: 'json', value: { nonsense: true } }, says('not right'), says('right')),
       rule('Hangs', { kind: 'hang' }),
+      rule('# Split if agreed', plan('Agreed part 1', 'Agreed part 2')),
+      rule('# Split if denied', plan('Denied part 1', 'Denied part 2')),
       { answers: [says('right')] },
     ],
     config: 'sandbox: none\n',
@@ -149,6 +163,8 @@ describe('a question', () => {
   });
 });
 
+const PLAN_COMMANDS = (taskId: string) => expect.arrayContaining([`weaver approve ${taskId}`]) as readonly string[];
+
 describe('an approval', () => {
   it('holds the push until it is given by the printed command', async () => {
     const taskId = await begin('approved', 'Needs approval', { people: { approve: ['push'] } });
@@ -170,6 +186,32 @@ describe('an approval', () => {
     await untilWaits(taskId);
     await weaver.approve(taskId, true, { why: 'fine' });
     expect((await weaver.result('rejected')).state).toBe('completed');
+  });
+
+  it('of a plan comes before any child: they begin when it is given', async () => {
+    const taskId = await begin('agreed', 'Split if agreed', { handler: 'plan', people: { approve: ['plan'] } });
+    const waits = await untilWaits(taskId);
+    expect(waits).toMatchObject({ question: { id: 'a1.plan', kind: 'approval' }, commands: PLAN_COMMANDS(taskId) });
+    expect((await weaver.jobTasks('agreed'))?.map(({ path }) => path)).toEqual(['0']);
+    expect(world.requestsFor('# Agreed part')).toBe(0);
+    expect((await typed(waits.commands[0] ?? '')).exitCode).toBe(0);
+    expect((await weaver.result('agreed')).summary?.counts).toEqual({ decomposed: 1, succeeded: 2 });
+    const { answered } = await client.workflow.getHandle(taskId).query<TaskStatus>('status');
+    const children = (await weaver.jobTasks('agreed'))?.slice(1) ?? [];
+    expect(children.map(({ path }) => path)).toEqual(['0.1', '0.2']);
+    for (const { startedAt } of children) expect(startedAt).toBeGreaterThanOrEqual(answered?.[0]?.at ?? Infinity);
+  });
+
+  it('of a plan that is refused begins no child, and says who has refused it and why', async () => {
+    const more = { handler: 'plan', people: { approve: ['plan'] }, limits: { attempts: 1 } };
+    const taskId = await begin('denied', 'Split if denied', more);
+    await untilWaits(taskId);
+    await world.cli(['approve', taskId, '--reject', '--why', 'one task is enough']);
+    const { state, task: ended } = await weaver.result('denied');
+    expect([state, ended.state, ended.failure?.code]).toEqual(['failed', 'dead', 'rejectedByPerson']);
+    expect(ended.failure?.detail).toContain('one task is enough');
+    expect((await weaver.jobTasks('denied'))?.map(({ path }) => path)).toEqual(['0']);
+    expect(world.requestsFor('# Denied part')).toBe(0);
   });
 
   it('is decided by its default when nobody comes', async () => {
@@ -202,8 +244,11 @@ describe('holding and hurrying', () => {
       waitingOn: 'budget',
       commands: [expect.stringMatching(/set-budget .* --tokens \d+$/)],
     });
+    const listed = await weaver.list({ state: 'open', model: 'scripted-1', waiting: 'budget' });
+    expect(listed.find(({ taskId: each }) => each === taskId)?.tokens).toBeGreaterThan(10);
     expect((await typed(`weaver set-budget ${taskId} --tokens 10000000 --why 'worth it'`)).exitCode).toBe(0);
     expect((await weaver.result('frugal')).state).toBe('completed');
+    expect((await world.cli(['decisions', taskId])).stdout).toMatch(/ \d+ % of tokens used/);
   });
 
   it('what has spent the tokens of its job waits for more, and goes on by the printed command', async () => {

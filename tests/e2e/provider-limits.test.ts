@@ -13,6 +13,13 @@ providers:
     model: scripted-1
     requestsPerMinute: 4
     windowSeconds: 15
+  pausing:
+    baseUrl: {endpoint}
+    model: scripted-1
+  narrow:
+    baseUrl: {endpoint}
+    model: scripted-1
+    concurrency: 1
   broken:
     baseUrl: {endpoint}
     model: scripted-1
@@ -20,6 +27,9 @@ providers:
 `;
 const WINDOW_MS = 15_000;
 const PAUSE_MS = 12_000;
+const RETRY_AFTER_MS = 8_000;
+/** Longer than a call waits for its place in an activity. */
+const NARROW_MS = 4_000;
 
 const right = { kind: 'json', value: answerValue('right') } as const;
 const oops = { kind: 'status', status: 500, body: 'oops' } as const;
@@ -36,6 +46,12 @@ beforeAll(async () => {
       { when: { contains: 'Limited' }, answers: [right] },
       { when: { contains: 'Broken' }, answers: [oops, oops, right] },
       { when: { contains: 'Free' }, answers: [right] },
+      {
+        when: { contains: 'Paused one' },
+        answers: [{ kind: 'status', status: 429, headers: { 'retry-after': '8' } }, right],
+      },
+      { when: { contains: 'Paused' }, answers: [right] },
+      { when: { contains: 'Narrow' }, answers: [{ ...right, delayMs: NARROW_MS }] },
     ],
   });
   client = await world.connect();
@@ -116,6 +132,40 @@ it('leaves an endpoint alone that fails again and again, and goes on when it ans
     verdict: 'ok',
     says: expect.stringMatching(/^last answer at \d\d:\d\d:\d\d UTC$/),
   });
+}, 60_000);
+
+it('keeps all tasks from an endpoint that has asked one of them for a pause, also where it has no limits', async () => {
+  const first = world.carryOut({ ...task('Paused one.', 'pausing'), key: 'paused-1' });
+  await until(() => startedAt('Paused one').length === 1, 'it is asked');
+  const [askedAt = 0] = startedAt('Paused one');
+  await until(async () => {
+    const keeper = client.workflow.getHandle('provider/weaver/pausing');
+    return (await keeper.describe().catch(() => null))?.status.name === 'RUNNING';
+  }, 'the pause is known');
+  const second = world.carryOut({ ...task('Paused two.', 'pausing'), key: 'paused-2' });
+  await until(async () => {
+    const status = await statusOf('job/paused-2/t/0').catch(() => null);
+    return status?.phase === 'waits for provider pausing: it has asked for a pause';
+  }, 'the other task waits');
+  const results = await Promise.all([first, second]);
+  expect(results).toEqual(results.map(() => expect.objectContaining({ state: 'succeeded', attempts: 1 })));
+  const after = [...startedAt('Paused one').slice(1), ...startedAt('Paused two')].map((at) => at - askedAt);
+  expect(after).toHaveLength(2);
+  expect(Math.min(...after)).toBeGreaterThanOrEqual(RETRY_AFTER_MS);
+}, 60_000);
+
+it('lets no activity wait for a place of its provider: the task sleeps, and nothing is sent twice', async () => {
+  const titles = ['Narrow one.', 'Narrow two.'];
+  const runs = titles.map((title, n) => world.carryOut({ ...task(title, 'narrow'), key: `narrow-${n}` }));
+  const results = await Promise.all(runs);
+  expect(results).toEqual(titles.map(() => expect.objectContaining({ state: 'succeeded', attempts: 1 })));
+  expect(startedAt('Narrow')).toHaveLength(2);
+  const histories = await Promise.all(
+    titles.map((_, n) => client.workflow.getHandle(`job/narrow-${n}/t/0`).fetchHistory()),
+  );
+  const timers = histories.flatMap(({ events }) => events ?? []).map(({ userMetadata }) => userMetadata?.summary?.data);
+  const summaries = timers.flatMap((data) => (data == null ? [] : [Buffer.from(data).toString('utf8')]));
+  expect(summaries).toContain('"waits for provider narrow: 1 at once"');
 }, 60_000);
 
 it('asks nobody for a provider without limits', async () => {

@@ -9,16 +9,23 @@ export interface Providers {
   stop(): Promise<void>;
 }
 
-/** Each has the model `model-<name>`, at one dollar a million tokens of prompt and two of answer. */
-export async function startProviders(names: readonly string[]): Promise<Providers> {
+/**
+ * Each has the model `model-<name>`, at one dollar a million tokens of prompt and two of answer.
+ * @param levels of those that can do less than others
+ */
+export async function startProviders(
+  names: readonly string[],
+  levels: Readonly<Record<string, string>> = {},
+): Promise<Providers> {
   const started = await Promise.all(
     names.map(async (name) => [name, await startScriptedEndpoint({ script: [] })] as const),
   );
   const endpoints = new Map(started);
   const price = '{ promptUsdPerMillion: 1, completionUsdPerMillion: 2, date: 2026-01-01 }';
+  const levelOf = (name: string): string => (levels[name] === undefined ? '' : `, level: ${levels[name]}`);
   const lines = started.map(
     ([name, { baseUrl }]) =>
-      `  ${name}: { baseUrl: ${baseUrl}, model: model-${name}, callTimeoutSeconds: 20, price: ${price} }`,
+      `  ${name}: { baseUrl: ${baseUrl}, model: model-${name}, callTimeoutSeconds: 20, price: ${price}${levelOf(name)} }`,
   );
   return {
     endpoints,

@@ -122,7 +122,8 @@ it('lands all the same where the forge refuses, and opens it when the task is ta
     send(response, 422, { message: 'not today' });
     return true;
   });
-  const first = await world.run(task('Forge is away'), ['--key', 'away']);
+  const people = { approve: ['push'], waitSeconds: 1, unanswered: 'approve' };
+  const first = await world.run({ ...task('Forge is away'), people }, ['--key', 'away']);
   expect(first).toMatchObject({
     state: 'succeeded',
     exitCode: 0,
@@ -140,6 +141,9 @@ it('lands all the same where the forge refuses, and opens it when the task is ta
     pullRequest: { url: expect.stringMatching(/\/pulls\/2$/), failure: null },
   });
   expect(world.endpoint.count).toBe(asked);
+  // What has landed was agreed to: the first task asked, the second does not.
+  const told = await Promise.all([first, again].map(({ taskId }) => world.cli(['decisions', taskId])));
+  expect(told.map(({ stdout: text }) => text.includes('May this change be pushed?'))).toEqual([true, false]);
   expect(forge.pulls.map(({ branch }) => branch)).toContain(first.branch);
 }, 120_000);
 

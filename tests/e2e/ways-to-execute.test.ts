@@ -92,6 +92,14 @@ describe('a script', () => {
     expect(landed(given)).toEqual({ commits: 1, value: 'right', subject: 'As answered' });
   }, 60_000);
 
+  it('may have its task split: its proposal goes the way of every plan', async () => {
+    const children = ['Script part one', 'Script part two'].map((title) => ({ title, description: `${title}.` }));
+    const given = task('Script that splits', script(`echo '${JSON.stringify({ children, join: false })}'`));
+    const { state, summary } = await weaver.result(await begin(given));
+    expect([state, summary?.counts]).toEqual(['completed', { decomposed: 1, succeeded: 2 }]);
+    expect(world.requestsFor('# Script part')).toBe(2);
+  }, 60_000);
+
   it('is told what the checks have found, and gives up for good with exit code 3', async () => {
     const given = task(
       'Script with red checks',

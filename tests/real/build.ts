@@ -19,18 +19,28 @@ export interface Answers {
   readonly earlyExit: string;
 }
 
+/** A source file that the next release changed. */
+export interface FixedFile {
+  readonly path: string;
+  readonly before: string;
+  readonly after: string;
+}
+
 export interface BuiltCase {
   /** Bare repository; its only branch is `main`: the base release and our test. */
   readonly repositoryUrl: string;
   readonly taskFile: string;
+  /** What the task file says. */
+  readonly task: Readonly<Record<string, unknown>>;
   readonly taskBranch: string;
+  readonly files: readonly FixedFile[];
   readonly answers: Answers;
 }
 
 /** A wrong answer and the right one fit. */
 const ATTEMPTS = 2;
-/** A first Go build compiles the standard library. */
-const CHECK_TIMEOUT_SECONDS = 120;
+/** A first Go build compiles the standard library, for minutes on a busy machine. */
+const CHECK_TIMEOUT_SECONDS = 280;
 
 /** Fetches both releases and makes the repository, the task file and the answers below `workFolder`, which may exist. */
 export async function buildCase(
@@ -43,13 +53,17 @@ export async function buildCase(
   await mkdir(workFolder, { recursive: true });
   await unpack(baseOf(real), await fetchArchive(baseOf(real), options), before);
   await unpack(fixedOf(real), await fetchArchive(fixedOf(real), options), after);
-  const answers = await recordAnswers(real, before, after);
+  const files = await Promise.all(
+    real.fixedFiles.map(async (path) => ({ path, before: await read(before, path), after: await read(after, path) })),
+  );
+  const answers = await recordAnswers(real, files);
   const repositoryUrl = await commitBase(real, before, join(workFolder, 'repository.git'));
   const taskBranch = `weaver/${real.name}`;
   const taskFile = join(workFolder, 'task.yaml');
-  await writeFile(taskFile, stringify(taskOf(real, repositoryUrl, taskBranch), { lineWidth: 0 }));
+  const task = taskOf(real, repositoryUrl, taskBranch);
+  await writeFile(taskFile, stringify(task, { lineWidth: 0 }));
   await Promise.all([before, after].map((folder) => rm(folder, { recursive: true, force: true })));
-  return { repositoryUrl, taskFile, taskBranch, answers };
+  return { repositoryUrl, taskFile, task, taskBranch, files, answers };
 }
 
 /** The same archive gives the same commit id. */
@@ -99,6 +113,8 @@ function passedLine(language: Language, name: string): string {
       return `^ *ok [0-9]+ - ${name}$`;
     case 'go':
       return `^--- PASS: ${name} `;
+    case 'rust':
+      return `^test ${name} [.]{3} ok$`;
   }
 }
 
@@ -111,24 +127,26 @@ export function testGlobs(language: Language): readonly string[] {
       return ['*.test.js', 'test/**', 'node_modules/**'];
     case 'go':
       return ['**/*_test.go', 'go.mod', 'go.work', 'vendor/**'];
+    case 'rust':
+      return ['tests/**'];
   }
 }
 
 const read = (folder: string, path: string): Promise<string> => readFile(join(folder, path), 'utf8');
 
-async function recordAnswers(real: RealCase, before: string, after: string): Promise<Answers> {
-  const right = await Promise.all(
-    real.fixedFiles.map(async (path) => editsBetween(path, await read(before, path), await read(after, path))),
-  );
+async function recordAnswers(real: RealCase, files: readonly FixedFile[]): Promise<Answers> {
+  const right = await Promise.all(files.map(({ path, before, after }) => editsBetween(path, before, after)));
   const { path, change } = real.wrong;
-  const source = await read(before, path);
-  const firstFile = real.fixedFiles[0] ?? path;
+  const source = files.find((file) => file.path === path)?.before;
+  const [first] = files;
+  if (source === undefined || first === undefined)
+    throw new Error(`the wrong fix is in ${path}, which is none of the fixed files`);
   return {
     right: answerText(right.flat(), `Mend: ${real.title}`, `As released in ${real.fixed.version}.`),
     wrong: answerText(await editsBetween(path, source, change(source)), `Try to mend: ${real.title}`, 'Not sure.'),
     testEditing: answerText([writeEdit(real.test.path, emptied(real))], 'Correct the tests', 'The tests were wrong.'),
     earlyExit: answerText(
-      await earlyExitEdits(real.language, firstFile, await read(before, firstFile)),
+      await earlyExitEdits(real.language, first.path, first.before),
       'Tidy up the start',
       'All checks end with success.',
     ),
@@ -136,7 +154,7 @@ async function recordAnswers(real: RealCase, before: string, after: string): Pro
 }
 
 /** Our test file with the same names and nothing in them. */
-function emptied({ language, test: { names, content } }: RealCase): string {
+export function emptied({ language, test: { names, content } }: RealCase): string {
   switch (language) {
     case 'python':
       return [
@@ -155,6 +173,8 @@ function emptied({ language, test: { names, content } }: RealCase): string {
         ...names.map((name) => `func ${name}(t *testing.T) {}`),
         '',
       ].join('\n\n');
+    case 'rust':
+      return names.map((name) => `#[test]\nfn ${name}() {}\n`).join('\n');
   }
 }
 
@@ -166,8 +186,17 @@ async function earlyExitEdits(language: Language, path: string, source: string) 
       return editsBetween(path, source, `${source}\nprocess.exit(0);\n`);
     case 'go':
       return [writeEdit('early.go', `${packageClause(source)}\n\nimport "os"\n\nfunc init() { os.Exit(0) }\n`)];
+    case 'rust':
+      return editsBetween(path, source, `${source}\n${RUST_EXIT}`);
   }
 }
+
+/** Called before the main function of any program that the package is linked into. */
+const RUST_EXIT = `extern "C" fn early() { std::process::exit(0) }
+#[used]
+#[link_section = ".init_array"]
+static EARLY: extern "C" fn() = early;
+`;
 
 function packageClause(source: string): string {
   const clause = /^package \w+$/m.exec(source)?.[0];

@@ -1,6 +1,6 @@
 /** What a real case is: a published release with a known bug, and the release that mended it. */
 
-export type Language = 'python' | 'javascript' | 'go';
+export type Language = 'python' | 'javascript' | 'go' | 'rust';
 
 /** One archive of a package registry. */
 export interface Release {

@@ -30,6 +30,8 @@ export const checkEnvironment = (home: string): NodeJS.ProcessEnv => ({
   HOME: home,
   PYTHONDONTWRITEBYTECODE: '1',
   GOCACHE: join(cacheHome(), 'weaver', 'real-packages', 'go-build'),
+  // Rust's compilers are found below the home of the user, which is another one here.
+  RUSTUP_HOME: process.env['RUSTUP_HOME'] ?? join(homedir(), '.rustup'),
 });
 
 /** Where a user's caches are. */

@@ -69,5 +69,7 @@ function failedLine(language: Language, name: string): string {
       return `^ *not ok \\d+ - ${name}$`;
     case 'go':
       return `^--- FAIL: ${name} `;
+    case 'rust':
+      return `^test ${name} [.]{3} FAILED$`;
   }
 }

@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildCase, type Answers, type BuiltCase } from './build.js';
 import type { Language, RealCase } from './case.js';
-import { realCases } from './cases.js';
+import { casesLookedAt, realCases } from './cases.js';
 import { mustRun } from './commands.js';
 import { isolatedGit } from './environment.js';
 import { checkAsPushed, failedTests, judge, type Judgement } from './judge.js';
 import { publishAnswer } from './publish.js';
 import { baseOf, defaultFetchOptions, fetchArchive } from './releases.js';
 
-/** Sixteen archives from three registries when the cache is empty; nothing to wait for when it is not. */
-const BUILD_TIMEOUT_MS = 400_000;
+/** Two archives a case from three registries when the cache is empty; nothing to wait for when it is not. */
+const BUILD_TIMEOUT_MS = process.env['WEAVER_SOAK'] === '1' ? 3_600_000 : 400_000;
 
 const built = new Map<string, BuiltCase>();
 let folder = '';
@@ -19,18 +19,18 @@ let folder = '';
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'weaver-real-'));
   await Promise.all(
-    realCases.map(async (real) => built.set(real.name, await buildCase(real, join(folder, real.name)))),
+    casesLookedAt.map(async (real) => built.set(real.name, await buildCase(real, join(folder, real.name)))),
   );
 }, BUILD_TIMEOUT_MS);
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 it('has six cases or more, two or more in each language', () => {
-  expect(realCases.length).toBeGreaterThanOrEqual(6);
+  expect(casesLookedAt.length).toBeGreaterThanOrEqual(6);
   expect(Math.min(countOf('python'), countOf('javascript'), countOf('go'))).toBeGreaterThanOrEqual(2);
 });
 
-describe.each(realCases)('$name ($package $base.version)', (real) => {
+describe.each(casesLookedAt)('$name ($package $base.version)', (real) => {
   it('is red on the base, by the verdict of our tests', async () => {
     const judged = await judge(real, caseOf(real).repositoryUrl, 'main');
     expect(redTests(real, judged)).not.toEqual([]);
@@ -61,7 +61,7 @@ describe.each(realCases)('$name ($package $base.version)', (real) => {
 
 describe('repositories', () => {
   it('have the same base commit when they are built again', async () => {
-    const [real] = realCases;
+    const [real] = casesLookedAt;
     if (real === undefined) throw new Error('no case');
     const again = await buildCase(real, join(folder, 'again'));
     expect(await tipOf(again.repositoryUrl)).toBe(await tipOf(caseOf(real).repositoryUrl));
@@ -69,7 +69,7 @@ describe('repositories', () => {
 });
 
 describe('archives', () => {
-  const real = realCases.find(({ language }) => language === 'javascript');
+  const real = casesLookedAt.find(({ language }) => language === 'javascript');
   if (real === undefined) throw new Error('no JavaScript case');
   const archive = baseOf(real);
 

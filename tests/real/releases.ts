@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Language, RealCase, Release } from './case.js';
 import { hasCode, mustRun, run, type Finished } from './commands.js';
@@ -118,6 +118,21 @@ const fetchers: Readonly<Record<Language, Fetcher>> = {
     if (typeof answer === 'object' && answer !== null && 'Zip' in answer && typeof answer.Zip === 'string')
       return answer.Zip;
     throw new Error(`go names no archive for ${label(archive)}: ${stdout}`);
+  },
+  rust: async (archive, folder, env) => {
+    const { package: name, release } = archive;
+    await mkdir(join(folder, 'src'));
+    await writeFile(join(folder, 'src', 'lib.rs'), '');
+    const manifest = '[package]\nname = "fetched"\nversion = "0.0.0"\n';
+    await writeFile(join(folder, 'Cargo.toml'), `${manifest}[dependencies]\n${name} = "=${release.version}"\n`);
+    await ask(archive, 'cargo', ['fetch', '--quiet'], folder, env);
+    // One folder for each registry or mirror, named by its address.
+    const cache = join(env['CARGO_HOME'] ?? join(homedir(), '.cargo'), 'registry', 'cache');
+    for (const registry of await readdir(cache)) {
+      const file = join(cache, registry, `${name}-${release.version}.crate`);
+      if ((await hashOf(file)) !== null) return file;
+    }
+    throw new Error(`cargo has fetched no archive of ${label(archive)}`);
   },
 };
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RealCase } from './case.js';
-import { realCases } from './cases.js';
+import { casesOfThisRun } from './cases.js';
 import { mustRun } from './commands.js';
 import { isolatedGit } from './environment.js';
 import { judge } from './judge.js';
@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Needs the built command line (dist/cli.js). */
-describe.each(realCases)('weaver on $name', (real) => {
+describe.each(casesOfThisRun)('weaver on $name', (real) => {
   const runs = new Map<Recording, CaseRun>();
   const runOf = (recording: Recording): CaseRun => {
     const ended = runs.get(recording);

@@ -31,7 +31,10 @@ export async function recordHistories(address: string): Promise<void> {
   }
 }
 
-/** Of one closed workflow. `type` stands before the title of the task (or the id, where there is none), or alone if it has a dot: then there is no title. */
+/**
+ * Of one closed workflow. `type` stands before the title of the task (or the id, where there is none), or alone if it has a dot:
+ * then there is no title. A task that is taken up again has the title of the first, and another way.
+ */
 export async function writeHistory(
   client: Client,
   workflowId: string,
@@ -39,7 +42,10 @@ export async function writeHistory(
   folder = HISTORIES,
 ): Promise<void> {
   const history = JSON.parse(historyToJSON(await client.workflow.getHandle(workflowId).fetchHistory())) as unknown;
-  const name = type.includes('.') ? type : `${type}.${slug(titleIn(history) ?? workflowId)}`;
+  const [, again = ''] = /(~\d+)/.exec(workflowId) ?? [];
+  const name = type.includes('.')
+    ? type
+    : `${type}.${slug(titleIn(history) ?? workflowId)}${again.replace('~', '-again-')}`;
   const text = JSON.stringify({ name, workflowId, history: scrub(history) });
   // A fixed time in the header: the same history is the same file.
   mkdirSync(folder, { recursive: true });

@@ -19,7 +19,17 @@ const replay = ({ history, workflowId }: Pick<RecordedHistory, 'history' | 'work
 it('has histories of all workflows, of every ending', () => {
   const names = histories.map(({ name }) => name.split('.')[0]);
   expect(new Set(names)).toEqual(
-    new Set(['job', 'codingTask', 'permits', 'scheduledJob', 'janitor', 'askModels', 'shadowCall', 'compareModels']),
+    new Set([
+      'job',
+      'codingTask',
+      'permits',
+      'scheduledJob',
+      'janitor',
+      'askModels',
+      'shadowCall',
+      'compareModels',
+      'providerLimits',
+    ]),
   );
   const endings = new Set(histories.map(({ history }) => endingIn(history)));
   expect(endings).toEqual(

@@ -213,3 +213,47 @@ function looseObjects(schema: unknown, place = ''): readonly string[] {
     ...Object.entries(own).flatMap(([key, value]) => looseObjects(value, `${place}/${key}`)),
   ];
 }
+
+const searchBlock = (path: string, from: string, to: string): string =>
+  `${path}\n<<<<<<< SEARCH\n${from}=======\n${to}>>>>>>> REPLACE\n`;
+
+describe('an answer in blocks', () => {
+  it('has its message, its words and its question beside the edits', () => {
+    const text = `I shout.\n\n${searchBlock('a.txt', 'a\n', 'A\n')}\n<<<<<<< MESSAGE\nShout\n\nIt was low.\n>>>>>>> MESSAGE\n\nDone.`;
+    expect(parseAnswer(text)).toEqual({
+      kind: 'ok',
+      answer: {
+        edits: [{ ...NOTHING, op: 'replace', path: 'a.txt', search: 'a\n', replace: 'A\n' }],
+        commitMessage: 'Shout\n\nIt was low.',
+        notes: 'I shout.\nDone.',
+      },
+    });
+    expect(parseAnswer('<<<<<<< QUESTION\nWhich one?\n>>>>>>> QUESTION\n')).toEqual({
+      kind: 'ok',
+      answer: { edits: [], commitMessage: '', notes: '', question: 'Which one?' },
+    });
+  });
+
+  it('is never read in part, wherever it was cut', () => {
+    const text = `${searchBlock('a.txt', 'a\n', 'A\n')}${searchBlock('b.txt', 'b\n', 'B\n')}`.trimEnd();
+    const whole = text.length;
+    const read = Array.from({ length: whole }, (_, length) => parseAnswer(text.slice(0, length)));
+    const first = text.indexOf('b.txt') - 1;
+    // Between two whole blocks, and with a beginning of the next path, which is a word beside a block.
+    const readable = read.flatMap((parsed, length) => (parsed.kind === 'ok' ? [length] : []));
+    expect(readable.filter((length) => length < first || length > first + 'b.txt'.length + 12)).toEqual([]);
+  });
+
+  it('is read in time that grows with its length alone', () => {
+    const times = 20_000;
+    const blocks = searchBlock('a.txt', 'a\n', 'A\n').repeat(times);
+    const marks = '<<<<<<< SEARCH\n'.repeat(4 * times);
+    const dividers = `a.txt\n<<<<<<< SEARCH\n${'=======\n'.repeat(4 * times)}>>>>>>> REPLACE`;
+    const fences = 'a.js\n```\nx\n```\n'.repeat(times);
+    const begun = process.cpuUsage();
+    for (const text of [blocks, fences]) expect(parseAnswer(text).kind).toBe('ok');
+    for (const text of [marks, dividers]) expect(parseAnswer(text).kind).toBe('malformed');
+    // A tenth of a second; what grows with the square would take minutes.
+    expect(process.cpuUsage(begun).user / 1_000).toBeLessThan(5_000);
+  });
+});

@@ -84,3 +84,84 @@ it.each(['judge', 'maxScore', 'scoreSum'])('wants somebody who judges for the st
     `ask.judge is missing: strategy: ${strategy} needs a model that judges`,
   ]);
 });
+
+describe('modes of single steps', () => {
+  const models = ['a', 'b', 'c'];
+
+  it('are kept as they are written, money in micro-dollars, and stay the same when the specification is read again', () => {
+    const spec = specOf({
+      models,
+      handler: 'agent',
+      judge: true,
+      chooseHandler: {},
+      modes: {
+        turn: 'sequential',
+        judge: { mode: 'consensus', vote: { quorum: 2 }, models: ['b', { provider: 'c', model: 'm' }] },
+        choose: { mode: 'any', stop: { costUsd: 0.5 } },
+        plan: { mode: 'consensus', judge: 'a' },
+      },
+    });
+    expect(spec.modes).toEqual({
+      turn: { mode: 'fallback' },
+      judge: {
+        mode: 'consensus',
+        vote: { quorum: 2 },
+        models: [{ provider: 'b' }, { provider: 'c', model: 'm' }],
+      },
+      choose: { mode: 'any', stop: { costUsdMicros: 500_000 } },
+      plan: { mode: 'consensus', judge: { provider: 'a' } },
+    });
+    expect(parseTask(JSON.stringify(spec))).toEqual({ kind: 'ok', spec });
+  });
+
+  it('may be of one model, which is another one than that of the work', () => {
+    const modes = { turn: { mode: 'single', models: ['cheap'] } };
+    expect(specOf({ handler: 'agent', modes }).modes).toEqual({
+      turn: { mode: 'single', models: [{ provider: 'cheap' }] },
+    });
+  });
+
+  it.each([
+    [{ modes: { turn: 'fallback' } }, 'modes.turn is for handler: agent'],
+    [
+      { handler: 'agent', modes: { turn: 'all' } },
+      'modes.turn.mode must be one of single, fallback, any, consensus for modes.turn',
+    ],
+    [
+      { handler: 'agent', modes: { turn: { mode: 'consensus', vote: { strategy: 'maxScore' }, judge: 'a' } } },
+      'modes.turn.vote.strategy must be majority or weighted for modes.turn: calls of tools are compared by what they do, and not judged; modes.turn.judge is not for modes.turn: calls of tools are compared by what they do, and not judged',
+    ],
+    [
+      { judge: true, modes: { judge: { mode: 'consensus', judge: 'a' } } },
+      'modes.judge.judge is not for modes.judge: who judges is not judged again',
+    ],
+    [{ modes: { judge: 'any' } }, 'modes.judge is for a task with judge: true'],
+    [
+      { judge: 'a', modes: { judge: 'any' } },
+      'modes.judge stands beside a judge by name: write judge: true, and name the models here',
+    ],
+    [{ modes: { choose: 'any' } }, 'modes.choose is for a task with chooseHandler'],
+    [
+      { chooseHandler: { model: 'a' }, modes: { choose: 'any' } },
+      'modes.choose stands beside chooseHandler.model: name the models in one of them',
+    ],
+    [{ modes: { plan: 'any' } }, 'modes.plan is for handler: plan'],
+    [{ handler: 'plan', ask: 'any', modes: { plan: 'any' } }, 'modes.plan stands beside ask: name one of them'],
+    [
+      { judge: true, models: ['a'], modes: { judge: 'any' } },
+      'modes.judge.models must name two models or more: any asks several',
+    ],
+    [
+      { judge: true, modes: { judge: { mode: 'consensus', vote: { quorum: 4 } } } },
+      'modes.judge.vote.quorum is more than the 3 models that are asked',
+    ],
+    [{ judge: true, modes: { judge: { mode: 'any', failFast: true } } }, 'modes.judge.failFast is for mode: all'],
+    [{ modes: { turns: 'any' } }, 'modes.turns is no field: did you mean turn?'],
+  ])('refuse %j', (more, says) => expect(faultsOf({ models, ...more }).join('; ')).toBe(says));
+
+  it('leave open what a handler that is chosen later may need', () => {
+    const modes = { turn: 'fallback', plan: 'any' };
+    expect(specOf({ models, chooseHandler: {}, modes }).modes).toMatchObject({ turn: { mode: 'fallback' } });
+    expect(specOf({ models, alternatives: ['agent', 'plan'], modes }).modes).toMatchObject({ plan: { mode: 'any' } });
+  });
+});

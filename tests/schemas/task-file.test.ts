@@ -102,6 +102,25 @@ describe('a task file', () => {
     expect(parseTask(json)).toEqual({ kind: 'ok', spec: MINIMAL_SPEC });
   });
 
+  it('says whether its commit is signed, and which hooks judge it', () => {
+    const commitOf = (commit: string) => specOf(parseTask(`${MINIMAL}\ncommit: ${commit}\n`)).commit;
+    expect(commitOf('{ sign: false, hooks: run }')).toEqual({
+      trailers: [],
+      sign: false,
+      hooks: { timeoutSeconds: 120 },
+    });
+    expect(commitOf('{ hooks: { path: tools/hooks, timeoutSeconds: 5 } }').hooks).toEqual({
+      path: 'tools/hooks',
+      timeoutSeconds: 5,
+    });
+    expect(commitOf('{ hooks: skip }').hooks).toBe('skip');
+    // A finished specification is one too.
+    const finished = specOf(parseTask(`${MINIMAL}\ncommit: { hooks: run }\n`));
+    expect(specOf(parseTask(JSON.stringify(finished)))).toEqual(finished);
+    for (const wrong of ['{ hooks: maybe }', '{ hooks: { path: /etc } }', '{ hooks: { timeoutSeconds: 301 } }'])
+      expect(faultsOf(parseTask(`${MINIMAL}\ncommit: ${wrong}\n`))).toHaveLength(1);
+  });
+
   it('is read with every field of the commented example', () => {
     expect(parseTask(readFileSync(resolve(EXAMPLES, 'python-bug.yaml'), 'utf8'))).toEqual({
       kind: 'ok',
@@ -641,7 +660,7 @@ describe('a start input', () => {
       message:
         'title must be a text: put it in quotes; description is missing; ' +
         'repo.url has a password or token in it: take it out, and set the variable that git.tokenEnv names (WEAVER_GIT_TOKEN); ' +
-        'extra is no field; there are title, description, acceptanceCriteria, criterionChecks, judge, reproduceFirst, allowOldFailures, guards, repo, handler, agent, script, playbook, variables, alternatives, chooseHandler, checks, relatedFiles, protect, limits, models, ask, candidates, shadow, setup, commit, landing, tags, key, people, decider, shadowDecider, baseCommit, priority',
+        'extra is no field; there are title, description, acceptanceCriteria, criterionChecks, judge, reproduceFirst, allowOldFailures, guards, repo, handler, agent, script, playbook, variables, alternatives, chooseHandler, checks, relatedFiles, protect, limits, models, ask, modes, candidates, shadow, setup, commit, landing, tags, key, people, decider, shadowDecider, baseCommit, priority',
     });
   });
 

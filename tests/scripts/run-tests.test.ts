@@ -33,6 +33,25 @@ describe('npm test', () => {
     expect(code).toBe(1);
   });
 
+  it('runs a file that failed again alone, and names it when it passes then', async () => {
+    const mark = `${checkout.bin}/was-here`;
+    const once = `const fs = require('node:fs');
+it('fails once', () => {
+  const before = fs.existsSync(${JSON.stringify(mark)});
+  fs.writeFileSync(${JSON.stringify(mark)}, '');
+  expect(before).toBe(true);
+});
+it('holds', () => {});
+`;
+    checkout.write('tests/bad.test.ts', once);
+    const { code, stdout } = await checkout.node('test.mjs');
+    expect(stdout.trimEnd().split('\n').slice(-2)).toEqual([
+      'unsteady: tests/bad.test.ts failed, and passed when it was run again alone',
+      '5 passed, 0 failed',
+    ]);
+    expect(code).toBe(0);
+  });
+
   it('counts a file that cannot be loaded as a failure', async () => {
     checkout.write('tests/bad.test.ts', `throw new Error('at once');\n`);
     const { code, stdout } = await checkout.node('test.mjs');

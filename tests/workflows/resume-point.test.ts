@@ -15,6 +15,8 @@ const checked = (...passed: readonly boolean[]) =>
   >;
 const setupFailed = { kind: 'setupFailed' } as NonNullable<Steps['checked']>;
 
+const after = (turns: number) => ({ turns, tree: `t${turns}` }) as NonNullable<Steps['conversation']>;
+
 const steps = (more: Partial<Steps>): Steps => ({ startedAt: 5, opened, calls: [], ...more });
 const LAST = { failure: { code: 'checksFailed', detail: 'value is wrong' }, evidence: null } as const;
 
@@ -97,10 +99,25 @@ describe('a retry from the checks', () => {
   ] as const)('is impossible where %s', (_, done) => expect(pointOf({ from: 'checks' }, done as Steps)).toBeNull());
 });
 
+const gated = (refused: unknown, ...passed: readonly boolean[]) =>
+  ({ ...checked(...passed), gated: { refused } }) as NonNullable<Steps['checked']>;
+
 describe('a retry from the landing', () => {
   it('keeps the green checks too', () => {
     const done = steps({ edited, checked: checked(true, true) });
     expect(pointOf({ from: 'land' }, done)).toMatchObject({ attempts: 0, steps: { edited, checked: done.checked } });
+  });
+
+  it('keeps what a judge has said of the same change, so that none is paid again', () => {
+    const judged = { tree: 't1', met: [1], unmet: [] } as unknown as NonNullable<Steps['judged']>;
+    const done = steps({ edited, checked: checked(true), judged });
+    expect(pointOf({ from: 'land' }, done)).toMatchObject({ steps: { judged } });
+    expect(pointOf({ from: 'checks' }, done)?.steps).not.toHaveProperty('judged');
+  });
+
+  it('goes by the gate: failures of the base may stay where the task says so, and a green exit code may be refused', () => {
+    expect(pointOf({ from: 'land' }, steps({ edited, checked: gated(null, false) }))).not.toBeNull();
+    expect(pointOf({ from: 'land' }, steps({ edited, checked: gated({ failure: {} }, true) }))).toBeNull();
   });
 
   it('is possible without a check', () => {
@@ -131,6 +148,19 @@ describe('a reset', () => {
 
   it('is of the last attempt and its first turn where none is named', () => {
     expect(pointOf({ from: 'turn' }, steps({}), done)).toMatchObject({ attempts: 1, steps: { calls: [call(1)] } });
+  });
+
+  it('of a conversation keeps it as it was after any of its turns, however many there were', () => {
+    const spoken = Array.from({ length: 60 }, (_, n) => after(n + 1));
+    // The last twenty answers are all that a record names.
+    const long = steps({ calls: Array.from({ length: 20 }, (_, n) => call(n + 41)), conversation: after(60), spoken });
+    expect(pointOf({ from: 'turn', attempt: 1, turn: 33 }, long)?.steps).toEqual({
+      startedAt: 5,
+      opened,
+      calls: [],
+      conversation: after(33),
+    });
+    expect(pointOf({ from: 'turn', attempt: 1, turn: 61 }, long)).toBeNull();
   });
 
   it('to a turn or an attempt that has not been is impossible', () => {

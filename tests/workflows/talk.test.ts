@@ -113,6 +113,56 @@ describe('what the job has given', () => {
   });
 });
 
+describe('what the job says twice in a row', () => {
+  const by = { by: 'ana', why: 'all' };
+
+  it('counts by its order, though the second is heard first: pause and resume', () => {
+    const talk = new Talk();
+    talk.hearHold({ ...by, held: false, order: 2 });
+    talk.hearHold({ ...by, held: true, order: 1 });
+    expect(talk.held).toBeNull();
+    talk.hearHold({ ...by, held: true, order: 3 });
+    expect(talk.held).toEqual(by);
+  });
+
+  it('counts by its order: no money yet, and then some', () => {
+    const talk = new Talk();
+    const allowance = { costUsdMicros: 20, tokens: null, attempts: null };
+    talk.hearAllowance({ allowance, left: 'now', order: 8 });
+    talk.hearAllowance({ allowance: { ...allowance, costUsdMicros: 10 }, left: 'later', order: 7 });
+    expect([talk.allowance, talk.allowanceLeft]).toEqual([allowance, 'now']);
+  });
+
+  it('is known by the next run too, and each matter has an order of its own', () => {
+    const talk = new Talk();
+    talk.hearHold({ ...by, held: false, order: 5 });
+    const next = new Talk();
+    next.takeOver(JSON.parse(JSON.stringify(talk.carry())) as ReturnType<Talk['carry']>);
+    expect([next.isLate('hold', 4), next.isLate('deadline', 4), next.isLate('hold', 6)]).toEqual([true, false, false]);
+  });
+
+  it('of a worker of before has no order, and counts as it comes', () => {
+    const talk = new Talk();
+    talk.hearHold({ ...by, held: true, order: 9 });
+    talk.hearHold({ ...by, held: false });
+    expect(talk.held).toBeNull();
+  });
+});
+
+it('has its place again when the job has answered its last wish for one, not an earlier one', () => {
+  const talk = new Talk();
+  expect(talk.isResting).toBe(false);
+  talk.rests = 2;
+  talk.hearPlace(1);
+  expect(talk.isResting).toBe(true);
+  talk.hearPlace(2);
+  talk.hearPlace(1);
+  expect(talk.isResting).toBe(false);
+  const next = new Talk();
+  next.takeOver(talk.carry());
+  expect([next.rests, next.isResting]).toEqual([2, false]);
+});
+
 it('is held by whoever paused the task itself, before the job', () => {
   const talk = new Talk();
   expect(talk.isHeld).toBeNull();

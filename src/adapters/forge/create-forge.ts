@@ -111,10 +111,28 @@ async function list(place: Place, query: string): Promise<readonly SeenPullReque
 async function create(place: Place, wish: PullRequestWish): Promise<SeenPullRequest> {
   const body = DIALECTS[place.kind].creation(wish, wish.body(''));
   const answer = await askForge(place.api, { method: 'POST', path: `${place.path}/pulls`, body });
-  if (answer.kind === 'done') return shown(answer.value);
+  if (answer.kind === 'done') return await withoutTwins(place, shown(answer.value));
   const faster = await find(place, wish);
   if (faster !== null) return faster;
   throw new PortFault('forgeRefused', answer.says, false);
+}
+
+/**
+ * Gitea looks for another one and makes its own in two steps: who asks in the same moment makes a second one. Then each of them
+ * keeps the first and closes the others, whoever made them. They are alike to the last word, so none of them is a person's.
+ */
+async function withoutTwins(place: Place, made: SeenPullRequest): Promise<SeenPullRequest> {
+  if (!DIALECTS[place.kind].makesTwins) return made;
+  const keys = ['branch', 'from', 'commit', 'title', 'body'] as const;
+  const seen = await list(place, 'state=open&page=1');
+  const twins = seen.filter((one) => one.number !== made.number && keys.every((key) => one[key] === made[key]));
+  const [first = made, ...others] = [made, ...twins].toSorted((a, b) => a.number - b.number);
+  for (const { number } of others) {
+    const path = `${place.path}/pulls/${number}`;
+    // One that somebody has merged meanwhile is closed enough: whatever is said to it, the first is there.
+    await askForge(place.api, { method: 'PATCH', path, body: { state: 'closed' } });
+  }
+  return first;
 }
 
 /** What has been made a moment ago is as it should be. */

@@ -22,6 +22,8 @@ export interface Dialect {
   headers(token: string): Readonly<Record<string, string>>;
   /** Queries of the lists to look through, the open ones first. */
   lists(repository: ForgeRepository, branch: string): readonly { readonly query: string; readonly pagesMax: number }[];
+  /** Whether two may be made at the same moment. */
+  readonly makesTwins: boolean;
   /** What is posted to make one. */
   creation(wish: PullRequestWish, body: string): Readonly<Record<string, unknown>>;
 }
@@ -42,6 +44,7 @@ export const DIALECTS: Readonly<Record<ForgeKind, Dialect>> = {
     lists: ({ owner }, branch) => [
       { query: `state=all&head=${encodeURIComponent(`${owner}:${branch}`)}`, pagesMax: 1 },
     ],
+    makesTwins: false,
     creation: ({ title, branch, baseBranch, draft }, body) => ({ title, head: branch, base: baseBranch, body, draft }),
   },
   gitea: {
@@ -50,6 +53,7 @@ export const DIALECTS: Readonly<Record<ForgeKind, Dialect>> = {
       { query: 'state=open', pagesMax: PAGES_MAX },
       { query: 'state=closed&sort=recentupdate', pagesMax: 1 },
     ],
+    makesTwins: true,
     // A draft there is a word in front of the title.
     creation: ({ title, branch, baseBranch, draft }, body) => ({
       title: draft ? `WIP: ${title}` : title,

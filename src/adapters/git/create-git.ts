@@ -1,6 +1,6 @@
 /** The `Git` port over the git program. */
 import { join } from 'node:path';
-import type { Git } from '../../ports.js';
+import { PortFault, type Git, type SigningSettings } from '../../ports.js';
 import { captureTree } from './capture-tree.js';
 import type { Redact } from './faults.js';
 import { localFault } from './faults.js';
@@ -17,6 +17,8 @@ import { unpublishBranch } from './unpublish.js';
 import { createSnapshots } from './snapshots.js';
 import type { Snapshots } from './snapshots.js';
 import { runGit, type RunGit } from './run-git.js';
+import { signCommit } from './signed-commit.js';
+import { createSigner, type Signer } from './signer.js';
 import { checkoutTree, closeWorkspace, untrackedNames } from './work-tree.js';
 
 export interface GitOptions {
@@ -28,6 +30,8 @@ export interface GitOptions {
   readonly tokenOf: (host: string) => string | undefined;
   readonly redact: Redact;
   readonly limits?: Partial<GitLimits>;
+  /** Absent = nothing can be signed. */
+  readonly signing?: SigningSettings;
   /** Starts git; by default this very process does. */
   readonly run?: RunGit;
 }
@@ -59,6 +63,7 @@ export function createGit(options: GitOptions): Git {
     const mirror = mirrors.of(url);
     return mirrors.mending(mirror, () => work(mirror));
   };
+  const signer = signerOf(options, run);
   return {
     open: (request) => faulting(redact, () => openRemote(remote, request)),
     list: (url, tree) =>
@@ -73,6 +78,9 @@ export function createGit(options: GitOptions): Git {
     merge: (request) => faulting(redact, () => mergeBranches(remote, request)),
     rebase: (request) => faulting(redact, () => rebaseTree(remote, request)),
     commit: (url, request) => faulting(redact, () => onMirror(url, (mirror) => snapshots.commit(mirror, request))),
+    sign: ({ url, ...request }) =>
+      faulting(redact, () => onMirror(url, (mirror) => signCommit(mirrors, mirror, signer, request))),
+    ensureSigns: () => faulting(redact, async () => void (await signer.sign(Buffer.from('weaver\n')))),
     checkout: (request) => faulting(redact, () => checkoutTree(workTree, request)),
     capture: (request) => faulting(redact, () => captureTree(workTree, request)),
     untracked: (url, workspace) => faulting(redact, () => untrackedNames(workTree, url, workspace)),
@@ -80,6 +88,12 @@ export function createGit(options: GitOptions): Git {
     unpublish: (request) => faulting(redact, () => unpublishBranch(remote, request)),
     close: (workspace) => faulting(redact, () => closeWorkspace(workTree, workspace)),
   };
+}
+
+function signerOf({ home, environment, redact, signing }: GitOptions, run: RunGit): Signer {
+  if (signing !== undefined) return createSigner({ settings: signing, home, environment, run, redact });
+  const says = 'The configuration names no key (commit.sign in weaver.config.yaml).';
+  return { sign: () => Promise.reject(new PortFault('signingFailed', says, false)) };
 }
 
 /** Whatever went wrong leaves as a PortFault (or as the reason of an abort). */

@@ -2,17 +2,15 @@
  * A tree with all its files and folders in memory, and what a change makes of it.
  * Paths are keys: the bytes of the name as latin1, so that a name in any encoding stays what it is and sorts as git sorts.
  */
+import { isAscii } from '../../domain/charset.js';
 import type { FileContent, TreeChange, TreeEntry } from '../../ports.js';
 import { PortFault } from '../../ports.js';
 import { assertTreePath } from './names.js';
 import { nameObject } from './object-store.js';
 import type { NewObject } from './object-store.js';
 
-export interface ListedFile {
-  readonly mode: string;
-  readonly oid: string;
-  readonly sizeBytes: number | null;
-}
+/** With its path beside its key, since both are wanted of tens of thousands of files in each turn of a conversation. */
+export type ListedFile = TreeEntry;
 
 export interface Listing {
   readonly tree: string;
@@ -22,8 +20,8 @@ export interface Listing {
   readonly folders: ReadonlyMap<string, string>;
 }
 
-export const keyOf = (path: string): string => Buffer.from(path, 'utf8').toString('latin1');
-export const pathOf = (key: string): string => Buffer.from(key, 'latin1').toString('utf8');
+export const keyOf = (path: string): string => (isAscii(path) ? path : Buffer.from(path, 'utf8').toString('latin1'));
+export const pathOf = (key: string): string => (isAscii(key) ? key : Buffer.from(key, 'latin1').toString('utf8'));
 
 /** Reads the output of `git ls-tree -r -t -z -l`. */
 export function parseListing(tree: string, output: Buffer): Listing {
@@ -35,14 +33,13 @@ export function parseListing(tree: string, output: Buffer): Listing {
     const [mode = '', type, oid = '', size = '-'] = line.slice(0, tab).split(/ +/);
     const key = line.slice(tab + 1);
     if (type === 'tree') folders.set(key, oid);
-    else files.set(key, { mode, oid, sizeBytes: size === '-' ? null : Number(size) });
+    else files.set(key, { path: pathOf(key), mode, oid, sizeBytes: size === '-' ? null : Number(size) });
   }
   return { tree, files, folders };
 }
 
 /** What `Git.list` gives. */
-export const entriesOf = (listing: Listing): readonly TreeEntry[] =>
-  [...listing.files].map(([key, { mode, oid, sizeBytes }]) => ({ path: pathOf(key), mode, oid, sizeBytes }));
+export const entriesOf = (listing: Listing): readonly TreeEntry[] => [...listing.files.values()];
 
 export interface Changed {
   readonly listing: Listing;
@@ -66,7 +63,7 @@ export function changeListing(before: Listing, changes: readonly TreeChange[]): 
     grown ||= !files.has(key);
     blobs.push(add(files, folders, touched, key, path, file, before.tree));
   }
-  const sorted = grown ? new Map([...files].toSorted(([a], [b]) => (a < b ? -1 : 1))) : files;
+  const sorted = grown ? inOrder(files, before.files) : files;
   const trees = buildTrees(sorted, folders, touched, before.tree);
   return { listing: { tree: trees.top, files: sorted, folders }, objects: [...blobs, ...trees.objects] };
 }
@@ -92,6 +89,27 @@ function dropEmptied(
   for (const key of files.keys()) touchParents(filled, key);
   for (const folder of folders.keys()) if (!touched.has(folder)) touchParents(filled, folder);
   for (const folder of suspects) if (!filled.has(folder)) folders.delete(folder);
+}
+
+/** In the order of their bytes, as what was there before is already. */
+function inOrder(
+  files: ReadonlyMap<string, ListedFile>,
+  before: ReadonlyMap<string, ListedFile>,
+): ReadonlyMap<string, ListedFile> {
+  const fresh = [...files].filter(([key]) => !before.has(key)).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const sorted = new Map<string, ListedFile>();
+  let next = 0;
+  for (const key of before.keys()) {
+    const file = files.get(key);
+    if (file === undefined) continue;
+    for (let found = fresh[next]; found !== undefined && found[0] < key; found = fresh[next]) {
+      sorted.set(...found);
+      next += 1;
+    }
+    sorted.set(key, file);
+  }
+  for (const found of fresh.slice(next)) sorted.set(...found);
+  return sorted;
 }
 
 const FILE_MODES: readonly string[] = ['100644', '100755', '120000'];
@@ -121,7 +139,7 @@ function add(
     touched.add(parent);
   }
   const blob = nameObject('blob', bytes, like);
-  files.set(key, { mode, oid: blob.id, sizeBytes: bytes.length });
+  files.set(key, { path, mode, oid: blob.id, sizeBytes: bytes.length });
   return blob;
 }
 
@@ -148,8 +166,11 @@ function buildTrees(
     .filter((folder) => folder === '' || folders.has(folder))
     .map((folder) => [folder, depthOf(folder)] as const);
   const children = new Map<string, Child[]>(depths.map(([folder]) => [folder, []]));
+  // Nearly all files are in folders that nobody touches: most of them are known by the length of their folder alone.
+  const lengths = new Set(depths.map(([folder]) => folder.length));
   const place = (key: string, mode: string, oid: string): void => {
     const slash = key.lastIndexOf('/');
+    if (!lengths.has(Math.max(slash, 0))) return;
     children.get(slash < 0 ? '' : key.slice(0, slash))?.push({ mode, name: key.slice(slash + 1), oid });
   };
   for (const [key, { mode, oid }] of files) place(key, mode, oid);

@@ -9,6 +9,8 @@ import { PortFault } from '../../ports.js';
 import { errorCode } from './error-code.js';
 
 export interface GitCall {
+  /** In place of git: one of the programs that it uses itself. One that is not there ends with 127, as a shell would say it. */
+  readonly program?: 'ssh-keygen' | 'gpg';
   readonly args: readonly string[];
   readonly directory: string;
   readonly environment: Readonly<Record<string, string>>;
@@ -47,7 +49,7 @@ export function runGit(call: GitCall): Promise<GitResult> {
       return;
     }
     // Its own process group: git leaves the talking to helpers (ssh, git-remote-https), which must not outlive it.
-    const child = spawn('git', call.args, {
+    const child = spawn(call.program ?? 'git', call.args, {
       cwd: call.directory,
       env: call.environment,
       detached: true,
@@ -67,7 +69,10 @@ export function runGit(call: GitCall): Promise<GitResult> {
     };
     child.once('error', (cause) => {
       settle();
-      reject(new PortFault('infrastructure', `git could not be started: ${cause.message}.`, true, { cause }));
+      const { program } = call;
+      if (program !== undefined)
+        resolve({ ...output.all(), exitCode: 127, stderr: `${program}: ${cause.message}`, timedOut: false });
+      else reject(new PortFault('infrastructure', `git could not be started: ${cause.message}.`, true, { cause }));
     });
     child.once('close', (exitCode) => {
       settle();

@@ -21,6 +21,7 @@ export async function searchTree(
     'grep',
     '-I',
     '-n',
+    '--column',
     '-z',
     '--no-color',
     '--full-name',
@@ -57,14 +58,15 @@ function resultOf({ result }: GitFailure): SearchResult | null {
   return says === undefined ? null : { kind: 'invalid', says: says.slice(0, 300) };
 }
 
-/** `<tree>:<path> NUL <line> NUL <text>`, one match a line. */
+/** `<tree>:<path> NUL <line> NUL <column> NUL <text>`, one line with matches a line. */
 function parseMatches(output: string, tree: string, cut: boolean): readonly MatchedLine[] {
   const lines = output.split('\n').slice(0, -1);
   const whole = cut ? lines.slice(0, -1) : lines;
   return whole.flatMap((line) => {
-    const [name = '', number = '', ...rest] = line.split('\0');
-    if (!name.startsWith(`${tree}:`) || !/^\d+$/.test(number)) return [];
-    return [{ path: name.slice(tree.length + 1), line: Number(number), text: rest.join('\0').replace(/\r$/, '') }];
+    const [name = '', number = '', column = '', ...rest] = line.split('\0');
+    if (!name.startsWith(`${tree}:`) || !/^\d+$/.test(number) || !/^\d+$/.test(column)) return [];
+    const text = rest.join('\0').replace(/\r$/, '');
+    return [{ path: name.slice(tree.length + 1), line: Number(number), offset: Number(column) - 1, text }];
   });
 }
 

@@ -48,7 +48,7 @@ async function namesIn(root: string, folder: string): Promise<readonly string[] 
     if (!about.isDirectory()) return 'intruder';
     // Closed by a check: nobody could look into it, or write there what belongs there.
     if ((about.mode & 0o700) !== 0o700) await chmod(path, 0o755);
-    return (await readdir(path, { encoding: 'buffer' })).map((name) => name.toString('latin1'));
+    return await readdir(path, { encoding: 'latin1' });
   } catch (cause) {
     if (errorCode(cause) === 'ENOENT' || errorCode(cause) === 'ENOTDIR') return [];
     throw cause;

@@ -1,10 +1,19 @@
 /**
  * Lets calls through as far as the budget of their provider goes: what a call may cost is held back before it is sent, on
  * the disk too, and booked for what it has cost afterwards. So a budget is passed only by what calls cost beyond their
- * estimate. Whoever finds nothing left but what calls under way hold waits for their ends, in turn.
+ * estimate. Whoever finds nothing left but what calls under way hold waits for their ends for a moment, in turn, and comes
+ * again then.
  */
 import { rm } from 'node:fs/promises';
-import { dayOf, monthOf, permissionFor, standingsOf, type PaidRequest, type Permission } from '../../domain/costs.js';
+import {
+  dayOf,
+  monthOf,
+  permissionFor,
+  standingsOf,
+  type BudgetUse,
+  type PaidRequest,
+  type Permission,
+} from '../../domain/costs.js';
 import type { CallRequest, ProviderSettings } from '../../ports.js';
 import {
   bookFile,
@@ -21,12 +30,14 @@ import {
 } from './budget-book.js';
 import { appendLine, ledgerFault, type Ledger } from './ledger.js';
 import { answerIn, requestsOf, type LedgerRow } from './ledger-rows.js';
+import { Line, type Away } from './line.js';
 
-export type Reserved = Extract<Permission, { kind: 'granted' | 'refused' }>;
+export type Reserved = Extract<Permission, { kind: 'granted' | 'refused' }> | Away;
 
 export interface Budgets {
   /**
-   * Whether the request may be sent; null if the signal aborts before that is known. Once granted, it has to be settled.
+   * Whether the request may be sent, or when to ask again; null if the signal aborts before that is known. Once granted, it
+   * has to be settled.
    * Rejects with a PortFault if the book cannot be written.
    */
   reserve(
@@ -52,21 +63,20 @@ interface Account {
   readonly book: BudgetBook;
   /** Names of held requests that this process has let through. */
   readonly underWay: Set<string>;
-  readonly waiting: Waiter[];
+  readonly waiting: Line<Turn>;
   lines: number;
   /** Writes follow each other. */
   written: Promise<void>;
 }
 
-interface Waiter {
+interface Asked {
   readonly provider: ProviderSettings;
   readonly place: RequestPlace;
   readonly mostUsdMicros: number;
-  readonly end: (permission: Turn) => void;
 }
 
 /** `nextMonth`: the book that was waited at is closed. */
-type Turn = Reserved | 'nextMonth' | null;
+type Turn = Exclude<Reserved, Away> | 'nextMonth';
 
 export interface BudgetParts {
   readonly home: string;
@@ -88,7 +98,7 @@ export function createBudgets(parts: BudgetParts): Budgets {
     unbooked.add(provider);
   };
 
-  const permissionOf = async (asked: Omit<Waiter, 'end'>, signal: AbortSignal): Promise<Reserved | null> => {
+  const permissionOf = async (asked: Asked, signal: AbortSignal): Promise<Reserved | null> => {
     for (;;) {
       const account = await accounts.open(asked.provider.name);
       const permission = await inTurn(account, asked, signal, now);
@@ -179,7 +189,8 @@ function createAccounts({ home, ledger, now = Date.now }: BudgetParts): Accounts
       const opening = openBook({ home, ledger, provider }, now()).then((book): Account => ({
         book,
         underWay: new Set(),
-        waiting: [],
+        // The money is kept for who is away: else small calls would pass a large one by for ever.
+        waiting: new Line<Turn>({ keepsForAway: true }),
         lines: 0,
         written: Promise.resolve(),
       }));
@@ -196,7 +207,7 @@ function createAccounts({ home, ledger, now = Date.now }: BudgetParts): Accounts
       if (account === null) return;
       settle(account.book, place, usdMicros);
       account.underWay.delete(nameOf(place));
-      letThrough(account, now());
+      account.waiting.advance();
       // What is lost here is found in the ledger when the book is opened again.
       await write(provider, account, { kind: 'settled', ...place, usdMicros }, false).catch(() => undefined);
     },
@@ -204,7 +215,7 @@ function createAccounts({ home, ledger, now = Date.now }: BudgetParts): Accounts
       const account = await holding(provider, place);
       if (account === null) return;
       account.underWay.delete(nameOf(place));
-      letThrough(account, now());
+      account.waiting.advance();
     },
   };
 }
@@ -213,44 +224,32 @@ function createAccounts({ home, ledger, now = Date.now }: BudgetParts): Accounts
 const isSettled = ({ state }: PaidRequest, rows: readonly LedgerRow[]): boolean =>
   state === 'answered' || state === 'failed' || (state === 'inDoubt' && answerIn(rows) !== null);
 
-/** Resolves when the ones before it have been let through and its own turn has come. */
-function inTurn(account: Account, asked: Omit<Waiter, 'end'>, signal: AbortSignal, now: () => number): Promise<Turn> {
-  return new Promise((resolve) => {
-    const end = (permission: Turn): void => {
-      signal.removeEventListener('abort', giveUp);
-      resolve(permission);
-    };
-    const waiter = { ...asked, end };
-    const giveUp = (): void => {
-      account.waiting.splice(account.waiting.indexOf(waiter), 1);
-      end(null);
-      letThrough(account, now());
-    };
-    if (signal.aborted) return resolve(null);
-    signal.addEventListener('abort', giveUp, { once: true });
-    account.waiting.push(waiter);
-    letThrough(account, now());
-  });
-}
-
-/** From the head of the queue; the limits are those that each was asked with. */
-function letThrough({ book, underWay, waiting }: Account, nowMs: number): void {
-  for (let first = waiting[0]; first !== undefined; first = waiting[0]) {
-    const { provider, place, mostUsdMicros, end } = first;
-    if (book.month !== monthOf(nowMs)) {
-      waiting.shift();
-      end('nextMonth');
-      continue;
-    }
-    const use = useOf(book, dayOf(nowMs), (name) => underWay.has(name));
+/** When the ones before it have been let through and its own turn has come; the limits are those that it was asked with. */
+function inTurn(
+  { book, underWay, waiting }: Account,
+  { provider, place, mostUsdMicros }: Asked,
+  signal: AbortSignal,
+  now: () => number,
+): Promise<Turn | Away | null> {
+  const tryNow = (claimed: number): Turn | null => {
+    const nowMs = now();
+    if (book.month !== monthOf(nowMs)) return 'nextMonth';
+    const { day, month } = useOf(book, dayOf(nowMs), (name) => underWay.has(name));
+    const use = { day: withClaims(day, claimed), month: withClaims(month, claimed) };
     const permission = permissionFor(standingsOf(provider.budget ?? {}, use, nowMs), mostUsdMicros);
-    if (permission.kind === 'later') return;
-    waiting.shift();
+    if (permission.kind === 'later') return null;
     if (permission.kind === 'granted') {
       // At once, so that the next in the queue sees it.
       hold(book, { ...place, day: dayOf(nowMs), usdMicros: mostUsdMicros });
       underWay.add(nameOf(place));
     }
-    end(permission);
-  }
+    return permission;
+  };
+  const key = `${place.lineage}/${place.callId}`;
+  return waiting.wait({ key, weight: mostUsdMicros, tryNow }, signal);
 }
+
+const withClaims = (use: BudgetUse, claimed: number): BudgetUse => ({
+  ...use,
+  reservedUsdMicros: use.reservedUsdMicros + claimed,
+});

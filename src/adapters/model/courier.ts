@@ -5,6 +5,8 @@
 import { createHash } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
 import { priceOn } from '../../domain/costs.js';
+import { estimateTokens } from '../../domain/token-estimate.js';
+import { sayLimit } from '../../domain/provider-limits.js';
 import { answerText } from '../../domain/tool-answer.js';
 import {
   PortFault,
@@ -16,7 +18,7 @@ import {
 } from '../../ports.js';
 import { createBudgets } from './budgets.js';
 import type { Gathered } from './gathered.js';
-import { createDeparture, type Refused } from './departure.js';
+import { busyFor, createDeparture, type Refused } from './departure.js';
 import { dialectOf, type Dialect } from './dialect.js';
 import { sayable } from './endpoint-errors.js';
 import { openHealthBook, type HealthBook } from './health-book.js';
@@ -34,7 +36,7 @@ import {
 } from './ledger-rows.js';
 import { tokensIn, type LiveTail } from './live-tail.js';
 import type { EndpointRequest, EndpointResult } from './openai-endpoint.js';
-import { costOf, estimateTokens } from './price.js';
+import { costOf } from './price.js';
 import { createRecordedCalls, type Recorded } from './recorded-calls.js';
 import { createSlots } from './slots.js';
 import { mostOf, uncounted, withinBudget } from './within-budget.js';
@@ -190,6 +192,8 @@ const refusedCall = (rows: readonly LedgerRow[], { result }: Refused): CallEnd =
   warnings: [],
 });
 
+const full = (provider: CallRequest['provider']): string => sayLimit(provider.name, provider, 'concurrency');
+
 interface Carrier {
   /** Never rejects. */
   run(key: string, order: Order, entry: Entry): Promise<CallEnd>;
@@ -225,8 +229,10 @@ function createCarrier(parts: CourierParts): Carrier {
       if (known?.kind === 'found') await replay(key, order, entry, known);
       if (known?.kind === 'ask') {
         if (known.warning !== undefined) warnings.push(known.warning);
-        const release = await slots.take(order.request.provider, entry.controller.signal);
+        const { provider } = order.request;
+        const release = await slots.take(provider, key, entry.controller.signal);
         if (release === null) return cancelled(entry.rows);
+        if (typeof release === 'object') return refusedCall(entry.rows, busyFor(release, full(provider)));
         const unsent = await sender.send(key, order, entry, warnings).finally(release);
         if (unsent !== null) return unsent === 'unwanted' ? cancelled(entry.rows) : refusedCall(entry.rows, unsent);
       }

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { limitsOf } from '../../domain/provider-limits.js';
 import type { CallResult, ProviderSettings, SendGate, SendWindow } from '../../ports.js';
 import type { HealthBook } from './health-book.js';
+import type { Away } from './line.js';
 
 /** Leave to send one request. `left` is called when it does. */
 export interface Leave {
@@ -30,20 +31,35 @@ const MISSED_MAX = 3;
 const FREE: Leave = { left: () => undefined };
 
 /**
- * Where workers share limits, their keeper knows best, also of failures. Elsewhere the health of this home decides, and nobody
- * has to be asked (docs/decisions/0019-provider-limits.md).
+ * Where workers share limits, their keeper knows best, also of failures. Elsewhere the health of this home decides, and the
+ * workers know whether the endpoint has asked for a pause (docs/decisions/0019-provider-limits.md).
  */
 export const createDeparture = (health: HealthBook): Departure => ({
   async ask(provider, gates, promptTokens, signal) {
-    if (limitsOf(provider) === null) return refusedByHealth(health, provider) ?? FREE;
-    for (let missed = 0; missed < MISSED_MAX && !signal.aborted; missed += 1) {
-      const found = await firstWindow(gates(), promptTokens);
-      if (found === null) return busy('Not now.');
-      if (await isInTime(found.window, signal)) return { left: () => found.gate.left(Date.now()) };
-    }
-    return busy('Its moment was missed again and again.');
+    const isLimited = limitsOf(provider) !== null;
+    const refused = isLimited ? null : refusedByHealth(health, provider);
+    if (refused !== null) return refused;
+    // Without limits only a pause is asked about, and whom nobody can ask may leave.
+    if (!isLimited && gates().length === 0) return FREE;
+    const leave = await throughGates(gates, promptTokens, signal);
+    // It was let through to try whether the endpoint is back, and does not.
+    if ('kind' in leave && !isLimited) health.ended(provider, 'cancelled');
+    return leave;
   },
 });
+
+async function throughGates(
+  gates: () => readonly SendGate[],
+  promptTokens: number,
+  signal: AbortSignal,
+): Promise<Leave | Refused> {
+  for (let missed = 0; missed < MISSED_MAX && !signal.aborted; missed += 1) {
+    const found = await firstWindow(gates(), promptTokens);
+    if (found === null) return busy('Not now.');
+    if (await isInTime(found.window, signal)) return { left: () => found.gate.left(Date.now()) };
+  }
+  return busy('Its moment was missed again and again.');
+}
 
 function refusedByHealth(health: HealthBook, provider: ProviderSettings): Refused | null {
   const refused = health.mayLeave(provider);
@@ -59,6 +75,12 @@ const busy = (says: string): Refused => ({
   kind: 'refused',
   result: { kind: 'failed', code: 'providerBusy', says, retryable: true },
 });
+
+/** There is no place for it in this home, nor will be soon: no activity waits for one, the workflow comes again. */
+export function busyFor({ forMs }: Away, says: string): Refused {
+  const { kind, result } = busy(says);
+  return { kind, result: { ...result, retryAfterMs: forMs } };
+}
 
 /** Who asks first for the answer is asked first; one that leaves meanwhile says no. */
 async function firstWindow(

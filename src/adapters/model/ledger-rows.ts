@@ -4,7 +4,7 @@ import { isFailureCode, type FailureCode } from '../../domain/failures.js';
 import { isObject } from '../../domain/plain-object.js';
 import { addSpending, NOTHING_SPENT, type Spending, type Tokens } from '../../domain/record.js';
 import type { ToolCall } from '../../domain/tools.js';
-import type { CallPurpose, CallResult, CallRow, FinishReason } from '../../ports.js';
+import type { CallPurpose, CallResult, CallRow, FinishReason, SentRequest } from '../../ports.js';
 import { costOf } from './price.js';
 
 /** Written and synced before the request leaves. */
@@ -124,14 +124,25 @@ export function requestsOf(lineage: string, callId: string, rows: readonly Ledge
 
 /** What the caller is given when the rows end in `end`. */
 export function resultOf(end: EndRow, rows: readonly LedgerRow[]): CallResult {
-  const spending = spendingOf(rows);
+  const spent = { spending: spendingOf(rows), ...sentOf(end, rows) };
   if (end.kind === 'answered') {
     const { text, toolCalls, finishReason, model, latencyMs } = end;
     const calls = toolCalls === undefined ? {} : { toolCalls };
-    return { kind: 'answered', text, ...calls, finishReason, model, latencyMs, spending };
+    return { kind: 'answered', text, ...calls, finishReason, model, latencyMs, ...spent };
   }
   const { code, says, retryable, retryAfterMs } = end;
-  return { kind: 'failed', code, says, retryable, ...(retryAfterMs === undefined ? {} : { retryAfterMs }), spending };
+  return { kind: 'failed', code, says, retryable, ...(retryAfterMs === undefined ? {} : { retryAfterMs }), ...spent };
+}
+
+function sentOf(
+  { send, usage, costUsdMicros, unpriced, endedAt }: EndRow,
+  rows: readonly LedgerRow[],
+): { readonly sent?: SentRequest } {
+  const intent = rows.find((row): row is IntentRow => row.kind === 'intent' && row.send === send);
+  if (intent === undefined || intent.replays !== undefined) return {};
+  const { startedAt } = intent;
+  const tokens = usage === undefined ? {} : { tokens: usage };
+  return { sent: { number: send, startedAt, endedAt, ...tokens, costUsdMicros, unpriced } };
 }
 
 /** What the model has said, with known secrets taken out: of calls they stand in a text of JSON, whose form stays. */

@@ -2,10 +2,10 @@
  * What models say while they say it, for those who watch. Nothing is written and nothing is computed while nobody does: what
  * a call has gathered is there anyway, and who comes late is told from its beginning.
  */
+import { estimateTokens } from '../../domain/token-estimate.js';
 import { steadyLength } from '../redact/steady-length.js';
 import type { TailEvent, TailWanted } from '../../ports.js';
 import type { Gathered } from './gathered.js';
-import { estimateTokens } from './price.js';
 import type { Secrets } from './secrets.js';
 import { withoutThinking } from './thinking.js';
 

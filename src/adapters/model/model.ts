@@ -118,7 +118,11 @@ async function carry(options: ModelOptions, link: CourierLink, ledger: Ledger, a
       const kept = recordings === undefined ? {} : { recordings };
       const question = { request, apiKey, headers, secrets: options.secrets?.() ?? [], ...kept };
       const end = await link.ask(question, { ...asking, abortWaitMs: ABORT_WAIT_MS });
-      if (end === null) return cancelled();
+      if (end === null) {
+        // It was cancelled, and the request process has not said in time whether it had left.
+        asking.gate?.lost();
+        return cancelled();
+      }
       for (const warning of end.warnings) options.onWarning(options.redact(warning));
       return end.result;
     } catch (error) {

@@ -1,6 +1,7 @@
 /** One request to an endpoint of one of OpenAI's protocols, through the official client, with real limits on time and size. */
 import OpenAI, { APIConnectionError, APIError } from 'openai';
 import type { Tokens } from '../../domain/record.js';
+import { estimateTokens } from '../../domain/token-estimate.js';
 import type { ToolCall } from '../../domain/tools.js';
 import type { FinishReason } from '../../ports.js';
 import { CHAT } from './chat-protocol.js';
@@ -15,7 +16,6 @@ import {
   toolCallsOf,
   type Gathered,
 } from './gathered.js';
-import { estimateTokens } from './price.js';
 import type { Question } from './protocol.js';
 import { charactersOfCalls, estimatePromptTokens, exceedsWindow } from './request-size.js';
 import { RESPONSES } from './responses-protocol.js';

@@ -44,6 +44,3 @@ const MICROS_MAX = 2 ** 53 - 1;
 
 const rounded = (total: bigint): number =>
   Math.min(MICROS_MAX, Number((total + TOKENS_PER_PRICE / 2n) / TOKENS_PER_PRICE));
-
-/** Four characters a token: the usual rule of thumb for English and code, used where the endpoint counts nothing. */
-export const estimateTokens = (characters: number): number => Math.ceil(characters / 4);

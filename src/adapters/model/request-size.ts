@@ -1,6 +1,6 @@
 /** How large a request is, before anybody has counted its tokens. */
+import { estimateTokens } from '../../domain/token-estimate.js';
 import type { CallRequest } from '../../ports.js';
-import { estimateTokens } from './price.js';
 
 type Sized = Pick<CallRequest, 'messages' | 'schema' | 'tools'>;
 

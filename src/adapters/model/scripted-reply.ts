@@ -1,7 +1,7 @@
 /** Sends a scripted answer in the form of either protocol of OpenAI: as a stream of events or as one object. */
 import type { ServerResponse } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
-import { estimateTokens } from './price.js';
+import { estimateTokens } from '../../domain/token-estimate.js';
 import type { ScriptedAnswer, ScriptedToolCall, ScriptedUsage } from './script.js';
 import { cutInPieces } from './scripted-pieces.js';
 import { responsesPieces, type ScriptedResponse } from './scripted-responses.js';

@@ -1,58 +1,68 @@
 /** Bounded concurrency by provider, first come first served. */
 import type { ProviderSettings } from '../../ports.js';
+import { Line, type Away } from './line.js';
 
 export interface Slots {
-  /** Resolves with the function that gives the slot back, or with null if the signal aborts before it was had. */
-  take(provider: ProviderSettings, signal: AbortSignal): Promise<(() => void) | null>;
+  /**
+   * Resolves with the function that gives the slot back; with the time after which to come again, if none is free soon; with
+   * null if the signal aborts before that is known.
+   * @param key of the call
+   */
+  take(provider: ProviderSettings, key: string, signal: AbortSignal): Promise<Release | Away | null>;
 }
+
+type Release = () => void;
 
 interface Lane {
   limit: number;
-  taken: number;
-  readonly waiting: (() => void)[];
+  /** When those at work have begun. */
+  readonly running: Set<{ readonly since: number }>;
+  /** What calls have taken of late. */
+  usualMs: number;
+  readonly line: Line<Release>;
 }
+
+/** Before the first end: what a short answer of a large model takes. */
+const FIRST_GUESS_MS = 5_000;
+/** Weight of the latest call in what calls take. */
+const RECENT = 0.2;
 
 /** The limit of a provider is the one it was named with last. */
 export function createSlots(): Slots {
   const lanes = new Map<string, Lane>();
   return {
-    take(provider, signal) {
+    take(provider, key, signal) {
       const name = `${provider.name} ${provider.baseUrl}`;
-      const lane = lanes.get(name) ?? { limit: 1, taken: 0, waiting: [] };
+      const lane = lanes.get(name) ?? newLane();
       lanes.set(name, lane);
       lane.limit = Math.max(1, provider.concurrency);
-      return new Promise((resolve) => {
-        const start = (): void => {
-          signal.removeEventListener('abort', giveUp);
-          lane.taken += 1;
-          resolve(once(() => release(lane)));
-        };
-        const giveUp = (): void => {
-          lane.waiting.splice(lane.waiting.indexOf(start), 1);
-          resolve(null);
-        };
-        if (signal.aborted) return resolve(null);
-        signal.addEventListener('abort', giveUp, { once: true });
-        lane.waiting.push(start);
-        fill(lane);
-      });
+      const tryNow = (claimed: number): Release | null =>
+        lane.running.size + claimed < lane.limit ? occupy(lane) : null;
+      return lane.line.wait({ key, weight: 1, tryNow }, signal);
     },
   };
 }
 
-function release(lane: Lane): void {
-  lane.taken -= 1;
-  fill(lane);
+function newLane(): Lane {
+  const running: Lane['running'] = new Set();
+  const line = new Line<Release>({ keepsForAway: false, guessMs: (ahead) => expectedMs(lane, ahead) });
+  const lane: Lane = { limit: 1, running, usualMs: FIRST_GUESS_MS, line };
+  return lane;
 }
 
-function fill(lane: Lane): void {
-  while (lane.taken < lane.limit && lane.waiting.length > 0) lane.waiting.shift()?.();
-}
-
-function once(use: () => void): () => void {
-  let used = false;
+function occupy(lane: Lane): Release {
+  const call = { since: Date.now() };
+  lane.running.add(call);
   return () => {
-    if (!used) use();
-    used = true;
+    if (!lane.running.delete(call)) return;
+    lane.usualMs += RECENT * (Date.now() - call.since - lane.usualMs);
+    lane.line.advance();
   };
+}
+
+/** If those at work take as long as others did, and those before it too. */
+function expectedMs({ running, usualMs, limit }: Lane, ahead: number): number {
+  const ends = [...running].map(({ since }) => since + usualMs).toSorted((a, b) => a - b);
+  const end = ends[ahead % Math.max(1, ends.length)] ?? Date.now();
+  return end + Math.floor(ahead / limit) * usualMs - Date.now();
 }

@@ -2,7 +2,7 @@
 import { priceOn, sayRefusal, type Permission } from '../../domain/costs.js';
 import type { CallRequest } from '../../ports.js';
 import type { Budgets } from './budgets.js';
-import type { Refused } from './departure.js';
+import { busyFor, type Refused } from './departure.js';
 import type { LedgerRow } from './ledger-rows.js';
 import { mostCost } from './price.js';
 import { estimatePromptTokens, outputTokensOf } from './request-size.js';
@@ -23,6 +23,8 @@ export async function withinBudget<T>(
   const permission = await budgets.reserve(request, { send, mostUsdMicros }, signal);
   if (permission === null) return null;
   if (permission.kind === 'refused') return overBudget(request, mostUsdMicros, permission);
+  if (permission.kind === 'away')
+    return busyFor(permission, `waits for the budget of ${request.provider.name}: calls under way hold the rest of it`);
   try {
     return await work();
   } finally {

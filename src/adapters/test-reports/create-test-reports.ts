@@ -71,15 +71,18 @@ function readOutput(text: string, root: string): ReadReport {
   return tableIn(first.format, first.cases, first.complete, root);
 }
 
-/** A report among other output: on a line of its own, or over several from a lone brace to a lone brace. */
+/**
+ * A report among other output: on a line of its own, or over several from a lone brace to a lone brace. All of them count: the
+ * first may have been printed by what is tested.
+ */
 function jsonIn(text: string): ReturnType<typeof readJsonReport> {
   if (!text.includes('"testResults"') && !text.includes('"stats"')) return null;
-  for (const line of text.split('\n')) {
-    const report = line.startsWith('{') && line.length > 2 ? readJsonReport(parsedOrNull(line)) : null;
-    if (report !== null) return report;
-  }
+  const lines = text.split('\n').filter((line) => line.startsWith('{') && line.length > 2);
   const [from, to] = [text.search(/^\{\s*$/m), text.lastIndexOf('\n}')];
-  return from < 0 || to < from ? null : readJsonReport(parsedOrNull(text.slice(from, to + 2)));
+  const texts = from < 0 || to < from ? lines : [...lines, text.slice(from, to + 2)];
+  const reports = texts.map((each) => readJsonReport(parsedOrNull(each))).filter((report) => report !== null);
+  const [first] = reports;
+  return first === undefined ? null : { format: first.format, cases: reports.flatMap(({ cases }) => cases) };
 }
 
 function parsedOrNull(text: string): unknown {

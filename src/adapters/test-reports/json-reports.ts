@@ -68,7 +68,7 @@ function mochaCases(value: Readonly<Record<string, unknown>>): readonly Reported
 
 /** Lines of other programs may stand between; null if there is none of go's. A test that began and has no end has failed. */
 export function readGoEvents(text: string): JsonReport | null {
-  const ends = new Map<string, { readonly names: readonly string[]; state: TestState; says: string }>();
+  const ends = new Map<string, { readonly names: readonly string[]; state: TestState; says: string; fails?: true }>();
   for (const line of text.split('\n')) {
     if (!line.startsWith('{"')) continue;
     const event = parsed(line);
@@ -78,12 +78,15 @@ export function readGoEvents(text: string): JsonReport | null {
     const names = typeof test === 'string' ? [pack, test] : [pack];
     const key = names.join('\n');
     const known = ends.get(key) ?? { names, state: 'failed', says: '' };
-    if (action === 'pass') known.state = 'passed';
-    if (action === 'skip') known.state = 'skipped';
+    // What a test prints may look like the end of another: a failure stays one.
+    if (action === 'fail') Object.assign(known, { state: 'failed', fails: true });
+    else if (known.fails !== true && (action === 'pass' || action === 'skip'))
+      known.state = action === 'pass' ? 'passed' : 'skipped';
     if (action === 'output' && known.says.length < SAYS_MAX) known.says += textOf(output);
     ends.set(key, known);
   }
-  return ends.size === 0 ? null : { format: 'go', cases: [...ends.values()] };
+  const cases = [...ends.values()].map(({ names, state, says }) => ({ names, state, says }));
+  return ends.size === 0 ? null : { format: 'go', cases };
 }
 
 /** What a failing test prints first. */

@@ -1,8 +1,8 @@
-/** `weaver cancel`: a task with all that came of it, or a job, stops where it is, cleans up, and records who asked and why. */
+/** `weaver cancel`: a task with all that came of it, a job, or a comparison stops where it is, cleans up, and records who asked and why. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Stopped } from '../stop.js';
 import { idsOf } from '../task-id.js';
-import { unknownTask } from '../weaver-fault.js';
+import { unknownTask, usageFault } from '../weaver-fault.js';
 import type { WeaverClient } from '../weaver-client.js';
 import type { Context } from './context.js';
 import { withClient } from './look.js';
@@ -20,6 +20,7 @@ const POLL_MS = 200;
 const NAMED_MAX = 20;
 
 export async function cancel(context: Context, id: string, flags: CancelFlags): Promise<number> {
+  if (id.startsWith('compare/')) return await cancelComparison(context, id, flags);
   const { reason, deleteBranch, wait = context.terminal.live } = flags;
   await withClient(context, 'startIfUsed', async (client) => {
     if (client === null) throw unknownTask(id);
@@ -33,6 +34,32 @@ export async function cancel(context: Context, id: string, flags: CancelFlags): 
     else for (const line of linesOf(stopped, stillStopping, state)) context.terminal.out(line);
   });
   return 0;
+}
+
+/** Nothing more is asked; what was answered is kept, and the same key goes on with it. */
+async function cancelComparison(context: Context, id: string, flags: CancelFlags): Promise<number> {
+  const { terminal, json, config } = context;
+  const { reason, deleteBranch, wait = terminal.live } = flags;
+  if (deleteBranch !== undefined)
+    throw usageFault(`${id} is a comparison, which has no branches.`, 'Leave out --delete-branch.');
+  await withClient(context, 'startIfUsed', async (client) => {
+    const asked = await client?.comparisons.stop(id, { reason, requester: config.requester });
+    if (client === null || asked == null) throw unknownTask(id);
+    const end = Date.now() + (asked.asked && wait ? WAIT_MS : 0);
+    let state = await client.comparisons.stateOf(id);
+    while (state === 'running' && Date.now() < end) {
+      await pause(POLL_MS);
+      state = await client.comparisons.stateOf(id);
+    }
+    if (json) terminal.json({ id, cancelRequested: asked.asked, state });
+    else terminal.out(comparisonWords(id, asked.asked, state));
+  });
+  return 0;
+}
+
+function comparisonWords(id: string, asked: boolean, state: string): string {
+  if (!asked) return `${id} has ended already: ${state}.`;
+  return `${id} is asked to stop${state === 'running' ? '; it does so as soon as a worker hears it.' : ', and has stopped.'}`;
 }
 
 /** What has not ended yet, looked at once or until there is nothing. */

@@ -20,10 +20,18 @@ export async function checkHealth(house: House, config: Config): Promise<readonl
 
 /** What is left of the limits that workers share, as their keepers have it. */
 export async function checkLimits(client: WeaverClient, { providers }: Config): Promise<readonly Finding[]> {
-  const limited = providers.filter((provider) => limitsOf(provider) !== null);
-  return await Promise.all(
-    limited.map(async (provider) => limitsFinding(provider, await client.providerLimits(provider.name))),
-  );
+  const findings = providers.map(async (provider) => {
+    const standing = await client.providerLimits(provider.name);
+    return limitsOf(provider) === null ? pauseFinding(provider, standing) : [limitsFinding(provider, standing)];
+  });
+  return (await Promise.all(findings)).flat();
+}
+
+/** Without limits there is something to say only while the endpoint wants to be left alone. */
+function pauseFinding({ name }: ProviderSettings, standing: LimitsStanding | null): readonly Finding[] {
+  if (standing?.pausedUntil == null) return [];
+  const says = `it has asked for a pause until ${clock(standing.pausedUntil)}; ${standing.waiting} calls wait`;
+  return [{ name: `pause ${name}`, verdict: 'warn', says, next: 'Calls wait, and go on by themselves afterwards.' }];
 }
 
 function limitsFinding(provider: ProviderSettings, standing: LimitsStanding | null): Finding {

@@ -26,6 +26,7 @@ import { workerFailure } from './carry-out.js';
 import type { Context } from './context.js';
 import { aborted, listenForInterrupts } from './interrupts.js';
 import { writeOutput } from './output-file.js';
+import { queueForRecordings, refuseElsewhere } from './recorded.js';
 import { setUp, takeDown, type Stand } from './stand.js';
 
 export interface CompareFlags {
@@ -35,6 +36,8 @@ export interface CompareFlags {
   /** What an earlier comparison has printed with --json. */
   readonly baseline?: string;
   readonly worker?: boolean;
+  readonly record?: string;
+  readonly replay?: string;
 }
 
 const MISSED = 1;
@@ -47,10 +50,12 @@ const NOTES = 10;
 const CANCEL_WAIT_MS = 30_000;
 
 export async function compare(context: Context, file: string, flags: CompareFlags): Promise<number> {
+  refuseElsewhere(flags, context.config);
   const spec = readSpec(file);
   const before = flags.baseline === undefined ? null : readBaseline(flags.baseline);
   const interrupts = listenForInterrupts(() => context.terminal.clearProgress());
-  const stand = await setUp(context, { worker: flags.worker === true, detach: false, ownQueue: null });
+  const ownQueue = queueForRecordings(flags, context.config);
+  const stand = await setUp(context, { worker: flags.worker === true, detach: false, ownQueue });
   try {
     const { comparisons } = stand.client;
     const begun = await comparisons.begin(spec, {

@@ -40,6 +40,7 @@ export const PEOPLE_EXAMPLES: Readonly<Record<PeopleOrder['kind'], readonly stri
   cancel: [
     "weaver cancel login-fix --reason 'not wanted any more'",
     "weaver cancel job/spring-cleaning/t/names --reason 'done by hand' --delete-branch --wait",
+    "weaver cancel compare/spring --reason 'the wrong model'",
   ],
   retry: ['weaver retry login-fix', 'weaver retry login-fix --from checks --detach'],
   rerun: [
@@ -114,7 +115,7 @@ function addLimits({ add, order }: Adding): void {
 }
 
 function addStopping({ add, order }: Adding): void {
-  add('cancel <id>', 'stop a task with all that came of it, or a job')
+  add('cancel <id>', 'stop a task with all that came of it, a job, or a comparison (compare/KEY)')
     .requiredOption('--reason <text>', 'why; it is recorded')
     .option('--delete-branch', 'delete the branches that were pushed')
     .addOption(new Option('--wait', 'see up to 10 s what is still stopping (default on a terminal)'))

@@ -103,6 +103,8 @@ export const EXAMPLES: Readonly<Record<Order['kind'], readonly string[]>> = {
     'weaver compare cases.yaml',
     'weaver compare cases.yaml --key spring --html compared.html --jsonl calls.jsonl',
     'weaver compare cases.yaml --baseline earlier.json --json',
+    'weaver compare cases.yaml --record answers',
+    'weaver compare cases.yaml --replay answers',
   ],
   clean: ['weaver clean --dry-run', 'weaver clean --json', 'weaver clean --offline'],
   doctor: ['weaver doctor', 'weaver doctor --json', 'weaver doctor --probe', 'weaver doctor --probe openai --json'],
@@ -204,9 +206,9 @@ function addLooking(program: Command, order: Ordering): void {
     .option('--repo <url>', 'only of this repository')
     .option('--tag <tag>', 'only with this tag')
     .option('--requester <name>', 'only asked for by this person')
-    .option('--model <name>', 'only with this model, of tasks that have ended')
+    .option('--model <name>', 'only with this model, once it has answered')
     .option('--handler <name>', 'only with this handler')
-    .option('--min-cost <usd>', 'only those that have cost so much, of tasks that have ended', dollars)
+    .option('--min-cost <usd>', 'only those that have cost so much by now', dollars)
     .addOption(new Option('--waiting <for>', 'only those that wait for it').choices(WAITS))
     .option('--due <time>', 'only of jobs whose deadline is then or before (2027-01-31T18:00:00Z)')
     .option('--job <id>', 'only tasks of this job')
@@ -271,6 +273,8 @@ function addOthers(program: Command, order: Ordering): void {
     .option('--jsonl <file>', 'write a line of JSON for each call there')
     .option('--baseline <file>', 'an earlier comparison (its --json): fail where this one is worse')
     .option('--worker', 'work in this process also when a Temporal server is configured')
+    .addOption(recordOption())
+    .addOption(replayOption())
     .action(order((file: string, flags: CompareFlags) => ({ kind: 'compare', file, flags })));
   add(program, 'clean', 'remove what tasks left in the weaver home, and what is past its time')
     .option('--dry-run', 'only say what would go')

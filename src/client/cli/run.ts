@@ -8,13 +8,13 @@ import { parseFile, taskFromFlags, type ParsedFile, type ParsedTask } from '../.
 import { jobEndLines } from '../render-job.js';
 import { endLines } from '../render-task.js';
 import { invalidTask } from '../task-faults.js';
-import { randomKey } from '../task-id.js';
 import { usageFault } from '../weaver-fault.js';
 import { carryOut } from './carry-out.js';
 import type { Context } from './context.js';
 import type { JobReport, RunReport } from '../run-report.js';
 import type { JobResult } from '../../workflows/messages.js';
 import { namesIn, refuseUnknownAgents } from './known-agents.js';
+import { queueForRecordings, refuseElsewhere } from './recorded.js';
 import { jobWork, splitWork, type Work } from './work.js';
 
 export interface RunFlags {
@@ -40,22 +40,10 @@ export async function run(context: Context, file: string | undefined, flags: Run
     timeoutMs: flags.timeout === undefined ? null : flags.timeout * 1_000,
     worker: flags.worker === true,
     detach: flags.detach === true,
-    // Recordings are of this task alone: calls of another one would end it, and another worker would not record.
-    ownQueue: isRecorded(flags) ? `${config.taskQueue}-recorded-${randomKey(Date.now())}` : null,
+    ownQueue: queueForRecordings(flags, config),
     show: (report: RunReport | JobReport, result: JobResult | null) => showEnd(context, report, result),
   };
   return await carryOut<RunReport | JobReport>(context, { ...rest, work: read.work });
-}
-
-const isRecorded = ({ record, replay }: RunFlags): boolean => record !== undefined || replay !== undefined;
-
-/** Whoever works decides whether a model is asked. */
-function refuseElsewhere(flags: RunFlags, { temporal }: Config): void {
-  if (!isRecorded(flags) || (flags.detach !== true && (flags.worker === true || !temporal.configured))) return;
-  throw usageFault(
-    '--record and --replay are of no use here: other processes carry the task out.',
-    'Add --worker and leave out --detach, or start the workers with the option.',
-  );
 }
 
 /** What a person or a program is told at the end. */

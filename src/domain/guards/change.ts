@@ -9,6 +9,8 @@ export interface ChangedFile extends FilePatch {
   readonly isFree: boolean;
   /** The whole texts, where they were read; null of a side that has no file, or no text. */
   readonly texts?: { readonly before: string | null; readonly after: string | null };
+  /** Bytes, where they are known; 0 of a side that has no file. */
+  readonly sizes?: { readonly before: number; readonly after: number };
 }
 
 export interface Change {

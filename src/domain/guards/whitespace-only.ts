@@ -1,5 +1,4 @@
 /** A change that only moves blanks does nothing of what a task asks, unless it asks for that. */
-import { addedIn, removedIn } from '../patch.js';
 import type { Change, ChangedFile, Finding } from './change.js';
 
 const ASKED =
@@ -15,8 +14,12 @@ export function whitespaceOnly({ files, words }: Change): readonly Finding[] {
 function isBlankChange(file: ChangedFile): boolean {
   if (file.change !== 'modified' || file.isBinary || file.lines.length === 0) return false;
   const strip = MEANS_SOMETHING.test(file.path) ? trimmedEnds : withoutBlanks;
-  return strip(addedIn(file).map(({ text }) => text)) === strip(removedIn(file).map(({ text }) => text));
+  return strip(side(file, '-')) === strip(side(file, '+'));
 }
+
+/** With the lines around, or a line that has moved to another place would seem to have stayed. */
+const side = ({ lines }: ChangedFile, sign: '-' | '+'): readonly string[] =>
+  lines.filter((line) => line.sign === ' ' || line.sign === sign).map(({ text }) => text);
 
 /** Where blanks at the start of a line are part of the language. */
 const MEANS_SOMETHING =

@@ -8,10 +8,11 @@ import { TASK_DEFAULTS } from '../../domain/task.js';
 import { beginConversation, type Conversation } from '../conversation.js';
 import { NO_JUDGE, unmetCriteria } from '../judge-criteria.js';
 import { codeOfFault } from '../faults.js';
+import { askStep, lookAtTools, wordsOf } from '../modes/ask-step.js';
 import { compactConversation, runQuickTools, runTools, say } from '../proxies.js';
 import { checkBaseline, checkTree, gateOutcome, landWork, paidCall, setupOutcome } from '../steps.js';
 import type { TaskRun } from '../task-run.js';
-import { isFree, mayAsk, mayBeRefused, unheld } from '../wait.js';
+import { isFree, mayAsk, mayBeRefused, unheld, unpaidOutcome } from '../wait.js';
 import { approval } from './approval.js';
 import { askInWords, QUESTIONS_MAX } from './talk-over.js';
 
@@ -96,7 +97,7 @@ function update(run: TaskRun, changes: Partial<Conversation>): Conversation {
   return updated;
 }
 
-async function nextCall(run: TaskRun, opened: Opened): Promise<Called | { readonly outcome: Outcome }> {
+async function nextCall(run: TaskRun, opened: Opened): Promise<Answered> {
   const refused = mayBeRefused(run) ? await mayAsk(run) : null;
   if (refused !== null) return { outcome: refused };
   const stop = limitOutcome(run);
@@ -104,6 +105,7 @@ async function nextCall(run: TaskRun, opened: Opened): Promise<Called | { readon
   await tellInstructions(run);
   if (isNearlyFull(run)) await compact(run);
   const call = await askModel(run, opened);
+  if ('outcome' in call) return call;
   run.steps.calls = [...run.steps.calls, call].slice(-CALLS_KEPT);
   update(run, { pending: call });
   return call;
@@ -111,6 +113,8 @@ async function nextCall(run: TaskRun, opened: Opened): Promise<Called | { readon
 
 /** The limits of the task and the number of turns; those of time stop the attempt by themselves. */
 function limitOutcome(run: TaskRun): Outcome | null {
+  const unpaid = unpaidOutcome(run);
+  if (unpaid !== null) return unpaid;
   const reached = run.record.waitsOnBudget === true ? null : limitReached(run.record, Date.now());
   if (reached !== null) return failed(reached, '', null);
   const turnsMax = run.record.limits.turns ?? TASK_DEFAULTS.turns;
@@ -128,11 +132,14 @@ async function tellInstructions(run: TaskRun): Promise<void> {
   }
 }
 
+type Answered = Called | { readonly outcome: Outcome };
+
 /** A conversation that has become too long is made shorter and goes on; half of it twice is a quarter, then it is hopeless. */
-async function askModel(run: TaskRun, opened: Opened): Promise<Called> {
+async function askModel(run: TaskRun, opened: Opened): Promise<Answered> {
   for (let compactions = 0; ; compactions += 1) {
     try {
-      return await askOnce(run, opened);
+      const answered = await askOnce(run, opened);
+      if (!overflows(answered) || compactions >= COMPACTIONS_A_TURN_MAX || !(await compact(run))) return answered;
     } catch (thrown) {
       const isTooLong = codeOfFault(thrown) === 'contextOverflow';
       if (!isTooLong || compactions >= COMPACTIONS_A_TURN_MAX || !(await compact(run))) throw thrown;
@@ -140,14 +147,22 @@ async function askModel(run: TaskRun, opened: Opened): Promise<Called> {
   }
 }
 
-async function askOnce(run: TaskRun, opened: Opened): Promise<Called> {
+const overflows = (answered: Answered): boolean =>
+  'outcome' in answered && answered.outcome.kind === 'failed' && answered.outcome.failure.code === 'contextOverflow';
+
+async function askOnce(run: TaskRun, opened: Opened): Promise<Answered> {
   const { attempt, input } = run;
   const { turns, last, compactions } = stateOf(run, opened);
-  const { provider, model, prompt } = opened;
+  const { provider, model, prompt, steps } = opened;
   const name = `a${attempt}.t${turns + 1}${compactions === undefined ? '' : `.c${compactions}`}`;
+  const request = { lineage: input.lineage, prompt, repairs: null, expects: 'tools', conversation: last } as const;
+  if (steps?.turn !== undefined) {
+    run.tell(`attempt ${attempt}, turn ${turns + 1}: asking ${wordsOf(steps.turn)}`);
+    const asked = await askStep(run, steps.turn, { name, what: `turn ${turns + 1}`, request, look: lookAtTools });
+    return asked.kind === 'asked' ? asked.call : { outcome: asked.outcome };
+  }
   run.tell(`attempt ${attempt}, turn ${turns + 1}: asking ${model}`);
-  const request = { lineage: input.lineage, name, prompt, provider, model, repairs: null };
-  return await paidCall(run, `turn ${turns + 1} (${model})`, { ...request, expects: 'tools', conversation: last });
+  return await paidCall(run, `turn ${turns + 1} (${model})`, { ...request, name, provider, model });
 }
 
 /** Once a turn, however often the turn is begun after an outage. */
@@ -196,6 +211,7 @@ async function afterTurn(run: TaskRun, done: ToolsDone, { answer }: Called): Pro
     malformedInARow: done.malformed ? (before?.malformedInARow ?? 0) + 1 : 0,
     traces: [...(before?.traces ?? []), done.trace].slice(-TRACES_KEPT),
   });
+  run.steps.spoken = [...(run.steps.spoken ?? []), state];
   if (state.malformedInARow >= MALFORMED_MAX)
     return failed('malformedAnswer', `${MALFORMED_MAX} answers in a row: ${done.summary}.`, answer);
   if (done.finish !== undefined || done.malformed) return null;

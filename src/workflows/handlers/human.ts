@@ -84,12 +84,12 @@ async function take(
   opened: Opened,
   { number }: Round,
   message: string,
-): Promise<Exclude<Made, { kind: 'question' }>> {
+): Promise<Exclude<Made, { kind: 'question' | 'plan' }>> {
   const { attempt } = run;
   run.enter('verifying', `attempt ${attempt}: takes the work of the person`);
   const options = { activityId: `a${attempt}.h${number}.take`, summary: `attempt ${attempt}: take the work` };
   const made = await takeWork.executeWithOptions(options, [{ ...workInput(run, opened), message }]);
-  if (made.kind === 'question') throw new TypeError('taking work asks nothing');
+  if (made.kind === 'question' || made.kind === 'plan') throw new TypeError('taking work asks nothing');
   return made.kind === 'made' ? bookWork(run, made) : made;
 }
 

@@ -1,6 +1,8 @@
 /** Handler `join`: merges the branches of the tasks it depends on and runs the checks on the whole. */
+import { patched } from '@temporalio/workflow';
 import type { Merged, Opened } from '../../activities/contract.js';
-import type { Outcome } from '../../domain/outcome.js';
+import type { ArtifactRef, Outcome } from '../../domain/outcome.js';
+import { unmetCriteria } from '../judge-criteria.js';
 import { mergeBranches } from '../proxies.js';
 import { bothSettled, checkBaseline, checkTree, gateOutcome, landWork } from '../steps.js';
 import type { TaskRun } from '../task-run.js';
@@ -11,11 +13,22 @@ export async function join(run: TaskRun, opened: Opened): Promise<Outcome> {
   if (merged.kind === 'conflict') return conflictOutcome(run, merged);
   const failed = gateOutcome(baseline, await checkTree(run, opened, merged.tree));
   if (failed !== null) return failed;
+  const unmet = opened.judge ? await unmetOfMerge(run, opened, merged) : null;
+  if (unmet !== null) return unmet;
   const held = approval(run, opened, 'push', merged.diff);
   if (held !== null) return held;
   const { tree, subject, merged: parents } = merged;
   return await landWork(run, opened, { tree, callId: null, subject, parents });
 }
+
+/** The criteria hold for the whole, and parts that meet theirs may not meet them together. Old histories have no such step. */
+export const unmetOfMerge = async (
+  run: TaskRun,
+  opened: Opened,
+  work: { readonly tree: string; readonly diff: ArtifactRef },
+): Promise<Outcome | null> => (patched(JUDGED_MERGE_PATCH) ? await unmetCriteria(run, opened, work) : null);
+
+const JUDGED_MERGE_PATCH = 'judged-merge';
 
 export async function merge(run: TaskRun, { spec, baseCommit, baseTree }: Opened): Promise<Merged> {
   const known = run.steps.merged;

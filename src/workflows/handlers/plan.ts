@@ -1,5 +1,5 @@
 /** Handler `plan`: asks for child tasks instead of edits. Nothing is started here: the decider agrees first. */
-import type { Called, Opened } from '../../activities/contract.js';
+import type { Called, Opened, ProposeInput } from '../../activities/contract.js';
 import { failure } from '../../domain/failures.js';
 import type { Outcome } from '../../domain/outcome.js';
 import { totalTokens } from '../../domain/record.js';
@@ -17,7 +17,7 @@ export async function plan(run: TaskRun, opened: Opened): Promise<Outcome> {
     if (asked.kind === 'none') return asked.outcome;
     const { call } = asked;
     const { callId, verdict } = call;
-    if (verdict.kind === 'plan') return await proposal(run, opened, callId);
+    if (verdict.kind === 'plan') return await proposal(run, opened, { callId });
     if (verdict.kind === 'question') {
       const said = talkOver(run, call, turn, verdict.text);
       if (said.kind === 'none') return said.outcome;
@@ -36,13 +36,19 @@ function unusable({ verdict, answer }: Called): Outcome {
   return { kind: 'failed', failure: failure(code, detail), signature: code, evidence: answer };
 }
 
-async function proposal(run: TaskRun, opened: Opened, callId: string): Promise<Outcome> {
+/** From an answer that is a plan, wherever it came from, to children that may be started. Looked at again, it is known. */
+export async function proposal(
+  run: TaskRun,
+  opened: Opened,
+  where: Pick<ProposeInput, 'callId' | 'answer'>,
+): Promise<Outcome> {
   const { lineage } = run.input;
   const { costUsdMicros } = run.record.spending;
   const spent = { costUsdMicros, tokens: totalTokens(run.record.spending) };
   const options = { summary: `attempt ${run.attempt}: read the plan` };
   const proposed =
-    run.steps.proposed ?? (await propose.executeWithOptions(options, [{ lineage, callId, spec: opened.spec, spent }]));
+    run.steps.proposed ??
+    (await propose.executeWithOptions(options, [{ lineage, ...where, spec: opened.spec, spent }]));
   // Booked once: a step that is done ends a wait, and the question below must not begin anew each time it is looked at.
   if (run.steps.proposed === undefined) run.bookStep({ proposed });
   const { children, join, joinSpec, plan: whole, parentFingerprint } = proposed;

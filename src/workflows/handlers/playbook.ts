@@ -22,6 +22,6 @@ async function carryOut(run: TaskRun, opened: Opened): Promise<Work | Outcome> {
   run.enter('working', `attempt ${attempt}: the playbook is running`);
   const options = { activityId: `a${attempt}.playbook`, summary: `attempt ${attempt}: playbook` };
   const made = await runPlaybook.executeWithOptions(options, [workInput(run, opened)]);
-  if (made.kind === 'question') throw new TypeError('a playbook asks nothing');
+  if (made.kind === 'question' || made.kind === 'plan') throw new TypeError('a playbook asks nothing');
   return made.kind === 'made' ? bookWork(run, made) : workFailed(made);
 }

@@ -1,27 +1,46 @@
 /** Handler `resolve`: the merge that a join could not do, with the conflicts mended by a model. */
+import { patched } from '@temporalio/workflow';
 import type { Called, Edited, Opened } from '../../activities/contract.js';
 import { failure } from '../../domain/failures.js';
-import type { Outcome } from '../../domain/outcome.js';
+import type { ArtifactRef, Outcome } from '../../domain/outcome.js';
 import { applyEdits } from '../proxies.js';
 import { ask, bothSettled, checkBaseline, checkTree, gateOutcome, landWork } from '../steps.js';
 import type { TaskRun } from '../task-run.js';
-import { merge } from './join.js';
+import { approval } from './approval.js';
+import { merge, unmetOfMerge } from './join.js';
 import { mayRepair, remembered, talkOver, type Turned } from './talk-over.js';
 
 export async function resolve(run: TaskRun, opened: Opened): Promise<Outcome> {
   const [merged, baseline] = await bothSettled(merge(run, opened), checkBaseline(run, opened));
   const mended =
     merged.kind === 'merged'
-      ? { tree: merged.tree, callId: null, subject: merged.subject }
+      ? { tree: merged.tree, diff: merged.diff, callId: null, subject: merged.subject }
       : await mend(run, opened, merged.treeWithMarkers);
   if ('outcome' in mended) return mended.outcome;
   const failed = gateOutcome(baseline, await checkTree(run, opened, mended.tree));
   if (failed !== null) return failed;
-  return await landWork(run, opened, { ...mended, parents: merged.merged });
+  const { diff, ...work } = mended;
+  const unmet = opened.judge ? await unmetOfMerge(run, opened, mended) : null;
+  if (unmet !== null) return unmet;
+  const held = asksFirst(opened) ? approval(run, opened, 'push', diff) : null;
+  return held ?? (await landWork(run, opened, { ...work, parents: merged.merged }));
 }
 
-type Mended =
-  { readonly tree: string; readonly callId: string | null; readonly subject: string } | { readonly outcome: Outcome };
+/** A person who wants to see what is pushed wants to see this too. Histories from before have not asked. */
+const asksFirst = ({ people }: Opened): boolean =>
+  people?.approve.includes('push') === true && patched(APPROVED_RESOLVE_PATCH);
+
+const APPROVED_RESOLVE_PATCH = 'approved-resolve';
+
+interface Whole {
+  readonly tree: string;
+  /** Of the whole, against the base. */
+  readonly diff: ArtifactRef;
+  readonly callId: string | null;
+  readonly subject: string;
+}
+
+type Mended = Whole | { readonly outcome: Outcome };
 
 async function mend(run: TaskRun, opened: Opened, baseTree: string): Promise<Mended> {
   const turned: Turned[] = [];
@@ -48,15 +67,20 @@ async function usable(run: TaskRun, opened: Opened, call: Called, baseTree: stri
   if (verdict.kind === 'malformed') return verdict.complaint;
   if (verdict.kind !== 'usable') return { outcome: failed(verdict.kind, call) };
   const edited = run.steps.edited?.kind === 'edited' ? run.steps.edited : await edit(run, opened, callId, baseTree);
-  if (edited.kind === 'edited') return { tree: edited.tree, callId, subject: edited.subject };
+  if (edited.kind === 'edited') return { tree: edited.tree, diff: edited.diff, callId, subject: edited.subject };
   if (edited.complaint !== null) return edited.complaint;
   const { failure: why, signature, evidence } = edited;
   return { outcome: { kind: 'failed', failure: why, signature, evidence } };
 }
 
-async function edit(run: TaskRun, { spec }: Opened, callId: string, baseTree: string): Promise<Edited> {
+async function edit(
+  run: TaskRun,
+  { spec, baseTree: wholeBase }: Opened,
+  callId: string,
+  baseTree: string,
+): Promise<Edited> {
   const options = { summary: `attempt ${run.attempt}: resolve the conflicts` };
-  const request = { lineage: run.input.lineage, callId, spec, baseTree, resolves: true };
+  const request = { lineage: run.input.lineage, callId, spec, baseTree, resolves: true, wholeBase };
   const edited = await applyEdits.executeWithOptions(options, [request]);
   run.bookStep({ edited });
   return edited;

@@ -8,6 +8,7 @@ import { checkBaseline, setupOutcome } from '../steps.js';
 import type { TaskRun } from '../task-run.js';
 import { isFree, unheld } from '../wait.js';
 import { bookWork, landMade, redOutcome, workFailed, workInput, type Work } from './made-work.js';
+import { proposal } from './plan.js';
 import { askInWords, QUESTIONS_MAX } from './talk-over.js';
 
 export async function script(run: TaskRun, opened: Opened): Promise<Outcome> {
@@ -21,7 +22,8 @@ export async function script(run: TaskRun, opened: Opened): Promise<Outcome> {
 
 /** The work, or what stands in its place. After an answer the script begins anew, and is told all answers. */
 async function carriedOut(run: TaskRun, opened: Opened): Promise<Work | Outcome> {
-  const { asked = [] } = run.steps;
+  const { asked = [], proposed } = run.steps;
+  if (proposed !== undefined) return await proposal(run, opened, {});
   const open = asked.find(({ id }) => run.talk.answerTo(id) === null);
   if (open !== undefined) return askInWords(run, open.id, open.text, null);
   const made = await carryOut(
@@ -36,6 +38,8 @@ async function carriedOut(run: TaskRun, opened: Opened): Promise<Work | Outcome>
       return workFailed(made);
     case 'question':
       return ask(run, made, asked.length);
+    case 'plan':
+      return await proposal(run, opened, { answer: made.answer });
     default:
       throw new TypeError(`unknown work ${JSON.stringify(made satisfies never)}`);
   }

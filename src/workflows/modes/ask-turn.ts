@@ -2,7 +2,8 @@
 import { patched } from '@temporalio/workflow';
 import type { Called, CallInput, Edited, Opened } from '../../activities/contract.js';
 import type { AskSpec, ModelResult, ModeResult } from '../../domain/ask-mode.js';
-import type { AskedAnswer, NewEntry } from '../../domain/entries.js';
+import { VOTE_DEFAULTS } from '../../domain/consensus.js';
+import type { AskedAnswer, AskedEntry, NewEntry } from '../../domain/entries.js';
 import { catalogueEntry, failure, type Failure } from '../../domain/failures.js';
 import type { Outcome } from '../../domain/outcome.js';
 import { totalTokens } from '../../domain/record.js';
@@ -39,7 +40,7 @@ async function askSeveral(run: TaskRun, opened: Opened, spec: AskSpec, turn: num
   run.enter('working', `attempt ${run.attempt}: asking ${spec.models.length} models (${spec.mode})`);
   const asked = await runMode(spec, { ...askingOf(run, spec, question, budget), mayCall: budget.mayCall });
   const taken = asked.winner ?? mendable(asked);
-  const entry = entryOf(nameOf(run, turn), asked);
+  const entry = entryOf(nameOf(run, turn), spec, asked);
   if (taken === null) {
     const outcome = budget.refused() ?? outcomeOf(run, asked);
     // What is only waited for is asked again, and on record then.
@@ -54,15 +55,50 @@ async function askSeveral(run: TaskRun, opened: Opened, spec: AskSpec, turn: num
   return { kind: 'asked', call: taken.call };
 }
 
-const entryOf = (turn: string, asked: ModeResult<Called>): NewEntry => ({
+export const entryOf = (
+  turn: string,
+  spec: AskSpec,
+  asked: ModeResult<Called>,
+): Extract<NewEntry, { kind: 'asked' }> => ({
   kind: 'asked',
   turn,
   mode: asked.mode,
   answers: asked.results.map(answerOf),
   winner: asked.winner?.index ?? null,
   reason: reasonOf(asked),
-  ...(asked.judging.length === 0 ? {} : { judgeUsdMicros: costOf(asked.judging) }),
+  ...judgeCost(asked),
+  ...voteOf(spec, asked),
 });
+
+/** A line of the record: whoever wants to know more has the answers. */
+const WHY_CHARACTERS_MAX = 100;
+
+/** The words that were voted on stand in the answers. */
+function voteOf({ vote: rules }: AskSpec, { vote }: ModeResult<Called>): Pick<AskedEntry, 'vote'> {
+  if (vote === null) return {};
+  const decided = vote.kind === 'decided' ? vote : null;
+  const { strategy, voters, abstained, tally, rounds, tieBreak } = vote;
+  return {
+    vote: {
+      strategy,
+      quorum: rules?.quorum ?? VOTE_DEFAULTS.quorum,
+      voters,
+      votesFor: decided?.votes ?? 0,
+      abstained: abstained.map(({ index, why }) => ({ index, why: why.slice(0, WHY_CHARACTERS_MAX) })),
+      tally: tally.map(({ votes, weight, score, members }) => ({ votes, weight, score, members })),
+      rounds,
+      tieBreak,
+      judged: decided?.judged ?? false,
+      winnerScore: decided?.score ?? null,
+    },
+  };
+}
+
+/** Also what a judge has cost that has not answered. */
+function judgeCost({ judging, lostUsdMicros }: ModeResult<Called>): Pick<AskedEntry, 'judgeUsdMicros'> {
+  if (judging.length === 0 && lostUsdMicros === undefined) return {};
+  return { judgeUsdMicros: costOf(judging) + (lostUsdMicros ?? 0) };
+}
 
 interface Question {
   readonly opened: Opened;
@@ -110,7 +146,7 @@ async function callOf(
 }
 
 /** Nobody is asked beside it. */
-const isAlone = ({ mode }: AskSpec): boolean => mode === 'single' || mode === 'fallback';
+export const isAlone = ({ mode }: AskSpec): boolean => mode === 'single' || mode === 'fallback';
 
 type Look = NonNullable<Asking['look']>;
 
@@ -160,7 +196,7 @@ export function budgetOf(run: TaskRun) {
 }
 
 /** An answer that is no good one, but can be mended, or asks something. Not beside good ones that did not agree. */
-function mendable({ results }: ModeResult<Called>) {
+export function mendable({ results }: ModeResult<Called>) {
   if (results.some(({ status }) => status === 'ok')) return null;
   const answered = results.flatMap((result) =>
     result.status === 'failed' && result.call !== null ? [{ ...result, call: result.call }] : [],

@@ -2,6 +2,7 @@
  * Best of several: each candidate is a call, a snapshot and a run of the checks of its own; the best one is landed, the
  * others stay on the record with what they lost by.
  */
+import { patched } from '@temporalio/workflow';
 import type { Called, CallInput, Checked, Edited, NamedModel, Opened } from '../../activities/contract.js';
 import { aggregate, ASK_CONCURRENCY, type ModelResult } from '../../domain/ask-mode.js';
 import { rank, type Rated, type Ranked } from '../../domain/candidates.js';
@@ -24,6 +25,8 @@ export interface Candidacy {
   readonly result: ModelResult<Called>;
   readonly edited: Edited | null;
   readonly checked: Checked | null;
+  /** Its checks have passed and a judge has refused it. */
+  readonly isPassedOver?: boolean;
 }
 
 type Works = Candidacy & {
@@ -43,15 +46,43 @@ export async function bestOf(
   if (before.kind === 'setupFailed') return setupOutcome(before);
   const all = await checkAll(run, opened, answered.candidates);
   const ranked = rank(all.map((candidate) => rated(before, candidate)));
-  const best = all.filter(isWork).find(({ result }) => result.index === ranked[0]?.index);
-  if (best?.checked == null) return outcomeOf(run, { failure: null });
-  takeOver(run, all, best, ranked);
-  const failed =
-    gateOutcome(before, best.checked) ?? (opened.judge ? await unmetCriteria(run, opened, best.edited) : null);
-  if (failed !== null) return failed;
-  const { tree, diff, subject } = best.edited;
-  const held = approval(run, opened, 'push', diff);
-  return held ?? (await landWork(run, opened, { tree, callId: best.result.call.callId, subject }));
+  const works = ranked
+    .flatMap(({ index }) => all.filter(isWork).find(({ result }) => result.index === index) ?? [])
+    .filter(({ isPassedOver }) => isPassedOver !== true);
+  for (const [at, best] of works.entries()) {
+    if (best.checked === null) break;
+    takeOver(run, all, best, ranked);
+    const failed =
+      gateOutcome(before, best.checked) ?? (opened.judge ? await unmetCriteria(run, opened, best.edited) : null);
+    if (failed !== null && isOnlyJudged(before, failed, best, works[at + 1])) {
+      passOver(run, best, failed);
+      continue;
+    }
+    if (failed !== null) return failed;
+    const { tree, diff, subject } = best.edited;
+    const held = approval(run, opened, 'push', diff);
+    return held ?? (await landWork(run, opened, { tree, callId: best.result.call.callId, subject }));
+  }
+  return outcomeOf(run, { failure: null });
+}
+
+/** The checks have passed, a judge has not: the next one whose checks have passed is judged. Old histories ended there. */
+function isOnlyJudged(before: Checked, failed: Outcome, { checked }: Works, next: Works | undefined): boolean {
+  const isJudged = failed.kind === 'failed' && failed.failure.code === 'criteriaUnmet';
+  if (!isJudged || checked === null || gateOutcome(before, checked) !== null) return false;
+  if (next?.checked == null || gateOutcome(before, next.checked) !== null) return false;
+  return patched(NEXT_CANDIDATE_PATCH);
+}
+
+const NEXT_CANDIDATE_PATCH = 'next-candidate';
+
+/** Not looked at again after an outage or an answer. */
+function passOver(run: TaskRun, { turn, result }: Works, failed: Outcome): void {
+  const why = failed.kind === 'failed' ? failed.failure.detail : '';
+  run.book({ kind: 'note', about: 'candidate', text: `candidate ${result.index + 1}: ${why}`.slice(0, 300) });
+  const isIt = (other: Candidacy): boolean => other.turn === turn && other.result.index === result.index;
+  const candidates = (run.steps.candidates ?? []).map((each) => (isIt(each) ? { ...each, isPassedOver: true } : each));
+  run.bookStep({ candidates });
 }
 
 type Answers = { readonly candidates: readonly Candidacy[] } | { readonly outcome: Outcome };

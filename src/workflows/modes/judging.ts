@@ -1,9 +1,11 @@
 /** A model that judges the answers of others: it chooses one, or scores each. */
-import { ActivityFailure, isCancellation } from '@temporalio/workflow';
+import { ActivityFailure, isCancellation, patched } from '@temporalio/workflow';
 import type { Called, CallInput } from '../../activities/contract.js';
 import type { Failure } from '../../domain/failures.js';
 import type { ArtifactRef } from '../../domain/outcome.js';
+import type { Spending } from '../../domain/record.js';
 import type { ModelChoice } from '../../domain/task.js';
+import { spendingOfFault } from '../faults.js';
 import { digestAnswer, judgePrompt } from '../proxies.js';
 import { paidCall, type Payer } from '../steps.js';
 import { lookAtVerdict, type Asking, type Judged, type Looked } from './run-mode.js';
@@ -36,7 +38,7 @@ export const judgeOf =
       const says = verdict.kind === 'choice' ? `it chose ${verdict.choice} of ${among.length}` : verdict.kind;
       return { word: { kind: 'unclear', says }, call };
     } catch (thrown) {
-      return { word: { kind: 'unclear', says: saysOf(thrown) }, call: null };
+      return { word: { kind: 'unclear', says: saysOf(thrown) }, call: null, ...lostBy(thrown) };
     }
   };
 
@@ -55,7 +57,7 @@ export const scored =
       return { ...looked, scoredBy, ...(verdict.kind === 'score' ? { score: verdict.score } : {}) };
     } catch (thrown) {
       saysOf(thrown); // throws on what is not the judge's failure
-      return looked;
+      return { ...looked, ...lostBy(thrown) };
     }
   };
 
@@ -93,6 +95,15 @@ async function askJudge(
     purpose: 'judge',
   };
   return await paidCall(run, `judge: ${wants} (${model})`, request);
+}
+
+/** Without it, what was spent in vain is not counted. */
+const LOST_COUNTS_PATCH = 'lost-judges-count';
+
+/** What a judge has cost that has not answered. */
+function lostBy(thrown: unknown): { readonly lost?: Spending } {
+  const spending = spendingOfFault(thrown)?.spending;
+  return spending === undefined || spending.callsSent === 0 || !patched(LOST_COUNTS_PATCH) ? {} : { lost: spending };
 }
 
 const saidBy = ({ code, detail }: Failure): string => `${code}: ${detail}`.slice(0, 200);

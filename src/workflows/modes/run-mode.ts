@@ -24,7 +24,7 @@ import {
 } from '../../domain/consensus.js';
 import { failure, type Failure } from '../../domain/failures.js';
 import type { ArtifactRef } from '../../domain/outcome.js';
-import { sumSpending, totalTokens } from '../../domain/record.js';
+import { sumSpending, totalTokens, type Spending } from '../../domain/record.js';
 import type { ModelChoice } from '../../domain/task.js';
 import { outcomeOfFault, pauseIn, spendingOfFault } from '../faults.js';
 
@@ -41,6 +41,8 @@ export type Looked =
       readonly score?: number;
       /** The call that the score has cost. */
       readonly scoredBy?: Called;
+      /** What a score has cost that was asked for in vain. */
+      readonly lost?: Spending;
       /** Why it does not have the form asked for: in a consensus it abstains, elsewhere it is no good answer. */
       readonly faults?: readonly string[];
     }
@@ -50,6 +52,8 @@ export type Looked =
 export interface Judged {
   readonly word: JudgeWord;
   readonly call: Called | null;
+  /** What was spent on a call that has failed. */
+  readonly lost?: Spending;
 }
 
 /** An answer as a judge gets it. */
@@ -80,6 +84,7 @@ export async function runMode(spec: AskSpec, asking: Asking): Promise<ModeResult
   const good = heard.results.filter((result) => result.status === 'ok');
   const chosen = spec.mode === 'consensus' ? await choose(spec, asking, heard, good) : byOrder(spec, good);
   const judging = [...heard.scoring, ...chosen.judging];
+  const lost = [...heard.lost, ...chosen.lost];
   const own = chosen.why === null ? null : failure('noConsensus', chosen.why);
   return {
     ...done,
@@ -87,7 +92,8 @@ export async function runMode(spec: AskSpec, asking: Asking): Promise<ModeResult
     vote: chosen.vote,
     failure: chosen.winner === null ? aggregate(heard.results, good.length === 0 ? null : own) : null,
     judging,
-    spending: sumSpending([spentOn(heard.results), ...judging.map(({ spending }) => spending)]),
+    ...(lost.length === 0 ? {} : { lostUsdMicros: sumSpending(lost).costUsdMicros }),
+    spending: sumSpending([spentOn(heard.results), ...judging.map(({ spending }) => spending), ...lost]),
     elapsedMs: Date.now() - startedAt,
   };
 }
@@ -100,6 +106,8 @@ interface Heard {
   readonly contents: readonly Judgeable[];
   /** Calls that gave answers their scores. */
   readonly scoring: readonly Called[];
+  /** What was spent on scores that nobody has given. */
+  readonly lost: readonly Spending[];
   /** Why not every model was heard. */
   readonly stopped: string | null;
   /** Whether a judge may still be paid. */
@@ -197,6 +205,7 @@ class Round {
         call === null ? [] : [{ index, content: good[index]?.content ?? call.answer }],
       ),
       scoring: good.flatMap((looked) => looked?.scoredBy ?? []),
+      lost: good.flatMap((looked) => looked?.lost ?? []),
       stopped: isWhole ? null : this.stopped,
       mayGoOn: () => this.mayPay(),
     };
@@ -323,6 +332,7 @@ interface Chosen {
   readonly winner: OkResult<Called> | null;
   readonly vote: ModeResult<Called>['vote'];
   readonly judging: readonly Called[];
+  readonly lost: readonly Spending[];
   /** Why there is no winner although there are answers. */
   readonly why: string | null;
 }
@@ -330,9 +340,9 @@ interface Chosen {
 function byOrder({ mode, minSuccess = 1 }: AskSpec, good: readonly OkResult<Called>[]): Chosen {
   const [first] = good;
   if (first !== undefined && (mode !== 'all' || good.length >= minSuccess))
-    return { winner: first, vote: null, judging: [], why: null };
+    return { winner: first, vote: null, judging: [], lost: [], why: null };
   const why = `${good.length} answers, at least ${minSuccess} are needed`;
-  return { winner: null, vote: null, judging: [], why };
+  return { winner: null, vote: null, judging: [], lost: [], why };
 }
 
 /** The vote, and the judge where it takes one. */
@@ -345,15 +355,15 @@ async function choose(
   const { judge } = asking;
   const rules = votingOf(spec, judge !== undefined && mayGoOn());
   const first = vote(candidates, rules);
-  const { word, call } =
+  const { word, call, ...asked } =
     first.kind === 'needsJudge' && judge !== undefined
       ? await judge(contents.filter(({ index }) => first.among.includes(index)))
-      : { word: undefined, call: null };
+      : { word: undefined, call: null, lost: undefined };
   const voted = word === undefined ? first : vote(candidates, rules, word);
-  const judging = call === null ? [] : [call];
-  if (voted.kind !== 'decided') return { winner: null, vote: voted, judging, why: voted.reason };
+  const paid = { judging: call === null ? [] : [call], lost: asked.lost === undefined ? [] : [asked.lost] };
+  if (voted.kind !== 'decided') return { winner: null, vote: voted, ...paid, why: voted.reason };
   const winner = good.find(({ index }) => index === voted.winner) ?? null;
-  return { winner, vote: voted, judging, why: null };
+  return { winner, vote: voted, ...paid, why: null };
 }
 
 const votingOf = ({ vote: rules = {} }: AskSpec, hasJudge: boolean): VoteRules => ({
@@ -379,8 +389,8 @@ const latencyOf = ({ startedAt, endedAt }: Called): number => Math.max(0, endedA
 /** What is known of it: the answer's price before it was looked at, and that of its score. */
 function spentIn({ call, looked, result }: Slot): number {
   const own = result === null ? (call?.spending.costUsdMicros ?? 0) : spentOn([result]).costUsdMicros;
-  const scoredBy = looked?.kind === 'good' ? looked.scoredBy : undefined;
-  return own + (scoredBy?.spending.costUsdMicros ?? 0);
+  const { scoredBy, lost } = looked?.kind === 'good' ? looked : {};
+  return own + (scoredBy?.spending.costUsdMicros ?? 0) + (lost?.costUsdMicros ?? 0);
 }
 
 const nothingOf = (refused: Failure) => ({ failure: familiar(refused), call: null, latencyMs: 0, spending: null });

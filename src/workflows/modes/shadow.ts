@@ -5,6 +5,7 @@ import { isSampled } from '../../domain/shadow.js';
 import type { shadowCall } from '../shadow-call.js';
 import type { ShadowCallInput } from '../shadow-messages.js';
 import type { TaskRun } from '../task-run.js';
+import { unpaidOutcome } from '../wait.js';
 
 /** What the task itself has made of the answer. */
 export interface Primary {
@@ -18,6 +19,7 @@ export function startShadow(run: TaskRun, opened: Opened, done: Primary): Promis
   const { shadow } = opened;
   const name = `a${run.attempt}.t${run.steps.calls.length}`;
   if (shadow === undefined || run.steps.hasShadow === true || !isSampled(shadow, done.call.callId)) return null;
+  if (unpaidOutcome(run) !== null) return null;
   run.steps.hasShadow = true;
   return start(run, inputOf(run, opened, shadow, name, done));
 }

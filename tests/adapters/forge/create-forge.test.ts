@@ -6,6 +6,7 @@ import type { ForgeKind } from '../../../src/adapters/forge/dialect';
 import { repositoryOf } from '../../../src/adapters/forge/repository';
 import { PortFault, type Forge, type PullRequestWish } from '../../../src/ports';
 import { NAME, OWNER, playForge, send, TOKEN, type Interception, type PlayedForge } from './played-forge';
+import { aWish } from './wishes';
 
 const BRANCH = 'weaver/make-it-right-ab12cd34';
 const COMMIT = 'c0ffee';
@@ -46,20 +47,8 @@ describe.each(KINDS)('a pull request at %s', (kind) => {
       redact: (text) => text.replaceAll(TOKEN, '[secret]'),
       timeoutMs,
     });
-  const wish = (changes: Partial<PullRequestWish> = {}): PullRequestWish => ({
-    url: `${played.origin}/${OWNER}/${NAME}.git`,
-    branch: BRANCH,
-    baseBranch: 'main',
-    commit: COMMIT,
-    title: 'Make it right',
-    setsTitle: false,
-    body: () => 'What was done.',
-    draft: false,
-    labels: [],
-    reviewers: [],
-    signal: new AbortController().signal,
-    ...changes,
-  });
+  const wish = (changes: Partial<PullRequestWish> = {}): PullRequestWish =>
+    aWish({ url: `${played.origin}/${OWNER}/${NAME}.git`, branch: BRANCH, commit: COMMIT }, changes);
   const open = (changes: Partial<PullRequestWish> = {}) => forgeWith().open(wish(changes));
 
   it('is made from the branch onto its base', async () => {
@@ -68,6 +57,20 @@ describe.each(KINDS)('a pull request at %s', (kind) => {
     expect(played.pulls).toMatchObject([
       { branch: BRANCH, base: 'main', title: 'Make it right', body: 'What was done.' },
     ]);
+  });
+
+  it('stays alone though somebody makes one in the same moment, where the forge lets that happen', async () => {
+    // As Gitea shows it to who looks again: another one, alike, and made a little earlier; and one of a person.
+    played.intercept(({ method, path }) => {
+      const [made] = played.pulls;
+      if (method !== 'GET' || made === undefined || !path.includes('state=open')) return false;
+      if (played.pulls.length === 1) played.pulls.push({ ...made, number: 0 }, { ...made, number: 7, title: "Ada's" });
+      return false;
+    });
+    expect((await open()).number).toBe(kind === 'gitea' ? 0 : 1);
+    expect(played.pulls.map(({ number, state }) => `${number} ${state}`)).toEqual(
+      kind === 'gitea' ? ['1 closed', '0 open', '7 open'] : ['1 open'],
+    );
   });
 
   it('is found the second time, and brought up to date beside what people wrote', async () => {

@@ -128,6 +128,7 @@ export async function playForge({ kind, shaOf = () => 'c0ffee', other }: PlayedO
     if (seen.method === 'PATCH') {
       pull.title = body['title'] ?? pull.title;
       pull.body = body['body'] ?? pull.body;
+      pull.state = body['state'] === 'closed' ? 'closed' : pull.state;
       return send(response, kind === 'github' ? 200 : 201, shape(pull));
     }
     (rest.endsWith('/labels') ? labels : reviewers).push(seen.body);

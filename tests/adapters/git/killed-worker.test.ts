@@ -15,6 +15,7 @@ import {
   wrongIn,
   type Repository,
 } from './repositories.js';
+import { newSshKey, verifySigned } from './signing-keys.js';
 
 afterEach(removeFolders);
 
@@ -110,6 +111,30 @@ describe('a worker killed with SIGKILL', () => {
       await until(() => gitsIn(remote.url).length === 0);
       expect(commitsOn(remote)).toEqual([commit]);
       expect(wrongIn(remote.url)).toBe('');
+    },
+  );
+});
+
+describe('a worker killed between signing and the end of its push', () => {
+  // Before the branch is there, and when it is there and nobody has been told.
+  it.each(['pre-receive', 'post-receive'])(
+    'in %s leaves a commit that the next one pushes as it was signed',
+    async (name) => {
+      const { compiled, input, remote } = ready();
+      const key = newSshKey();
+      const mark = join(newFolder('mark'), 'reached');
+      const script = `#!/bin/sh\nif [ ! -e '${mark}' ]; then echo > '${mark}'; sleep 0.5; exit 1; fi\nexit 0\n`;
+      writeFiles(remote.url, { [`hooks/${name}`]: { script } });
+      const victim = startWorker(compiled, { ...input, key: key.settings.key });
+      await until(() => existsSync(mark));
+      victim.child.kill('SIGKILL');
+      const signed = (await victim.ended).find(([step]) => step === 'sign')?.[1];
+      await until(() => gitsIn(remote.url).length === 0);
+      const said = await startWorker(compiled, { ...input, key: key.settings.key }).ended;
+      expect(said).toContainEqual(['sign', signed]);
+      expect(said).toContainEqual(['push', { kind: name === 'pre-receive' ? 'pushed' : 'already' }]);
+      expect(commitsOn(remote)).toEqual([signed]);
+      expect(verifySigned(remote.url, String(signed), key)).toContain('Good "git" signature');
     },
   );
 });

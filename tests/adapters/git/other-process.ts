@@ -13,7 +13,12 @@ const SOURCE = resolve(__dirname, '../../../src');
 /** Compiles what the adapter consists of; `removeFolders` removes it. */
 export function compileAdapter(): string {
   const folder = newFolder('compiled');
-  const names = ['ports.ts', ...readdirSync(join(SOURCE, 'adapters/git')).map((name) => `adapters/git/${name}`)];
+  const names = [
+    'ports.ts',
+    'domain/charset.ts',
+    'adapters/artifacts/durable-file.ts',
+    ...readdirSync(join(SOURCE, 'adapters/git')).map((name) => `adapters/git/${name}`),
+  ];
   for (const name of names) {
     const { code } = transformFileSync(join(SOURCE, name), {
       swcrc: false,
@@ -31,8 +36,9 @@ export function compileAdapter(): string {
 /** Does what its argument says, reports every step on a line of its own. */
 const WORKER = `
 const { createGit } = require('./adapters/git/create-git.js');
-const { home, url, branch, workspace, text, steps, slowGit, recorded } = JSON.parse(process.argv[2]);
-const git = createGit({ home, environment: { PATH: (slowGit ? slowGit + ':' : '') + process.env.PATH }, tokenOf: () => undefined, redact: (x) => x });
+const { home, url, branch, workspace, text, steps, slowGit, recorded, key } = JSON.parse(process.argv[2]);
+const signing = key && { format: 'ssh', key, passphraseVariable: null, passphrase: () => undefined, gnupgHome: null };
+const git = createGit({ home, ...(signing && { signing }), environment: { PATH: (slowGit ? slowGit + ':' : '') + process.env.PATH }, tokenOf: () => undefined, redact: (x) => x });
 const say = (step, value) => process.stdout.write(JSON.stringify([step, value ?? null]) + '\\n');
 (async () => {
   say('begin');
@@ -46,7 +52,9 @@ const say = (step, value) => process.stdout.write(JSON.stringify([step, value ??
   }
   const commit = await git.commit(url, { tree, parent: state.baseCommit, message: 'm', author: 'w <w@l>', dateSeconds: 1 });
   say('commit', commit);
-  say('push', await git.push({ url, commit, branch, expected: state.branchTip }));
+  const landed = key ? await git.sign({ url, commit, folder: home + '/tasks/one' }) : commit;
+  if (key) say('sign', landed);
+  say('push', await git.push({ url, commit: landed, branch, expected: state.branchTip }));
   await git.close(workspace);
   say('close');
 })().catch((cause) => { say('fault', { code: cause.code, message: cause.message, retryable: cause.retryable }); process.exitCode = 1; });
@@ -61,6 +69,8 @@ export interface WorkerInput {
   readonly steps?: number;
   /** What the first opening found: a step that is done again gets the same input. */
   readonly recorded?: RemoteState;
+  /** Signs the commit with this key of ssh before it is pushed. */
+  readonly key?: string;
   /** Folder of another git, found first. */
   readonly slowGit?: string;
 }

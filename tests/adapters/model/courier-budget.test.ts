@@ -1,7 +1,7 @@
 /** Calls over real HTTP and the budget of their provider: what is sent, what is not, and what the ledger notes of it. */
 import { createHash } from 'node:crypto';
 import { createCosts } from '../../../src/adapters/model/costs';
-import { createCourier, type CallEnd, type Courier } from '../../../src/adapters/model/courier';
+import { createCourier, type Attachment, type CallEnd, type Courier } from '../../../src/adapters/model/courier';
 import { createLedger, type Ledger } from '../../../src/adapters/model/ledger';
 import { callRowOf } from '../../../src/adapters/model/ledger-rows';
 import { askEndpoint } from '../../../src/adapters/model/openai-endpoint';
@@ -9,7 +9,7 @@ import { startScriptedEndpoint, type ScriptedEndpoint } from '../../../src/adapt
 import type { BudgetSpec, Price } from '../../../src/domain/costs';
 import type { CallRequest, CallResult, ProviderSettings } from '../../../src/ports';
 import { callIdOf } from './ledger-pages';
-import { API_KEY, removeFolder, requestTo, temporaryFolder } from './model-world';
+import { API_KEY, removeFolder, requestTo, temporaryFolder, until } from './model-world';
 
 let endpoint: ScriptedEndpoint;
 let home: string;
@@ -58,6 +58,28 @@ const spentOf = async (budget: BudgetSpec): Promise<readonly (readonly [number, 
   (await createCosts(home).standings([request(1, 0, { budget }).provider], Date.now())).flatMap(({ standings }) =>
     standings.map(({ spentUsdMicros, reservedUsdMicros }) => [spentUsdMicros, reservedUsdMicros] as const),
   );
+
+it('money that calls under way hold is waited for in a moment; then it is said when to ask again, and nothing is sent', async () => {
+  endpoint.setScript([{ answers: [{ kind: 'hang' }] }]);
+  // Each may cost a thousand micro-dollars and a little more.
+  const priced = { price: { ...PRICE, completionUsdMicros: 1_000_000 }, maxOutputTokens: 1_000 };
+  const order = { request: request(1, 1_500, priced), apiKey: API_KEY };
+  let attached: Attachment | null = null;
+  const first = new Promise<CallEnd>((onEnd) => {
+    attached = courier.join(order, { onProgress: () => undefined, onEnd });
+  });
+  await until(() => sent() === 1, 'the first request has arrived');
+  expect(await ask(request(2, 1_500, priced))).toMatchObject({
+    code: 'providerBusy',
+    says: 'waits for the budget of test: calls under way hold the rest of it',
+    retryable: true,
+    retryAfterMs: expect.any(Number),
+    spending: { callsSent: 0 },
+  });
+  expect([sent(), await ledger.read('task-1', callIdOf(2))]).toEqual([1, []]);
+  (attached as Attachment | null)?.abort();
+  await first;
+});
 
 describe('MD-16, LC-17 a budget is looked at before anything is spent', () => {
   it('and a call that it has no room for is not sent, nor in the ledger, and says when it may be', async () => {

@@ -203,6 +203,28 @@ describe('the concurrency of a provider', () => {
     expect(sent()).toBe(9);
   });
 
+  it('keeps nobody waiting for long: who finds no place is told when to come again, and nothing is sent', async () => {
+    script({ kind: 'hang' });
+    const first = join(request(1, { concurrency: 1 }));
+    await until(() => sent() === 1, 'the first request has arrived');
+    const beganAt = Date.now();
+    const refused = await ask(request(2, { concurrency: 1 }));
+    expect(refused).toMatchObject({
+      kind: 'failed',
+      code: 'providerBusy',
+      says: 'waits for provider test: 1 at once',
+      retryable: true,
+      retryAfterMs: expect.any(Number),
+      spending: { callsSent: 0 },
+    });
+    expect(Date.now() - beganAt).toBeLessThan(10_000);
+    expect([sent(), await ledger.read('task-1', request(2).callId)]).toEqual([1, []]);
+    first.attachment.abort();
+    await resultOf(first);
+    script({ kind: 'text', text: 'free' });
+    expect(await ask(request(2, { concurrency: 1 }))).toMatchObject({ text: 'free', spending: { callsSent: 1 } });
+  });
+
   it('is not taken up by who waits for it and leaves', async () => {
     script({ kind: 'hang' });
     const first = join(request(1, { concurrency: 1 }));

@@ -115,6 +115,8 @@ describe("JUnit's XML", () => {
   });
 });
 
+const goLine = (action: string): string => `{"Action":"${action}","Package":"p","Test":"TestX"}\n`;
+
 describe('what go prints', () => {
   it('is read whole with -json, packages among the tests', () => {
     expect(casesOf(printed(sample('go-json.txt')))).toEqual([
@@ -147,6 +149,10 @@ describe('what go prints', () => {
     ]);
   });
 
+  it('has a test that failed as failed, whatever is printed of it later', () => {
+    expect(casesOf(printed(['run', 'fail', 'pass', 'skip'].map(goLine).join('')))).toEqual(['failed p › TestX']);
+  });
+
   it('has a test that began and did not end as failed', () => {
     const text =
       '{"Action":"run","Package":"p","Test":"TestX"}\n{"Action":"output","Package":"p","Test":"TestX","Output":"panic"}\n';
@@ -173,6 +179,16 @@ it('reads the JSON of jest, from its output or a file, without the path of the w
   expect(casesOf(printed(`some words\n${sample('jest.txt')}\n`))).toEqual(expected);
   const file = { path: 'results.json', text: sample('jest.txt') };
   expect(casesOf(reader.readFiles([file], '/tree'))).toEqual(expected);
+});
+
+const jestReport = (status: string): string =>
+  JSON.stringify({ testResults: [{ name: '/tree/a.test.js', assertionResults: [{ title: 'adds', status }] }] });
+
+it('reads every report of jest in an output: one of them may have been printed by what is tested', () => {
+  expect(casesOf(printed(`${jestReport('passed')}\n${jestReport('failed')}\n`))).toEqual([
+    'passed a.test.js › adds',
+    'failed a.test.js › adds #2',
+  ]);
 });
 
 it('has a file that jest could not load as a failing test', () => {

@@ -45,6 +45,8 @@ export interface AnswerCase extends CaseOf {
   readonly answer: string;
   /** Words of what must be mended. */
   readonly malformed?: readonly string[];
+  /** It can be read, and its edits are refused. */
+  readonly refused?: { readonly code: FailureCode; readonly says: readonly string[] };
 }
 
 /** Calls of tools in one answer. */

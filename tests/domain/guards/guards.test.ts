@@ -96,6 +96,11 @@ describe('white space', () => {
     expect(found(' a\n-b\n+  b', { words: 'Run the formatter' })).toEqual(['warn whitespaceOnly']);
     expect(found('+ ', { header: NEW })).toEqual([]);
   });
+
+  it('does not make nothing of a line that goes to another place', () => {
+    expect(found('-\tb := 1\n \tfor {\n+\t\tb := 1\n \t\tc()', { path: 'a.go' })).toEqual([]);
+    expect(found('-b = 1\n a()\n+b = 1\n c()', { path: 'a.py' })).toEqual([]);
+  });
 });
 
 describe('leftovers', () => {

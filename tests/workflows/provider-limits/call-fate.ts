@@ -6,8 +6,13 @@ import type { ProviderSettings } from '../../../src/ports.js';
 export interface CallFate {
   readonly provider: Partial<ProviderSettings> & { readonly name: string };
   readonly callId: string;
-  /** Of its failure; null = answered. `lost`: its worker dies; `vanished`: its request process, before it has said more. */
-  readonly ends: FailureCode | 'lost' | 'vanished' | null;
+  /**
+   * Of its failure; null = answered. `lost`: its worker dies; `vanished`: its request process, before it has said more; `over`:
+   * it is a later try, which finds the answer.
+   */
+  readonly ends: FailureCode | 'lost' | 'vanished' | 'over' | null;
+  /** Which of the workers it is of; the first if absent. */
+  readonly worker?: number;
   readonly retryAfterMs?: number;
 }
 

@@ -6,6 +6,9 @@ import { Context } from '@temporalio/activity';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createProviderGates } from '../../../src/activities/ask-provider';
+import { checkLimits } from '../../../src/client/cli/check-providers';
+import { WeaverClient } from '../../../src/client/weaver-client';
+import type { Config } from '../../../src/config';
 import type { FailureCode } from '../../../src/domain/failures';
 import { EMPTY_BOOK, limitsOf, reserve, type LimitsStanding } from '../../../src/domain/provider-limits';
 import { NOTHING_SPENT } from '../../../src/domain/record';
@@ -33,7 +36,8 @@ beforeAll(async () => {
   native = await NativeConnection.connect({ address: server.address });
   connection = await Connection.connect({ address: server.address });
   client = new Client({ connection });
-  const gateOf = createProviderGates();
+  // As many workers as a test wants: each has what it has heard to itself.
+  const gatesOf = [createProviderGates(), createProviderGates()];
   worker = await Worker.create({
     connection: native,
     taskQueue: QUEUE,
@@ -41,7 +45,9 @@ beforeAll(async () => {
     activities: {
       call: (fates: readonly CallFate[]) => {
         const context = Context.current();
-        return Promise.all(fates.map((fate) => callThrough(gateOf, context, fate)));
+        return Promise.all(
+          fates.map((fate) => callThrough(gatesOf[fate.worker ?? 0] ?? createProviderGates(), context, fate)),
+        );
       },
     },
   });
@@ -62,8 +68,13 @@ async function callThrough(
   context: Context,
   { provider, callId, ends, retryAfterMs }: CallFate,
 ): Promise<Told> {
-  const gate = gateOf(context, { ...PROVIDER, ...provider }, callId);
-  if (gate === undefined) return 'granted';
+  const again = { info: { ...context.info, attempt: 2 }, client: context.client } as unknown as Context;
+  const gate = gateOf(ends === 'over' ? again : context, { ...PROVIDER, ...provider }, callId);
+  if (ends === 'over') {
+    // The answer is in the ledger, or the request of the first try was still under way: no leave is needed.
+    gate.ended(resultOf(null, undefined));
+    return 'granted';
+  }
   const window = await gate.mayLeave(10);
   const refusal = gate.refusal();
   if (refusal !== null) return { why: refusal.why, inMs: refusal.at - Date.now() };
@@ -126,6 +137,32 @@ it('tells the others when the endpoint has asked one worker for a pause', async 
   expect(typeof told === 'object' ? told.inMs : 0).toBeGreaterThan(15_000);
 });
 
+it('tells all workers of a provider without limits too, and asks nobody before and after', async () => {
+  const provider = { name: 'unlimited' };
+  expect(await call({ provider }, { provider, worker: 1 })).toEqual(['granted', 'granted']);
+  await expect(keeper('unlimited').describe()).rejects.toThrow(/not found/i);
+  // What is over at once is not worth a word.
+  expect(await call({ provider, ends: 'rateLimited', retryAfterMs: 900 })).toEqual(['granted']);
+  expect(await call({ provider, ends: 'rateLimited', retryAfterMs: 4_000 })).toEqual(['granted']);
+  const pause = { why: 'waits for provider unlimited: it has asked for a pause', inMs: expect.any(Number) };
+  expect(await call({ provider })).toEqual([pause]);
+  await until(async () => (await standing('unlimited'))?.pausedUntil != null, 'the keeper hears of it');
+  const asks = new WeaverClient(client, { requester: 'test', taskQueue: QUEUE });
+  const config = { providers: [{ ...PROVIDER, ...provider }] } as unknown as Config;
+  expect(await checkLimits(asks, config)).toMatchObject([
+    { name: 'pause unlimited', verdict: 'warn', says: expect.stringMatching(/^it has asked for a pause until .*; 1 /) },
+  ]);
+  await until(async () => typeof (await call({ provider, worker: 1 }))[0] === 'object', 'the other worker hears of it');
+  await until(async () => (await call({ provider, worker: 1 }))[0] === 'granted', 'the pause is over', 10_000);
+  await until(
+    async () => (await keeper('unlimited').describe()).status.name === 'COMPLETED',
+    'the keeper ends',
+    20_000,
+  );
+  expect(await call({ provider })).toEqual(['granted']);
+  expect((await keeper('unlimited').describe()).status.name).toBe('COMPLETED');
+});
+
 it('keeps a broken endpoint from all of them, and says how it is', async () => {
   const provider = { name: 'broken', requestsPerMinute: 600 };
   await call(...Array.from({ length: 5 }, () => ({ provider, ends: 'modelServer' as const })));
@@ -164,6 +201,17 @@ it('counts those at once over all calls where the provider is shared', async () 
     { why: 'waits for provider shared: 2 at once', inMs: expect.any(Number) },
   ]);
   expect((await standing('shared'))?.concurrency).toEqual({ used: 2, limit: 2 });
+});
+
+it('frees the place of a worker that was killed when another try of the step has the answer', async () => {
+  const provider = { name: 'killed', shared: true, concurrency: 1 };
+  const killed = { provider, callId: idOf(9) };
+  expect(await call({ ...killed, ends: 'lost' })).toEqual(['granted']);
+  const waiting = { provider, callId: idOf(10) };
+  expect(await call(waiting)).toEqual([expect.objectContaining({ why: expect.stringContaining('1 at once') })]);
+  expect(await call({ ...killed, ends: 'over' })).toEqual(['granted']);
+  await until(async () => (await standing('killed'))?.concurrency?.used === 0, 'the keeper hears of it');
+  expect(await call(waiting)).toEqual(['granted']);
 });
 
 it('goes on with its book where another run takes it up', async () => {
