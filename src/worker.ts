@@ -41,6 +41,7 @@ import { detectChecks, pathsForDetection } from './domain/detect-checks.js';
 import { HANDLERS } from './domain/task.js';
 import { createHostWorker, runTogether, stopWorker } from './host-worker.js';
 import { ensureRulesPresent } from './missing-rules.js';
+import { secretPathsOf } from './config/commit.js';
 import { NO_OPERATIONS, startOperations } from './operations.js';
 import { parseSpec } from './schemas.js';
 import { ensureSearchAttributes } from './search-attributes.js';
@@ -192,7 +193,9 @@ async function wire(
   const probes = await readProbes(home);
   const starter = createStarter({ environment });
   const sourceParser = createSourceParser();
-  const { sandbox, warning } = await createSandbox({ mode: config.sandbox, environment, home, run: starter.command });
+  const secrets = secretPathsOf(config.commit.signing);
+  const run = starter.command;
+  const { sandbox, warning } = await createSandbox({ mode: config.sandbox, environment, home, secrets, run });
   const model = createModel(modelOptions(config, redactor, (says) => logger.warn({ says }, 'model')));
   const outbox = createOutbox({
     home,

@@ -1,4 +1,5 @@
 /** What the grammars of their languages have against changed files, for the guard that looks at syntax. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { batchesOf } from '../domain/batches.js';
 import type { ChangedFile } from '../domain/guards/change.js';
 import { languageOf, type ParsedLanguage } from '../domain/map/languages.js';
@@ -20,6 +21,9 @@ const TOLD: ReadonlySet<ParsedLanguage> = new Set([
   'typescript',
 ]);
 
+/** The parser may be reading whole repositories for others, and an answer that is good must not wait for that. */
+const ANSWER_WITHIN_MS = 10_000;
+
 /** Parsed at once. */
 const BATCH_CHARACTERS = 1_000_000;
 
@@ -36,7 +40,10 @@ export async function grammarFaults(
       return text === null || language === null || !TOLD.has(language) ? [] : [{ path, language, text }];
     });
     for (const batch of batchesOf(told, ({ text }) => text.length, BATCH_CHARACTERS)) {
-      const faults = await sourceParser.faults(batch).catch(unlessParserFails);
+      const faults = await Promise.race([
+        sourceParser.faults(batch).catch(unlessParserFails),
+        pause(ANSWER_WITHIN_MS, [] as readonly null[], { ref: false }),
+      ]);
       for (const [index, { path, text }] of batch.entries()) known.set(keyOf(path, text), faults[index] ?? null);
     }
   };

@@ -35,3 +35,9 @@ function signingOf(
     gnupgHome: gnupgHome === undefined ? (env['GNUPGHOME'] ?? null) : placed(gnupgHome),
   };
 }
+
+/** What no command may see of it: the file of the key, the folder of a key ring. */
+export const secretPathsOf = (signing: SigningSettings | undefined): readonly string[] =>
+  signing === undefined
+    ? []
+    : [...(signing.format === 'ssh' ? [signing.key] : []), ...(signing.gnupgHome === null ? [] : [signing.gnupgHome])];

@@ -155,7 +155,11 @@ const sections = (text: string): readonly string[] => text.split(/\n(?=\s*\[)/).
 const putWhole =
   (part: (text: string) => string): PutPart =>
   (before, now) =>
-    before === '' || part(before) === part(now) ? now : before;
+    before === '' || (isReadable(before) && isReadable(now) && part(before) === part(now)) ? now : before;
+
+/** A build file that people write has a tenth of it; a longer one would keep its readers busy, and counts as changed. */
+const BUILD_FILE_CHARACTERS_MAX = 100_000;
+const isReadable = (text: string): boolean => text.length <= BUILD_FILE_CHARACTERS_MAX;
 
 interface Steering {
   readonly names: RegExp;

@@ -54,6 +54,8 @@ const PREREQUISITES_AT_ONCE = 12;
 
 /** Each has a work tree and a workflow, and `weaver waiting` shows no more of them. */
 const RESTING_MAX = 200;
+/** Tasks that wait for each other's branches: as many as have places, and in a job of few places what others need can still begin. */
+const WAITING_FOR_OTHERS_MIN = 8;
 
 interface Life {
   readonly stop: Trigger<CancelRequest>;
@@ -153,7 +155,11 @@ export class Crew {
   /** Who rests leaves a place; but each is open, so there is an end to how many begin in the places of others. */
   private mayStart(): boolean {
     const { resting, spec } = this.run;
-    return this.hasRoom() && resting.size < RESTING_MAX && this.run.restingOn('resource') < spec.concurrency;
+    return (
+      this.hasRoom() &&
+      resting.size < RESTING_MAX &&
+      this.run.restingOn('resource') < Math.max(spec.concurrency, WAITING_FOR_OTHERS_MIN)
+    );
   }
 
   private hasRoom(): boolean {

@@ -27,11 +27,11 @@ export const { openWorkspace } = proxyActivities<Activities>({
 });
 
 /**
- * The provider's own time limit (120 s, or what it is set to) is inside; waiting for a place of the provider is the workflow's. A
+ * The provider's own time limit (120 s, or what it is set to, an hour at most) is inside, and ten minutes in line for a place. A
  * cancel is heard with the heartbeat, so it is short. TRY_CANCEL: nobody waits for an endpoint that has gone silent.
  */
 export const { callModel } = proxyActivities<Activities>({
-  startToCloseTimeout: '20m',
+  startToCloseTimeout: '90m',
   heartbeatTimeout: '5s',
   cancellationType: ActivityCancellationType.TRY_CANCEL,
   retry: shortRetry,
@@ -42,7 +42,7 @@ export const { callModel } = proxyActivities<Activities>({
  * for that.
  */
 export const { callModel: callOneOfSeveral } = proxyActivities<Activities>({
-  startToCloseTimeout: '20m',
+  startToCloseTimeout: '90m',
   heartbeatTimeout: '5s',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   retry: shortRetry,
@@ -60,11 +60,11 @@ export const { runChecks } = proxyActivities<Activities>({
 });
 
 /**
- * A push of a large pack, and before it three hooks of the repository with five minutes each at most; the same commit again is
- * recognised, so it may run as often as it needs.
+ * A push of a large pack, and before it three hooks of the repository with five minutes each at most, for which the ground may
+ * have to be made again; the same commit again is recognised, so it may run as often as it needs.
  */
 export const { land } = proxyActivities<Activities>({
-  startToCloseTimeout: '30m',
+  startToCloseTimeout: '2h',
   heartbeatTimeout: '15s',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   retry: shortRetry,

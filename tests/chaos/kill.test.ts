@@ -38,10 +38,11 @@ const NOT_CALLED = [
   'forge.open',
 ];
 /**
- * Ports that stand beside the way of a task: what reads the outbox or the ledgers, counts, and tidies up; what only reads a text;
- * and what an activity gives to a port.
+ * Ports that stand beside the way of a task: what reads the outbox or the ledgers, counts, traces, and tidies up; what only
+ * reads a text; and what an activity gives to a port.
  */
-const BESIDE = new Set(['EventLog', 'Meter', 'Housekeeping', 'TestReports', 'Costs', 'SendGate']);
+const LOOKING_ON = ['EventLog', 'Meter', 'Tracer', 'StepTrace', 'Costs', 'TestReports', 'SourceParser'];
+const BESIDE = new Set([...LOOKING_ON, 'Housekeeping', 'SendGate']);
 
 const CALM: Account = {
   state: 'succeeded',

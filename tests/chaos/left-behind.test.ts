@@ -4,11 +4,13 @@ import { answerValue, git, until, World } from '../e2e/world';
 import { descendantsOf, isAlive, isRequestProcess } from './seen-processes';
 
 const right: ScriptedAnswer = { kind: 'json', value: answerValue('right') };
-/** The first run of the check never ends; its home is the task's, so the second one finds the mark. */
+/** What checks are told of where tools are is the one thing that tells them which worker runs them. */
+const SECOND = '/second';
+/** Under the first worker the check never ends. */
 const FILES = {
   'value.txt': 'wrong\n',
   'check.sh': [
-    'if mkdir "$HOME/once" 2>/dev/null; then while :; do date >> ticks.txt; sleep 0.05; done; fi',
+    `if [ "$JAVA_HOME" != ${SECOND} ]; then while :; do date >> ticks.txt; sleep 0.05; done; fi`,
     'grep -qx right value.txt',
     '',
   ].join('\n'),
@@ -38,7 +40,7 @@ it.each(['auto', 'none'])(
       expect(below.length).toBeGreaterThan(1);
       worker.kill('SIGKILL');
       await until(() => worker.signalCode === 'SIGKILL', 'the worker dies');
-      await world.startWorker();
+      await world.startWorker({ env: { JAVA_HOME: SECOND } });
       const { state, attempts } = await running;
       expect({ state, attempts, alive: below.filter(isAlive) }).toEqual({ state: 'succeeded', attempts: 1, alive: [] });
       expect(git(url, 'diff', '--name-only', 'main', 'left')).toBe('value.txt');

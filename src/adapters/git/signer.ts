@@ -113,7 +113,10 @@ function faultOf({ settings, redact }: SignerOptions, { stderr, exitCode, timedO
     : cause === 'PASSPHRASE'
       ? passphraseWords(settings)
       : (cause ?? `${shown(stderr, redact)} (exit ${exitCode ?? 'none'})`);
-  return new PortFault('signingFailed', `Key ${shown(settings.key, redact)}: ${why}.`, false);
+  // An agent that is started again, or a person who has not touched the key yet: it may sign the next time.
+  const mayHeal = timedOut || /communication with agent|agent refused/i.test(stderr);
+  const says = `Key ${shown(settings.key, redact)}: ${why}.`;
+  return mayHeal ? new PortFault('infrastructure', says, true) : new PortFault('signingFailed', says, false);
 }
 
 function passphraseWords({ passphraseVariable, passphrase }: SigningSettings): string {

@@ -3,8 +3,12 @@
  * has waited for a moment is sent away with a time to come again, and keeps its place.
  */
 
-/** Shorter than a turn of a workflow with its timer costs; what is free by then needs none. */
-const WAIT_MS = 2_000;
+/**
+ * How long somebody stands in it, round by round. The first is shorter than a turn of a workflow with its timer costs; what is
+ * free by then needs none. But each round is a dozen events of a history, and for a place of a busy provider some wait for
+ * hours: so it grows.
+ */
+const STANDS_MS = [2_000, 20_000, 60_000, 300_000, 600_000] as const;
 /** Who is sent away comes back within half a minute, so that what is free is taken. */
 const AWAY = { minMs: 1_000, doublings: 2, maxMs: 30_000 } as const;
 /** A place in the order is kept so long for one who does not come. */
@@ -32,7 +36,7 @@ interface Wish<T> {
 }
 
 export interface LineRules {
-  /** How long somebody stands in it; two seconds if absent. */
+  /** How long somebody stands in it each time; from two seconds to ten minutes if absent. */
   readonly waitMs?: number;
   /** Whether what is free is kept for whoever is away; else only for one who is about to come. */
   readonly keepsForAway: boolean;
@@ -51,17 +55,15 @@ interface Place<T> {
 export class Line<T> {
   private places: readonly Place<T>[] = [];
   private looking: NodeJS.Timeout | null = null;
-  private readonly waitMs: number;
-
-  constructor(private readonly rules: LineRules) {
-    this.waitMs = rules.waitMs ?? WAIT_MS;
-  }
+  constructor(private readonly rules: LineRules) {}
 
   /** What it has got, or when to come again; null if the signal aborts before. */
   wait(wish: Wish<T>, signal: AbortSignal): Promise<T | Away | null> {
     return new Promise((resolve) => {
       if (signal.aborted) return resolve(null);
-      const timer = setTimeout(() => this.sendAway(wish), this.waitMs);
+      const before = this.places.find((one) => one.wish.key === wish.key);
+      const rounds = before?.rounds ?? 0;
+      const timer = setTimeout(() => this.sendAway(wish), this.rules.waitMs ?? standsMs(rounds));
       const giveUp = (): void => {
         this.leave(wish, null);
         this.advance();
@@ -72,8 +74,7 @@ export class Line<T> {
         resolve(served);
       };
       signal.addEventListener('abort', giveUp, { once: true });
-      const before = this.places.find((place) => place.wish.key === wish.key);
-      const place = { wish, rounds: before?.rounds ?? 0, end, backAt: 0 };
+      const place = { wish, rounds, end, backAt: 0 };
       this.places =
         before === undefined ? [...this.places, place] : this.places.map((one) => (one === before ? place : one));
       this.advance();
@@ -131,3 +132,5 @@ export class Line<T> {
     this.advance();
   }
 }
+
+const standsMs = (rounds: number): number => STANDS_MS[Math.min(rounds, STANDS_MS.length - 1)] ?? 0;

@@ -14,6 +14,8 @@ export interface BubblewrapOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** The weaver home. */
   readonly home: string;
+  /** Of the worker, which commands must not see wherever they are. */
+  readonly secrets: readonly string[];
   readonly start: RunCommand;
 }
 
@@ -25,9 +27,9 @@ const PROBE_TIMEOUT_MS = 10_000;
 const COMPLAINT_CHARACTERS_MAX = 200;
 
 /** Tries bubblewrap once, the way commands will use it: many systems have it and forbid what it needs. */
-export async function probeBubblewrap({ environment, home, start }: BubblewrapOptions): Promise<Probe> {
+export async function probeBubblewrap({ environment, home, secrets, start }: BubblewrapOptions): Promise<Probe> {
   const asRoot = process.getuid?.() === 0;
-  const folders = await visibleFolders({ environment, home, asRoot });
+  const folders = await visibleFolders({ environment, home, asRoot, secrets });
   const path = { PATH: environment['PATH'] ?? '' };
   let says = '';
   // Versions before 0.7 know no size for memory folders.
@@ -83,7 +85,7 @@ function frameArguments({ folders, size, asRoot }: Frame, network: boolean): rea
   ].flat();
 }
 
-function createBubblewrap(frame: Frame, { environment, home, start }: BubblewrapOptions): Sandbox {
+function createBubblewrap(frame: Frame, { environment, home, start }: Omit<BubblewrapOptions, 'secrets'>): Sandbox {
   return {
     name: 'bubblewrap',
     async run(command, signal) {

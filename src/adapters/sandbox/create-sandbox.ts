@@ -11,6 +11,8 @@ export interface SandboxOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** The weaver home, which commands must not see. */
   readonly home: string;
+  /** Files and folders of the worker's own which commands must not see either: a key that signs. */
+  readonly secrets?: readonly string[];
   /** Starts the commands; by default this very process does. */
   readonly run?: RunCommand;
 }
@@ -20,10 +22,11 @@ export async function createSandbox({
   mode,
   environment,
   home,
+  secrets = [],
   run = runCommand,
 }: SandboxOptions): Promise<{ readonly sandbox: Sandbox; readonly warning: string | null }> {
   if (mode === 'none') return { sandbox: createPlainSandbox(environment, run), warning: null };
-  const probe = await probeBubblewrap({ environment, home, start: run });
+  const probe = await probeBubblewrap({ environment, home, secrets, start: run });
   if (probe.kind === 'works') return { sandbox: probe.sandbox, warning: null };
   if (mode === 'required')
     throw new PortFault('sandboxMissing', `bubblewrap cannot be used here: ${probe.says}.`, false);

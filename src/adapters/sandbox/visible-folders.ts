@@ -24,6 +24,8 @@ export interface VisibleFoldersOptions {
   readonly home: string;
   /** The worker's user is root, whose commands could read what is root's. */
   readonly asRoot: boolean;
+  /** Files and folders of the worker's own, such as a key that signs: wherever they are, no command sees them. */
+  readonly secrets: readonly string[];
 }
 
 /** Homes; sockets (docker, databases, D-Bus) and tokens of services; temporary files. */
@@ -40,8 +42,15 @@ const HIDDEN_FROM_ROOT = [
 ];
 const MASKED_FROM_ROOT = ['/etc/shadow', '/etc/shadow-', '/etc/gshadow', '/etc/gshadow-', '/etc/sudoers'];
 
-export async function visibleFolders({ environment, home, asRoot }: VisibleFoldersOptions): Promise<VisibleFolders> {
-  const wanted = [...HIDDEN, ...(asRoot ? HIDDEN_FROM_ROOT : []), environment['HOME'] ?? '/root', home];
+export async function visibleFolders({
+  environment,
+  home,
+  asRoot,
+  secrets,
+}: VisibleFoldersOptions): Promise<VisibleFolders> {
+  const secretPlaces = await placesOf(secrets);
+  const own = [environment['HOME'] ?? '/root', home, ...secretPlaces.folders];
+  const wanted = [...HIDDEN, ...(asRoot ? HIDDEN_FROM_ROOT : []), ...own];
   const hidden = outermost((await realPaths(wanted)).filter((path) => path !== sep));
   const weaverHome = await realPaths([home]);
   const usable = (path: string): boolean => isBelow(path, hidden) && !isBelow(path, weaverHome);
@@ -49,7 +58,10 @@ export async function visibleFolders({ environment, home, asRoot }: VisibleFolde
   return {
     // A tool's folder may have the weaver home in it.
     hidden: [...hidden, ...weaverHome.filter((path) => isBelow(path, tools))],
-    masked: asRoot ? await realPaths(MASKED_FROM_ROOT) : [],
+    masked: [
+      ...(asRoot ? await realPaths(MASKED_FROM_ROOT) : []),
+      ...secretPlaces.files.filter((path) => !isBelow(path, hidden)),
+    ],
     shown: tools,
     shownWithNetwork: (await realPaths(['/etc/resolv.conf', ...valuesOf(environment, CERTIFICATE_VARIABLES)])).filter(
       usable,
@@ -64,6 +76,13 @@ const valuesOf = (environment: Readonly<Record<string, string>>, names: readonly
 async function realPaths(paths: readonly string[]): Promise<readonly string[]> {
   const found = await Promise.all(paths.map((path) => realpath(path).catch(() => null)));
   return [...new Set(found.filter((path) => path !== null))];
+}
+
+async function placesOf(paths: readonly string[]): Promise<Readonly<Record<'files' | 'folders', readonly string[]>>> {
+  const places = await Promise.all((await realPaths(paths)).map(async (path) => ({ path, is: await stat(path) })));
+  const those = (isFolder: boolean): readonly string[] =>
+    places.flatMap(({ path, is }) => (is.isDirectory() === isFolder ? [path] : []));
+  return { files: those(false), folders: those(true) };
 }
 
 const isBelow = (path: string, folders: readonly string[]): boolean =>

@@ -40,6 +40,21 @@ function useBubblewrap(): { readonly place: Place; readonly run: (line: string, 
   };
 }
 
+describeIfItWorks('what the worker keeps secret', () => {
+  it('is seen by no command, wherever it is', async () => {
+    const place = makePlace();
+    const [file, folder] = ['/etc/os-release', '/etc/ssl'];
+    const options = { mode: 'required', environment: environmentOf(place), home: place.home } as const;
+    const look = async (secrets: readonly string[]): Promise<Ran> => {
+      const { sandbox } = await createSandbox({ ...options, secrets });
+      return await runIn(sandbox, commandOf(place, `cat ${file} 2>&- | wc -c; ls ${folder} | wc -l`));
+    };
+    expect((await look([])).output).not.toMatch(/^0$/m);
+    expect((await look([file, folder])).output.trim()).toBe('0\n0');
+    removePlace(place);
+  });
+});
+
 describeIfItWorks('the network of a command in bubblewrap', () => {
   const used = useBubblewrap();
   let server: Server;
