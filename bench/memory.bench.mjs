@@ -1,6 +1,5 @@
 /** What a waiting task costs a worker: resident memory with none, a hundred and five hundred tasks told to come back later. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import path from 'node:path';
+import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { BenchWorld, taskFor } from './bench-world.mjs';
 import { figure, round } from './figures.mjs';
@@ -8,7 +7,7 @@ import { figure, round } from './figures.mjs';
 export const name = 'memory';
 
 const STEPS = [100, 500];
-/** The endpoint sends everybody away for an hour: each task opens its workspace, asks once, and waits. */
+/** The endpoint sends the first away for an hour, and the others are not sent: each task opens its workspace, and waits. */
 const LATER = { answers: [{ kind: 'status', status: 429, headers: { 'retry-after': '3600' } }] };
 const SUBMITTED_AT_ONCE = 20;
 /** Opening a workspace takes a tenth of a second, on a busy machine several. */
@@ -28,7 +27,7 @@ export default async function (context) {
     for (const waiting of STEPS) {
       context.say(`memory: ${waiting} tasks waiting`);
       await submit(world, repository, rows.at(-1).waiting, waiting);
-      await untilSentAway(world, waiting + 1);
+      await untilWaiting(world, waiting);
       await pause(REST_MS);
       rows.push({ waiting, rssMb: residentMb(worker.pid) });
     }
@@ -50,7 +49,7 @@ export default async function (context) {
 /** Loads everything that the first task loads, so that it is not counted for the others. */
 async function oneTask(world, repository) {
   const { jobId } = await world.client.submit(taskFor('First', repository.url, 'first'));
-  await untilSentAway(world, 1);
+  await untilWaiting(world, 1);
   await world.client.cancel(jobId, { reason: 'was only the first' });
   await world.client.result(jobId);
 }
@@ -62,17 +61,14 @@ async function submit({ client }, { url }, from, to) {
   }
 }
 
-/** The call ledger has a folder for each task and a row for each answer. */
-async function untilSentAway({ home }, wanted) {
+async function untilWaiting({ temporal }, wanted) {
   const end = Date.now() + SETTLE_TIMEOUT_MS;
-  const ledger = path.join(home, 'ledger');
   for (;;) {
-    const calls = existsSync(ledger) ? readdirSync(ledger, { recursive: true, encoding: 'utf8' }) : [];
-    const failed = calls.filter(
-      (file) => file.endsWith('.jsonl') && readFileSync(path.join(ledger, file), 'utf8').includes('"kind":"failed"'),
+    const { count } = await temporal.workflow.count(
+      "WorkflowType = 'codingTask' AND ExecutionStatus = 'Running' AND WeaverWaitingOn = 'resource'",
     );
-    if (failed.length >= wanted) return;
-    if (Date.now() > end) throw new Error(`only ${failed.length} of ${wanted} tasks wait`);
+    if (count >= wanted) return;
+    if (Date.now() > end) throw new Error(`only ${count} of ${wanted} tasks wait`);
     await pause(1_000);
   }
 }

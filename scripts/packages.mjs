@@ -1,6 +1,6 @@
 /** npm packages: installed when they are missing or belong to another lock file. */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { exclusively } from './exclusive.mjs';
@@ -56,6 +56,7 @@ function readPackages(file) {
 }
 
 async function install(root) {
+  refuseLink(path.join(root, 'node_modules'));
   const startedAt = performance.now();
   say('installing packages (npm ci), about 20 s');
   const [command, ...before] = npmCommand();
@@ -64,6 +65,17 @@ async function install(root) {
   const result = await runCommand(command, args, { cwd: root, timeoutMs: INSTALL_TIMEOUT_MS });
   if (result.code !== 0) throw installFault(result);
   say(`packages installed in ${seconds(startedAt)}`);
+}
+
+/** npm empties the folder before it fills it, and behind a link it is somebody else's. */
+function refuseLink(folder) {
+  if (lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return;
+  throw new SetupFault(
+    `node_modules is a link to ${readlinkSync(folder)}, which belongs to another package-lock.json.`,
+    {
+      next: 'Remove the link: packages are then installed here.',
+    },
+  );
 }
 
 /** The npm that runs us if there is one, so that `npm start` works where npm is not on PATH. */

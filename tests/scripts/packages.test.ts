@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import path from 'node:path';
 import { Checkout } from './checkout';
@@ -53,6 +53,16 @@ describe('packages', () => {
     writeFileSync(path.join(checkout.folder, 'node_modules/.package-lock.json'), '{"packages": {"node_modu');
     expect((await setUp()).code).toBe(0);
     expect(installed()).toBe('1.0.0');
+  });
+
+  it('are not installed through a link into a folder of others', async () => {
+    registry.lock('1.0.0');
+    const others = checkout.write('others/tiny/index.js', 'kept');
+    symlinkSync(path.dirname(path.dirname(others)), path.join(checkout.folder, 'node_modules'));
+    const { code, stderr } = await setUp();
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/node_modules is a link to .*others, .*\n.*Remove the link/);
+    expect(readFileSync(others, 'utf8')).toBe('kept');
   });
 
   it('are installed once when two set-ups start at once', async () => {
