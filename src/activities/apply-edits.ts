@@ -67,7 +67,7 @@ export const createApplyEdits =
 
 /** Taking a mark out is a change of lines, which the rules for tests would refuse. */
 function rulesFor({ settings }: ActivityPorts, spec: TaskSpec): (path: string) => ProtectPolicy {
-  const policy = policyOf([...settings.protect, ...spec.protect]);
+  const policy = protectionOf(settings, spec);
   const { conflicts } = spec;
   if (conflicts === undefined) return policy;
   return (path) => (conflicts.includes(path) ? 'allow' : policy(path));
@@ -91,13 +91,13 @@ function shortened(note: string): string {
 /** Two rounds are usual: without content, and with it. Each link of a chain takes one more, and a chain has at most 40. */
 const READ_ROUNDS_MAX = 50;
 
-/** @param protect in place of the rules of configuration and task */
+/** @param protect what may be done to a file */
 export async function compute(
-  { git, settings }: ActivityPorts,
+  { git }: ActivityPorts,
   spec: TaskSpec,
   baseTree: string,
   edits: readonly Edit[],
-  protect = policyOf([...settings.protect, ...spec.protect]),
+  protect: (path: string) => ProtectPolicy,
 ) {
   const { url } = spec.repo;
   const entries = new Map((await git.list(url, baseTree)).map((entry) => [entry.path, entry]));
@@ -112,7 +112,12 @@ export async function compute(
 }
 
 /** The last rule that names a path counts, so that a task can loosen or tighten the configuration. */
-export function policyOf(rules: readonly ProtectSpec[]): (path: string) => ProtectPolicy {
+export const protectionOf = (
+  settings: Pick<ActivityPorts['settings'], 'protect'>,
+  spec: Pick<TaskSpec, 'protect'>,
+): ((path: string) => ProtectPolicy) => policyOf([...settings.protect, ...spec.protect]);
+
+function policyOf(rules: readonly ProtectSpec[]): (path: string) => ProtectPolicy {
   const matchers = rules.map(({ glob, policy }) => ({ matches: picomatch(glob, { dot: true }), policy }));
   return (path) => matchers.findLast(({ matches }) => matches(path))?.policy ?? 'allow';
 }
@@ -140,11 +145,12 @@ async function reject({ artifacts }: ActivityPorts, faults: readonly EditFault[]
 /** Of files that judge the work: lines beside the marks are of all branches, and no conflict is a reason to lose one. */
 async function lostBeside(
   { git, settings }: ActivityPorts,
-  { repo, protect, conflicts = [] }: TaskSpec,
+  spec: TaskSpec,
   marked: string,
   tree: string,
 ): Promise<readonly string[]> {
-  const policy = policyOf([...settings.protect, ...protect]);
+  const { repo, conflicts = [] } = spec;
+  const policy = protectionOf(settings, spec);
   const paths = conflicts.filter((path) => policy(path) !== 'allow');
   const [before, after] = await Promise.all([git.read(repo.url, marked, paths), git.read(repo.url, tree, paths)]);
   return paths.flatMap((path) => {

@@ -223,7 +223,7 @@ function lookAtCalls({ toolCalls = [] }: Extract<CallResult, { kind: 'answered' 
   const uses = toolCalls.map(parseToolCall).flatMap((parsed) => (parsed.kind === 'ok' ? [parsed.use] : []));
   const words = uses.length === 0 ? 'no valid call' : describeUses(uses);
   const isValid = uses.length > 0 && uses.length === toolCalls.length;
-  const runs = uses.length === toolCalls.length && uses.some(({ tool }) => tool === 'run');
+  const runs = isValid && uses.some(({ tool }) => tool === 'run');
   return { kind: 'tools', words, runs, key: isValid ? sameness(uses) : null };
 }
 

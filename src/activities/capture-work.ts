@@ -8,7 +8,7 @@ import { cutToBytes } from '../domain/payload-limit.js';
 import type { TaskSpec } from '../domain/task.js';
 import type { TreeEntry } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
-import { addedLines, compute, DIFF_BYTES_MAX, policyOf, secretsIn } from './apply-edits.js';
+import { addedLines, compute, DIFF_BYTES_MAX, protectionOf, secretsIn } from './apply-edits.js';
 import type { Made } from './contract.js';
 import { guardWork } from './guard-work.js';
 import type { SetupFailed } from './work-place.js';
@@ -124,7 +124,7 @@ async function brokenRule(
   const module = changed.find((each) => [each.before, each.after].some((entry) => entry?.mode === '160000'));
   if (module !== undefined)
     return { code: 'workRefused', says: `${shown(module.path)} is a submodule, another repository.` };
-  const policy = policyOf([...ports.settings.protect, ...spec.protect]);
+  const policy = protectionOf(ports.settings, spec);
   const denied = changed.filter(({ path }) => policy(path) === 'deny');
   if (denied.length > 0)
     return { code: 'protectedFile', says: denied.map(({ path }) => `${shown(path)}: the task protects it`).join('; ') };

@@ -3,23 +3,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { batchesOf } from '../domain/batches.js';
 import type { ChangedFile } from '../domain/guards/change.js';
 import { languageOf, type ParsedLanguage } from '../domain/map/languages.js';
-import { PortFault } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
+import { unlessParserFails } from './parser-answer.js';
 
-/**
- * Those whose every text can be told. JavaScript has a reader of its own, and what macros make of C no grammar knows.
- */
-const TOLD: ReadonlySet<ParsedLanguage> = new Set([
-  'c-sharp',
-  'go',
-  'java',
-  'php',
-  'python',
-  'ruby',
-  'rust',
-  'tsx',
-  'typescript',
-]);
+/** JavaScript has a reader of its own, and what macros make of C no grammar knows. */
+const UNTOLD: ReadonlySet<ParsedLanguage> = new Set(['cpp', 'javascript']);
 
 /** The parser may be reading whole repositories for others, and an answer that is good must not wait for that. */
 const ANSWER_WITHIN_MS = 10_000;
@@ -37,14 +25,15 @@ export async function grammarFaults(
     const told = some.flatMap(({ path, texts }) => {
       const text = texts?.[side] ?? null;
       const language = languageOf(path) ?? null;
-      return text === null || language === null || !TOLD.has(language) ? [] : [{ path, language, text }];
+      return text === null || language === null || UNTOLD.has(language) ? [] : [{ path, language, text }];
     });
     for (const batch of batchesOf(told, ({ text }) => text.length, BATCH_CHARACTERS)) {
       const faults = await Promise.race([
-        sourceParser.faults(batch).catch(unlessParserFails),
-        pause(ANSWER_WITHIN_MS, [] as readonly null[], { ref: false }),
+        unlessParserFails(sourceParser.faults(batch)),
+        pause(ANSWER_WITHIN_MS, null, { ref: false }),
       ]);
-      for (const [index, { path, text }] of batch.entries()) known.set(keyOf(path, text), faults[index] ?? null);
+      // Without an answer nobody can tell, and the checks will.
+      for (const [index, { path, text }] of batch.entries()) known.set(keyOf(path, text), faults?.[index] ?? null);
     }
   };
   await look('after', files);
@@ -54,9 +43,3 @@ export async function grammarFaults(
 }
 
 const keyOf = (path: string, text: string): string => `${path}\n${text}`;
-
-/** Then nobody can tell, and the checks will. */
-function unlessParserFails(thrown: unknown): readonly null[] {
-  if (thrown instanceof PortFault && thrown.code === 'infrastructure') return [];
-  throw thrown;
-}

@@ -163,13 +163,13 @@ export async function adoptGround(ports: ActivityPorts, place: Place): Promise<v
   const lying = await lyingGround(place.folder);
   if (lying === null) return;
   const { key, keep } = lying;
+  const folder = below(place.folder, key);
+  const names = await readdir(folder).catch(() => []);
+  if (names.some((name) => name.startsWith(WARM))) return;
   const [known, found] = [await readStamps(place), await stampsOf(place, keep)];
   if (known === null || found === null) return;
   const { inHome, inTree, bytes } = strangersAmong(known, found);
-  const folder = below(place.folder, key);
-  const names = await readdir(folder).catch(() => []);
-  const isWarm = names.some((name) => name.startsWith(WARM));
-  if (isWarm || bytes < WARM_BYTES_MIN || bytes > ARCHIVES_BYTES_MAX) return;
+  if (bytes < WARM_BYTES_MIN || bytes > ARCHIVES_BYTES_MAX) return;
   await mkdir(folder, { recursive: true });
   await leaveGround(place.folder);
   const isKept = await archive(ports, place, folder, WARM, { inTree, inHome });

@@ -104,12 +104,14 @@ async function sizesOf(
   { baseTree, tree }: { readonly baseTree: string; readonly tree: string },
   paths: readonly string[],
 ): Promise<ReadonlyMap<string, Sizes>> {
-  const [before, after] = await Promise.all([git.list(url, baseTree), git.list(url, tree)].map(sizesIn));
-  return new Map(paths.map((path) => [path, { before: before?.get(path) ?? 0, after: after?.get(path) ?? 0 }]));
+  const wanted = new Set(paths);
+  const sizesIn = async (side: string): Promise<ReadonlyMap<string, number>> => {
+    const entries = (await git.list(url, side)).filter(({ path }) => wanted.has(path));
+    return new Map(entries.map(({ path, sizeBytes }) => [path, sizeBytes ?? 0]));
+  };
+  const [before, after] = await Promise.all([sizesIn(baseTree), sizesIn(tree)]);
+  return new Map(paths.map((path) => [path, { before: before.get(path) ?? 0, after: after.get(path) ?? 0 }]));
 }
-
-const sizesIn = async (entries: ReturnType<ActivityPorts['git']['list']>): Promise<ReadonlyMap<string, number>> =>
-  new Map((await entries).map(({ path, sizeBytes }) => [path, sizeBytes ?? 0]));
 
 const REGULAR = /^100/;
 

@@ -8,9 +8,10 @@ import { focusOf, type TaskWords } from '../domain/map/focus.js';
 import { languageOf } from '../domain/map/languages.js';
 import { rankFiles, type SourceFile } from '../domain/map/rank-files.js';
 import { renderMap } from '../domain/map/render-map.js';
-import { PortFault, type TreeEntry } from '../ports.js';
+import type { TreeEntry } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
 import { isTestFile } from './judging-files.js';
+import { unlessParserFails } from './parser-answer.js';
 
 export interface MapRequest {
   readonly url: string;
@@ -114,7 +115,7 @@ async function readBatch(
     language: languageOf(path) ?? null,
     text: contents.get(path)?.bytes.toString('utf8') ?? '',
   }));
-  const tags = await ports.sourceParser.tags(texts).catch(unlessParserFails);
+  const tags = await unlessParserFails(ports.sourceParser.tags(texts));
   if (tags === null) return null;
   const read = batch.flatMap((file, index) => {
     const known = tags[index];
@@ -123,9 +124,4 @@ async function readBatch(
   for (const some of batchesOf(read, () => 1, VALUES_AT_ONCE))
     await Promise.all(some.map(({ file, known }) => ports.records.remember(nameOf(ports, file), known)));
   return read.map(({ file, known }) => [file.oid, known] as const);
-}
-
-function unlessParserFails(thrown: unknown): null {
-  if (thrown instanceof PortFault && thrown.code === 'infrastructure') return null;
-  throw thrown;
 }

@@ -7,14 +7,14 @@ import type { TreeEdit } from '../domain/edited-tree.js';
 import { cutToBytes } from '../domain/payload-limit.js';
 import { TOOL_LIMITS, type ToolUse } from '../domain/tools.js';
 import type { TreeChange } from '../ports.js';
-import { compute, policyOf } from './apply-edits.js';
+import { compute, protectionOf } from './apply-edits.js';
 import { refusal, type Bench, type ToolResult } from './tool-bench.js';
 
 export type Mutation = Extract<ToolUse, { readonly tool: 'edit_file' | 'write_file' | 'move_or_delete' }>;
 
 export async function mutate(bench: Bench, use: Mutation): Promise<ToolResult> {
   const { ports, spec, tree } = bench;
-  const policy = policyOf([...ports.settings.protect, ...spec.protect]);
+  const policy = protectionOf(ports.settings, spec);
   // Against the base of the task, not of this call: what it has added itself it may change again.
   const rules = (path: string) => (policy(path) === 'deny' ? 'deny' : 'allow');
   const computed = await compute(ports, spec, tree, editsOf(use), rules);

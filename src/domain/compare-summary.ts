@@ -1,6 +1,7 @@
 /** What the answers of a comparison say together: success, cost, time, determinism, agreement, and what was missed. Pure. */
 import type { AskMode } from './ask-mode.js';
 import type { CompareThresholds, JudgedRow } from './compare.js';
+import { groupsOf } from './groups.js';
 import { quantile, sum } from './statistics.js';
 
 /** One who was asked: a model alone, or all of them in a mode. */
@@ -269,15 +270,9 @@ function regressionOf(one: Contestant, before: Pick<Contestant, 'success' | 'det
 }
 
 /** In the order in which they come first. */
-function grouped<T>(all: readonly T[], nameOf: (one: T) => string): readonly (readonly T[])[] {
-  const groups = new Map<string, T[]>();
-  for (const one of all) {
-    const group = groups.get(nameOf(one));
-    if (group === undefined) groups.set(nameOf(one), [one]);
-    else group.push(one);
-  }
-  return [...groups.values()];
-}
+const grouped = <T>(all: readonly T[], nameOf: (one: T) => string): readonly (readonly T[])[] => [
+  ...groupsOf(all, nameOf).values(),
+];
 
 const pairsOf = <T>(all: readonly T[]): readonly (readonly [T, T])[] =>
   all.flatMap((one, at) => all.slice(at + 1).map((other) => [one, other] as const));

@@ -1,7 +1,7 @@
 /**
  * What happens to tasks and jobs, told to the outside. Events are derived from the account that a task writes anyway, so
- * the workflow pays nothing for them; the ends of calls are told by the step that makes them. An event's id follows from its task and what it tells: telling it twice gives the same
- * id, by which a reader drops the second.
+ * the workflow pays nothing for them; the ends of calls are told by the step that makes them. An event's id follows from its
+ * task and what it tells: telling it twice gives the same id, by which a reader drops the second.
  */
 import type { ArtifactRef, Landing, Question, WaitingOn } from './outcome.js';
 import {

@@ -1,5 +1,6 @@
 /** What is asked of all paths of a snapshot at once. An answer is applied in rounds to the same one, and most ask for nothing. */
 import { isAscii } from './charset.js';
+import { groupsOf } from './groups.js';
 
 export interface PathIndex {
   /** How many files are in the folder and below it; 0 if there is no such folder. */
@@ -19,7 +20,8 @@ export function pathIndex(entries: ReadonlyMap<string, unknown>): PathIndex {
   const folders = (): ReadonlyMap<string, number> => (counts ??= countFiles(entries.keys()));
   const index: PathIndex = {
     filesBelow: (folder) => folders().get(folder) ?? 0,
-    spelledLike: (path) => (spellings ??= bySpelling(entries.keys(), folders().keys())).get(foldName(path)) ?? [],
+    spelledLike: (path) =>
+      (spellings ??= groupsOf([...entries.keys(), ...folders().keys()], foldName)).get(foldName(path)) ?? [],
   };
   made.set(entries, index);
   return index;
@@ -50,17 +52,4 @@ function countFiles(paths: Iterable<string>): ReadonlyMap<string, number> {
   }
   add();
   return counts;
-}
-
-function bySpelling(...lists: readonly Iterable<string>[]): ReadonlyMap<string, readonly string[]> {
-  const spellings = new Map<string, string[]>();
-  for (const list of lists) {
-    for (const path of list) {
-      const name = foldName(path);
-      const known = spellings.get(name);
-      if (known === undefined) spellings.set(name, [path]);
-      else known.push(path);
-    }
-  }
-  return spellings;
 }

@@ -1,4 +1,5 @@
 /** What a check's runner says of each test, and what became of the tests between two runs of the same check. */
+import { groupsOf } from './groups.js';
 
 export type TestState = 'passed' | 'failed' | 'skipped';
 
@@ -144,13 +145,7 @@ export function compareTests(
  * of its runner. So the worst of them stand for those that were there.
  */
 function distrusting(was: ReadonlyMap<string, TestState>, table: TestTable): TestTable {
-  const groups = new Map<string, TestCase[]>();
-  for (const test of table.cases) {
-    const name = test.id.replace(NUMBERED, '');
-    const group = groups.get(name);
-    if (group === undefined) groups.set(name, [test]);
-    else group.push(test);
-  }
+  const groups = groupsOf(table.cases, ({ id }) => id.replace(NUMBERED, ''));
   return { ...table, cases: [...groups.values()].flatMap((group) => worstFirst(was, group)) };
 }
 

@@ -54,7 +54,7 @@ const PREREQUISITES_AT_ONCE = 12;
 
 /** Each has a work tree and a workflow, and `weaver waiting` shows no more of them. */
 const RESTING_MAX = 200;
-/** Tasks that wait for each other's branches: as many as have places, and in a job of few places what others need can still begin. */
+/** Tasks that wait for branches: as many as have places, and in a job of few places what others need can still begin. */
 const WAITING_FOR_OTHERS_MIN = 8;
 
 interface Life {

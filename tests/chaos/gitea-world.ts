@@ -1,9 +1,9 @@
 /** A real Gitea on a home of its own, with one person, one token and one repository. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { freePort } from '../free-port';
 
 export const OWNER = 'ada';
 export const NAME = 'value';
@@ -169,16 +169,6 @@ async function untilUp(api: GiteaWorld['api']): Promise<string> {
       await new Promise((wake) => setTimeout(wake, 100));
     }
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((settle, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => settle(port));
-    });
-  });
 }
 
 async function ended(child: ChildProcess): Promise<void> {

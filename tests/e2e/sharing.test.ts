@@ -1,10 +1,9 @@
 /** Tasks that share a branch or a repository, and what a worker shows of itself and asks before it begins. */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import type { Client } from '@temporalio/client';
 import { ensureRulesPresent } from '../../src/missing-rules';
 import { SEARCH_ATTRIBUTES } from '../../src/workflows/messages';
+import { freePort } from '../free-port';
 import {
   answerValue,
   API_KEY,
@@ -292,13 +291,4 @@ async function startSecond(env: Readonly<Record<string, string>>): Promise<strin
   await saysIn(child, /polls? /i);
   await endProcess(child);
   return said;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -1,42 +1,25 @@
 /** What a comparison does while its rows are kept: a real server, and activities whose moment the test chooses. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { ApplicationFailure } from '@temporalio/activity';
-import { Client, Connection } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import type { Client } from '@temporalio/client';
 import { NOTHING_SPENT } from '../../src/domain/record';
 import type { CompareInput, CompareResult } from '../../src/workflows/compare-messages';
-import { startTestServer } from '../e2e/world';
+import { startOwnWorkflows, type OwnWorkflows } from './own-workflows';
 
 const QUEUE = 'comparing';
 const PAGE = { sha256: 'ab'.repeat(32), bytes: 1, mediaType: 'application/json' };
 
-let folder: string;
-let server: Awaited<ReturnType<typeof startTestServer>>;
-let native: NativeConnection;
-let connection: Connection;
+let workflows: OwnWorkflows;
 let client: Client;
-let worker: Worker;
-let ended: Promise<void>;
 let onStore: (asked: string) => void;
 let onKeep: () => Promise<void>;
 let pages: number[];
 
 beforeAll(async () => {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
-  folder = mkdtempSync(join(tmpdir(), 'weaver-compare-kept-'));
-  server = await startTestServer(folder);
-  const workflowsPath = require.resolve('../../src/workflows/compare-models');
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
-  native = await NativeConnection.connect({ address: server.address });
-  connection = await Connection.connect({ address: server.address });
-  client = new Client({ connection });
+  workflows = await startOwnWorkflows(require.resolve('../../src/workflows/compare-models'));
+  ({ client } = workflows);
   const spending = { ...NOTHING_SPENT, callsSent: 1 };
-  worker = await Worker.create({
-    connection: native,
+  await workflows.work({
     taskQueue: QUEUE,
-    workflowBundle: { code },
     activities: {
       storeQuestion: async (...parts: readonly string[]) => {
         onStore(parts.join(''));
@@ -55,7 +38,6 @@ beforeAll(async () => {
       },
     },
   });
-  ended = worker.run();
 }, 60_000);
 
 beforeEach(() => {
@@ -64,14 +46,7 @@ beforeEach(() => {
   onKeep = async () => undefined;
 });
 
-afterAll(async () => {
-  worker?.shutdown();
-  await ended;
-  await connection?.close();
-  await native?.close();
-  await server?.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => workflows?.stop());
 
 const start = (key: string, { repeats = 1, eventsMax = 4_000, cases = ['one'] }) => {
   const input: CompareInput = {

@@ -55,6 +55,7 @@ interface Place<T> {
 export class Line<T> {
   private places: readonly Place<T>[] = [];
   private looking: NodeJS.Timeout | null = null;
+
   constructor(private readonly rules: LineRules) {}
 
   /** What it has got, or when to come again; null if the signal aborts before. */

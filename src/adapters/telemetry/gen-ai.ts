@@ -1,5 +1,6 @@
 /** A call of a model in the words of OpenTelemetry's conventions for generative AI: names and figures, no contents. Pure. */
 import type { Attributes } from '@opentelemetry/api';
+import { defined } from '../../domain/plain-object.js';
 import { kindOfAddress, type ProviderKind } from '../../domain/provider-kinds.js';
 import type { TracedCall, TracedTool } from '../../ports.js';
 
@@ -74,12 +75,12 @@ export const toolAttributes = ({ tool, callId, isError }: TracedTool): Attribute
 
 function samplingOf({ sampling = {} }: TracedCall['provider']): Attributes {
   const { temperature, topP, seed, stop } = sampling;
-  return {
-    ...(temperature === undefined ? {} : { 'gen_ai.request.temperature': temperature }),
-    ...(topP === undefined ? {} : { 'gen_ai.request.top_p': topP }),
-    ...(seed === undefined ? {} : { 'gen_ai.request.seed': seed }),
-    ...(stop === undefined ? {} : { 'gen_ai.request.stop_sequences': [...stop] }),
-  };
+  return defined({
+    'gen_ai.request.temperature': temperature,
+    'gen_ai.request.top_p': topP,
+    'gen_ai.request.seed': seed,
+    'gen_ai.request.stop_sequences': stop === undefined ? undefined : [...stop],
+  });
 }
 
 const PORTS: Readonly<Record<string, number>> = { 'https:': 443, 'http:': 80 };

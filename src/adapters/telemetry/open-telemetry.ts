@@ -18,6 +18,7 @@ import {
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import { BasicTracerProvider, BatchSpanProcessor, RandomIdGenerator } from '@opentelemetry/sdk-trace-base';
+import { defined } from '../../domain/plain-object.js';
 import { remember } from '../../domain/remembered.js';
 import type { OtlpSettings, StepPlace, StepTrace, TracedAttempt, TracedCall, TracedStep, Tracer } from '../../ports.js';
 import { callDetails, callKind, DURATION_BUCKETS, TOKEN_BUCKETS, toolAttributes } from './gen-ai.js';
@@ -150,15 +151,14 @@ function fail(span: Span, code: string): void {
   span.setStatus({ code: SpanStatusCode.ERROR });
 }
 
-function placeAttributes({ job, task, attempt, turn, try: tryNumber }: StepPlace): Attributes {
-  return {
+const placeAttributes = ({ job, task, attempt, turn, try: tryNumber }: StepPlace): Attributes =>
+  defined({
     'weaver.job.id': job,
     'weaver.task.id': task,
-    ...(attempt === undefined ? {} : { 'weaver.attempt': attempt }),
-    ...(turn === undefined ? {} : { 'weaver.turn': turn }),
-    ...(tryNumber === undefined ? {} : { 'weaver.try': tryNumber }),
-  };
-}
+    'weaver.attempt': attempt,
+    'weaver.turn': turn,
+    'weaver.try': tryNumber,
+  });
 
 function countCalls(meter: Meter): (call: TracedCall) => void {
   const counted = new Map<string, true>();

@@ -1,6 +1,7 @@
 /** Which files of a repository are read for its map: in a large one not all can be. */
 import { isNoise, type ListedFile } from '../choose-files.js';
-import type { Focus } from './focus.js';
+import { sum } from '../statistics.js';
+import { isNamed, type Focus } from './focus.js';
 import { languageOf } from './languages.js';
 import { stemsOf } from './source-words.js';
 
@@ -50,15 +51,10 @@ function inOrder<File extends ListedFile>(
   return ranked.toSorted((a, b) => b.rank - a.rank || (a.file.path < b.file.path ? -1 : 1)).map(({ file }) => file);
 }
 
-function pathRank(
-  path: string,
-  { stems, relatedFiles, text }: Focus,
-  folders: ReadonlySet<string>,
-  isTest: (path: string) => boolean,
-): number {
-  if (relatedFiles.has(path) || text.includes(path)) return 1_000;
+function pathRank(path: string, focus: Focus, folders: ReadonlySet<string>, isTest: (path: string) => boolean): number {
+  if (isNamed(path, focus)) return 1_000;
   const words = new Set(stemsOf(path.replace(/\.\w+$/, '')));
-  const spoken = [...words].reduce((sum, word) => sum + (stems.get(word) ?? 0), 0);
+  const spoken = sum([...words].map((word) => focus.stems.get(word) ?? 0));
   const near = folders.has(folderOf(path)) ? 10 : 0;
   return spoken + near - path.split('/').length / 10 - (isTest(path) ? 5 : 0);
 }

@@ -37,6 +37,10 @@ export function focusOf({ title, description, criteria, relatedFiles }: TaskWord
   return { stems, names, relatedFiles: new Set(relatedFiles), text: Object.values(parts).join('\n') };
 }
 
+/** Whether the task names the file itself. */
+export const isNamed = (path: string, { relatedFiles, text }: Focus): boolean =>
+  relatedFiles.has(path) || text.includes(path);
+
 function codeNamesIn(text: string): readonly string[] {
   const shaped = namesIn(text).filter((name) => /[a-z][A-Z]|[A-Za-z]_[A-Za-z]|^[_$]\w|[A-Z]{2,}[a-z]{2}/.test(name));
   const called = [...text.matchAll(/([A-Za-z_$][\w$]*)\(/g)].map(([, name = '']) => name);

@@ -1,4 +1,6 @@
 /** Who uses whose names: files as a graph, and how what the task is about spreads through it. */
+import { groupsOf } from '../groups.js';
+import { sum } from '../statistics.js';
 import type { FileTags } from './file-tags.js';
 
 /** From each file, by number, to those that define what it names; the weights of one file add up to 1. */
@@ -22,7 +24,7 @@ export function nameGraph(files: readonly (FileTags | null)[], isSpoken: (name: 
       const weight = ((factors.get(name) ?? 1) * Math.sqrt(count)) / known.length;
       for (const definer of known) to.set(definer, (to.get(definer) ?? 0) + weight);
     }
-    const whole = [...to.values()].reduce((sum, weight) => sum + weight, 0);
+    const whole = sum([...to.values()]);
     return [...to].map(([definer, weight]) => [definer, weight / whole] as const);
   });
 }
@@ -32,14 +34,11 @@ const factorOf = (name: string, isSpoken: (name: string) => boolean): number =>
 
 /** Files by the names that they define. */
 function definersOf(files: readonly (FileTags | null)[]): ReadonlyMap<string, readonly number[]> {
-  const definers = new Map<string, number[]>();
-  for (const [file, tags] of files.entries())
-    for (const name of new Set(tags?.definitions.map((definition) => definition.name))) {
-      const known = definers.get(name);
-      if (known === undefined) definers.set(name, [file]);
-      else known.push(file);
-    }
-  return new Map([...definers].filter(([, known]) => known.length <= DEFINERS_MAX));
+  const defined = files.flatMap((tags, file) =>
+    [...new Set(tags?.definitions.map(({ name }) => name))].map((name) => ({ name, file })),
+  );
+  const few = [...groupsOf(defined, ({ name }) => name)].filter(([, known]) => known.length <= DEFINERS_MAX);
+  return new Map(few.map(([name, known]) => [name, known.map(({ file }) => file)]));
 }
 
 /** How much of a file's interest goes on to the files that it uses; the rest goes back to where the task points. */
@@ -49,7 +48,7 @@ const ROUNDS = 20;
 
 /** PageRank that starts, and starts again, at `start`; what leads nowhere goes back there as well. */
 export function spread(graph: NameGraph, start: readonly number[]): readonly number[] {
-  const whole = start.reduce((sum, share) => sum + share, 0);
+  const whole = sum(start);
   const from = start.map((share) => (whole === 0 ? 1 / start.length : share / whole));
   let ranks: readonly number[] = from;
   for (let round = 0; round < ROUNDS; round += 1) ranks = spreadOnce(graph, from, ranks);

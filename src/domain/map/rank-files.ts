@@ -1,8 +1,9 @@
 /** Which files of a repository a task is about: words of the task in names, code and comments, and who uses whose names. */
+import { sum } from '../statistics.js';
 import type { FileTags } from './file-tags.js';
-import type { Focus } from './focus.js';
+import { isNamed, type Focus } from './focus.js';
 import { nameGraph, spread } from './name-graph.js';
-import { stemsOf } from './source-words.js';
+import { countsOf, stemsOf } from './source-words.js';
 
 export interface SourceFile {
   readonly path: string;
@@ -63,8 +64,6 @@ export function rankFiles(
 /** Never 0, since it divides. */
 const largest = (values: readonly number[]): number => values.reduce((most, value) => Math.max(most, value), 1e-9);
 
-const isNamed = (path: string, { relatedFiles, text }: Focus): boolean => relatedFiles.has(path) || text.includes(path);
-
 function placeFactor(path: string, focus: Focus, isTest: (path: string) => boolean): number {
   if (isNamed(path, focus)) return 1;
   return (isTest(path) ? TEST_FACTOR : 1) * (ASIDE.test(path) ? ASIDE_FACTOR : 1);
@@ -82,7 +81,7 @@ interface Fields {
 /** As in BM25: a rare word says more than a common one, the tenth time less than the first, and less in a long file. */
 function wordScores(files: readonly SourceFile[], focus: Focus): readonly number[] {
   const all = files.map(fieldsOf);
-  const usual = Math.max(1, all.reduce((sum, { length }) => sum + length, 0) / Math.max(1, all.length));
+  const usual = Math.max(1, sum(all.map(({ length }) => length)) / Math.max(1, all.length));
   const rarity = raritiesOf(all, [...focus.stems.keys()]);
   return files.map((file, index) => {
     const fields = all[index];
@@ -104,11 +103,9 @@ function fitOf({ path, definitions, words }: Fields, word: string, stretch: numb
 }
 
 function fieldsOf({ path, tags }: SourceFile): Fields {
-  const definitions = new Map<string, number>();
-  for (const { name } of tags?.definitions ?? [])
-    for (const word of stemsOf(name)) definitions.set(word, (definitions.get(word) ?? 0) + 1);
+  const definitions = countsOf((tags?.definitions ?? []).flatMap(({ name }) => stemsOf(name)));
   const words = tags?.words ?? [];
-  const length = words.reduce((sum, [, count]) => sum + count, 0);
+  const length = sum(words.map(([, count]) => count));
   return { path: pathWords(path), definitions, words: new Map(words), length };
 }
 
@@ -138,7 +135,7 @@ function nameScore({ tags }: SourceFile, { names }: Focus): number {
   if (tags === null || names.size === 0) return 0;
   const defined = new Set(tags.definitions.map(({ name }) => name).filter((name) => names.has(name)));
   const used = tags.names.filter(([name]) => names.has(name) && !defined.has(name));
-  return DEFINED_NAME * defined.size + used.reduce((sum, [, count]) => sum + (USED_NAME * count) / (count + 2), 0);
+  return DEFINED_NAME * defined.size + sum(used.map(([, count]) => (USED_NAME * count) / (count + 2)));
 }
 
 function pathShare(path: string, focus: Focus): number {

@@ -1,36 +1,21 @@
 /** The keeper of permits on a real server, with tasks that only hold what they are given. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import type { Client, WorkflowHandle } from '@temporalio/client';
 import { createAskPermit, createOpenTasks } from '../../../src/activities/ask-permit';
 import type { PermitBook, PermitWish } from '../../../src/domain/permits';
-import { startTestServer, until } from '../../e2e/world';
+import { until } from '../../e2e/world';
 import { writeHistory } from '../../replay/recorded-histories';
+import { startOwnWorkflows, type OwnWorkflows, type RunningWorker } from '../own-workflows';
 
 const QUEUE = 'sharing';
 const wish = (name: string, capacity = 1): PermitWish => ({ name, capacity, words: `the ${name}` });
 
-let folder: string;
-let server: Awaited<ReturnType<typeof startTestServer>>;
-let native: NativeConnection;
-let connection: Connection;
+let workflows: OwnWorkflows;
 let client: Client;
-let codePath: string;
-let worker: Worker;
-let ended: Promise<void>;
+let worker: RunningWorker;
 
 beforeAll(async () => {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
-  folder = mkdtempSync(join(tmpdir(), 'weaver-permits-'));
-  server = await startTestServer(folder);
-  const workflowsPath = require.resolve('./sharing-workflows');
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
-  codePath = code;
-  native = await NativeConnection.connect({ address: server.address });
-  connection = await Connection.connect({ address: server.address });
-  client = new Client({ connection });
+  workflows = await startOwnWorkflows(require.resolve('./sharing-workflows'));
+  ({ client } = workflows);
   await startWorker();
 });
 
@@ -40,27 +25,15 @@ afterAll(async () => {
       await expectKeeperToEnd(name).then(() =>
         writeHistory(client, keeper(name).workflowId, `permits.${name.replace('/', '-')}`),
       );
-  await stopWorker();
-  await connection?.close();
-  await native?.close();
-  await server?.stop();
-  rmSync(folder, { recursive: true, force: true });
+  await workflows?.stop();
 });
 
 async function startWorker(): Promise<void> {
-  worker = await Worker.create({
-    connection: native,
+  worker = await workflows.work({
     taskQueue: QUEUE,
-    workflowBundle: { code: codePath },
     activities: { askPermit: createAskPermit(), openTasks: createOpenTasks() },
     stickyQueueScheduleToStartTimeout: '1s',
   });
-  ended = worker.run();
-}
-
-async function stopWorker(): Promise<void> {
-  worker.shutdown();
-  await ended;
 }
 
 interface State {
@@ -206,7 +179,7 @@ it('goes on with its book where another worker takes it up', async () => {
   const first = await start('worker-a', wishes);
   await expectWorking(first);
   const second = await startInLine('worker-b', wishes);
-  await stopWorker();
+  await worker.shutDown();
   await first.signal('letGo');
   await startWorker();
   await expectWorking(second);

@@ -1,38 +1,20 @@
 /** Whose step comes first at a worker that is busy: what the server's settings give (docs/decisions/0013-sharing.md). */
 import { EventEmitter, once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { Priority } from '@temporalio/common';
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { fairnessKeyOf } from '../../../src/domain/permits';
-import { startTestServer, until } from '../../e2e/world';
+import { until } from '../../e2e/world';
+import { startOwnWorkflows, type OwnWorkflows } from '../own-workflows';
 
-let folder: string;
-let server: Awaited<ReturnType<typeof startTestServer>>;
-let native: NativeConnection;
-let connection: Connection;
+let workflows: OwnWorkflows;
 let client: Client;
-let code: string;
 
 beforeAll(async () => {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
-  folder = mkdtempSync(join(tmpdir(), 'weaver-priority-'));
-  server = await startTestServer(folder);
-  const workflowsPath = require.resolve('./priority-workflows');
-  ({ code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') }));
-  native = await NativeConnection.connect({ address: server.address });
-  connection = await Connection.connect({ address: server.address });
-  client = new Client({ connection });
+  workflows = await startOwnWorkflows(require.resolve('./priority-workflows'));
+  ({ client } = workflows);
 });
 
-afterAll(async () => {
-  await connection?.close();
-  await native?.close();
-  await server?.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => workflows?.stop());
 
 interface Queued {
   readonly name: string;
@@ -44,10 +26,8 @@ async function orderOf(queue: string, waves: readonly (readonly Queued[])[]): Pr
   const done: string[] = [];
   const gate = new EventEmitter();
   const opened = once(gate, 'open');
-  const worker = await Worker.create({
-    connection: native,
+  const worker = await workflows.work({
     taskQueue: queue,
-    workflowBundle: { code },
     maxConcurrentActivityTaskExecutions: 1,
     maxConcurrentActivityTaskPolls: 1,
     activities: {
@@ -57,7 +37,6 @@ async function orderOf(queue: string, waves: readonly (readonly Queued[])[]): Pr
       },
     },
   });
-  const ended = worker.run();
   const started: WorkflowHandle[] = [await start(queue, { name: 'first', priority: {} })];
   await scheduled(started);
   for (const wave of waves) {
@@ -66,8 +45,7 @@ async function orderOf(queue: string, waves: readonly (readonly Queued[])[]): Pr
   }
   gate.emit('open');
   await Promise.all(started.map((job) => job.result()));
-  worker.shutdown();
-  await ended;
+  await worker.shutDown();
   return done.slice(1);
 }
 

@@ -1,10 +1,6 @@
 /** The keeper of a provider's limits on a real server, asked as a worker's calls ask it. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
-import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import type { Client, WorkflowHandle } from '@temporalio/client';
 import { createProviderGates } from '../../../src/activities/ask-provider';
 import { checkLimits } from '../../../src/client/cli/check-providers';
 import { WeaverClient } from '../../../src/client/weaver-client';
@@ -13,35 +9,23 @@ import type { FailureCode } from '../../../src/domain/failures';
 import { EMPTY_BOOK, limitsOf, reserve, type LimitsStanding } from '../../../src/domain/provider-limits';
 import { NOTHING_SPENT } from '../../../src/domain/record';
 import type { CallResult } from '../../../src/ports';
-import { startTestServer, until } from '../../e2e/world';
+import { until } from '../../e2e/world';
 import { PROVIDER } from '../../activities/provider-settings';
+import { startOwnWorkflows, type OwnWorkflows } from '../own-workflows';
 import type { CallFate, Told } from './call-fate';
 
 const QUEUE = 'keeping';
 
-let folder: string;
-let server: Awaited<ReturnType<typeof startTestServer>>;
-let native: NativeConnection;
-let connection: Connection;
+let workflows: OwnWorkflows;
 let client: Client;
-let worker: Worker;
-let ended: Promise<void>;
 
 beforeAll(async () => {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
-  folder = mkdtempSync(join(tmpdir(), 'weaver-keeper-'));
-  server = await startTestServer(folder);
-  const workflowsPath = require.resolve('./keeper-workflows');
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
-  native = await NativeConnection.connect({ address: server.address });
-  connection = await Connection.connect({ address: server.address });
-  client = new Client({ connection });
+  workflows = await startOwnWorkflows(require.resolve('./keeper-workflows'));
+  ({ client } = workflows);
   // As many workers as a test wants: each has what it has heard to itself.
   const gatesOf = [createProviderGates(), createProviderGates()];
-  worker = await Worker.create({
-    connection: native,
+  await workflows.work({
     taskQueue: QUEUE,
-    workflowBundle: { code },
     activities: {
       call: (fates: readonly CallFate[]) => {
         const context = Context.current();
@@ -51,17 +35,9 @@ beforeAll(async () => {
       },
     },
   });
-  ended = worker.run();
 });
 
-afterAll(async () => {
-  worker?.shutdown();
-  await ended;
-  await connection?.close();
-  await native?.close();
-  await server?.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => workflows?.stop());
 
 async function callThrough(
   gateOf: ReturnType<typeof createProviderGates>,
