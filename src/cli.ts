@@ -8,11 +8,9 @@ import type { EmbeddedServer, EventReceiver, Finding, House } from './client/cli
 import { main } from './client/cli/main.js';
 import { Terminal } from './client/cli/terminal.js';
 import { catalogueFault, WeaverFault } from './client/weaver-fault.js';
-import { currentConfig, withScriptedEndpoint, type Config } from './config.js';
+import type { Config } from './config.js';
 import { PortFault, type EndpointProbe, type ProviderSettings } from './ports.js';
 import { createRedactor } from './adapters/redact.js';
-import { DYNAMIC_CONFIG } from './adapters/server/dynamic-config.js';
-import { searchAttributeTypes } from './workflows/messages.js';
 
 /** Starting a process takes a few of these. */
 const LAUNCH_POLL_MS = 2;
@@ -25,7 +23,7 @@ const terminal = new Terminal();
 const house: House = {
   version: versionOfPackage(),
   terminal,
-  loadConfig: (file) => currentConfig(file),
+  loadConfig: async (file) => (await import('./config.js')).currentConfig(file),
   startServer: (config, ports) => translated(() => startServer(config, ports)),
   findServer: async (config) => {
     const { findRunningServer } = await import('./adapters/server/temporal-server.js');
@@ -46,20 +44,19 @@ const house: House = {
     return await translated(() => startWorker(config, where, options));
   },
   sweep: async (config, request) => {
-    const { createHousekeeper } = await import('./host-worker.js');
+    const { createHousekeeper } = await import('./housekeeper.js');
     return await translated(() => createHousekeeper(config).sweep(request));
   },
   openTail: async ({ home }) => (await import('./adapters/model/follow-tail.js')).createFollowTail(home),
-  openStores: async (config) => (await import('./worker.js')).openStores(config),
+  openStores: async (config) => (await import('./stores.js')).openStores(config),
   openEvents: async ({ home }) => (await import('./adapters/events/event-log.js')).openEventLog(home),
   eventReceivers,
-  providerHealth: async ({ home }, provider) =>
-    (await import('./adapters/model/health-book.js')).readHealth(home, provider),
   costs: async ({ home }) => (await import('./adapters/model/costs.js')).createCosts(home),
   startScripted: async (config) => {
-    const [{ startScriptedEndpoint }, { DEMO_SCRIPT }] = await Promise.all([
+    const [{ startScriptedEndpoint }, { DEMO_SCRIPT }, { withScriptedEndpoint }] = await Promise.all([
       import('./adapters/model/scripted.js'),
       import('./adapters/model/demo-script.js'),
+      import('./config.js'),
     ]);
     const endpoint = await startScriptedEndpoint({ script: DEMO_SCRIPT });
     return { config: withScriptedEndpoint(config, endpoint.baseUrl), stop: () => endpoint.stop() };
@@ -94,7 +91,11 @@ async function startServer(
   config: Config,
   { port, uiPort }: { readonly port?: number; readonly uiPort?: number },
 ): Promise<EmbeddedServer> {
-  const { findRunningServer, startTemporalServer } = await import('./adapters/server/temporal-server.js');
+  const [{ findRunningServer, startTemporalServer }, { DYNAMIC_CONFIG }, { searchAttributeTypes }] = await Promise.all([
+    import('./adapters/server/temporal-server.js'),
+    import('./adapters/server/dynamic-config.js'),
+    import('./workflows/messages.js'),
+  ]);
   const folder = serverFolder(config);
   // Mirrors of private repositories are below it: it is made for its owner alone, before anybody else makes it.
   mkdirSync(config.home, { recursive: true, mode: 0o700 });
@@ -184,6 +185,7 @@ async function probeSandbox(config: Config): Promise<Finding> {
       mode: config.sandbox,
       environment: config.environment,
       home: config.home,
+      secrets: config.secretPaths,
     });
     if (warning === null) return { name: 'sandbox', verdict: 'ok', says: sandbox.name, next: null };
     return {

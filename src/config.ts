@@ -17,7 +17,7 @@ import { childEnvironment, proxyPasswords } from './config/child-environment.js'
 import { forgesOf } from './config/forges.js';
 import { readConfigFile } from './config/config-file.js';
 import { listenAddress, logLevel, type ConfigFile } from './config/config-shape.js';
-import { commitOf } from './config/commit.js';
+import { commitOf, secretPathsOf } from './config/commit.js';
 import { DEFAULT_PROTECT } from './config/default-protect.js';
 import { OTLP_SECRET_VARIABLES, readOtlp, type ReadOtlp } from './config/otlp.js';
 import { resolveProviders } from './config/providers.js';
@@ -61,6 +61,13 @@ export interface Config {
     /** Absent = no limit. */
     readonly perRepository?: number;
   };
+  /** Below the weaver home. */
+  readonly disk: {
+    /** Free before a task gets a work tree; null = by the size of the disk. */
+    readonly freeBytesMin: number | null;
+    /** Work trees with what set-ups have left, over all tasks. */
+    readonly groundsMax: number;
+  };
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly telemetry: {
     /** Where a worker that stays shows metrics and its health; null = nowhere. */
@@ -87,6 +94,8 @@ export interface Config {
   readonly forgeOf: (host: string) => ForgeSettings | undefined;
   /** Every secret value known, for the redactor. */
   readonly secrets: () => readonly string[];
+  /** Files and folders that hold secrets, absolute: wherever they are, no command may see them. */
+  readonly secretPaths: readonly string[];
   /** What child processes may have; never a key. */
   readonly environment: Readonly<Record<string, string>>;
   /** Who asks, as recorded in decisions. */
@@ -150,6 +159,7 @@ export function loadConfig(options: {
   const { providers, defaultModels, scripted, warnings } = offered;
   const otlp = readOtlp(env);
   const forges = forgesOf(content.forges);
+  const commit = commitOf(content, env, cwd);
   const config: Config = {
     home: homeOf(env, cwd),
     file: read.path,
@@ -165,15 +175,21 @@ export function loadConfig(options: {
     ...(content.shadow === undefined ? {} : { shadow: content.shadow }),
     mapTokens: content.context.mapTokens,
     author: content.author,
-    commit: commitOf(content, env, cwd),
+    commit,
     sandbox: content.sandbox,
     concurrency: concurrencyOf(content),
+    disk: diskOf(content),
     logLevel: level.data,
     telemetry: { listen: listen.data ?? content.telemetry.listen ?? null, ...exported(otlp) },
     events: eventsOf(content, cwd),
     recordings: resolveRecordings(content.recordings, env['WEAVER_RECORDINGS'], cwd),
     forgeOf: (host) => forges.get(host),
     ...secretsOf(env, content, providers, [...temporal.secrets, ...otlp.secrets]),
+    secretPaths: [
+      ...files.paths,
+      ...temporal.secretPaths.map((path) => resolve(cwd, path)),
+      ...secretPathsOf(commit.signing),
+    ],
     environment: childEnvironment(env),
     requester: (env['WEAVER_REQUESTER'] ?? `${userName(env)}@${hostname()}`).slice(0, REQUESTER_CHARACTERS_MAX),
   };
@@ -238,6 +254,11 @@ function concurrencyOf({ concurrency }: ConfigFile): Config['concurrency'] {
   const { perRepository, ...rest } = concurrency;
   return perRepository === undefined ? rest : { ...rest, perRepository };
 }
+
+const diskOf = ({ disk: { freeGb, grounds } }: ConfigFile): Config['disk'] => ({
+  freeBytesMin: freeGb === undefined ? null : freeGb * 1_000_000_000,
+  groundsMax: grounds,
+});
 
 function eventsOf({ events }: ConfigFile, cwd: string): Config['events'] {
   const { webhook, file, keepDays } = events;

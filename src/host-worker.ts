@@ -1,12 +1,8 @@
 /** What can only be done on this host: a second, small worker on the host's own queue. */
 import { Worker, type WorkerOptions } from '@temporalio/worker';
 import { createHostActivities } from './activities/index.js';
-import { createRecords } from './adapters/artifacts/records.js';
-import { createGit } from './adapters/git/create-git.js';
-import { createHousekeeping } from './adapters/home/housekeeping.js';
-import { createRedactor } from './adapters/redact.js';
 import type { Config } from './config.js';
-import type { Housekeeping } from './ports.js';
+import { createHousekeeper } from './housekeeper.js';
 import { hostQueue } from './workflows/schedule-messages.js';
 
 /** One thing at a time: nobody waits for it. `shared` is what the worker beside it was made of, with its place. */
@@ -29,15 +25,4 @@ export async function runTogether(workers: readonly Worker[]): Promise<void> {
 
 export function stopWorker(worker: Worker): void {
   if (worker.getState() === 'RUNNING') worker.shutdown();
-}
-
-/** Tidies the home of this host. */
-export function createHousekeeper({ home, environment, gitTokenOf, secrets }: Config): Housekeeping {
-  const { redact } = createRedactor({ secrets });
-  const git = createGit({ home, environment, tokenOf: gitTokenOf, redact });
-  return createHousekeeping({
-    home,
-    records: createRecords({ home, redact }),
-    closeWorkspace: (name) => git.close(name),
-  });
 }

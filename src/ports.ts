@@ -3,7 +3,7 @@
  * and which are faults (thrown, always a `PortFault`); adapters keep to it, one contract suite a port holds them.
  */
 import type { ChatMessage } from './domain/chat-message.js';
-import type { BudgetSpec, PaidRequest, Prices, Standing } from './domain/costs.js';
+import type { BudgetSpec, PaidRequest, Prices, Spent } from './domain/costs.js';
 import type { CloudEvent, WeaverEvent } from './domain/events.js';
 import type { FailureCode } from './domain/failures.js';
 import type { Swept } from './domain/housekeeping.js';
@@ -471,13 +471,10 @@ export interface Costs {
     readonly sinceMs: number;
     readonly wants: (lineage: string) => boolean;
   }): AsyncIterable<PaidRequest | { readonly damaged: string }>;
-  /** Of each provider with a budget. */
-  standings(providers: readonly ProviderSettings[], nowMs: number): Promise<readonly ProviderStanding[]>;
-}
-
-export interface ProviderStanding {
-  readonly provider: string;
-  readonly standings: readonly Standing[];
+  /** What the home is called among others: the id of its host. */
+  home(): Promise<string>;
+  /** What the home has paid to a provider on the day and in the month of that time; what is under way counts with its most. */
+  spent(provider: string, nowMs: number): Promise<Spent>;
 }
 
 /**
@@ -501,13 +498,22 @@ export interface Model {
   ledger(lineage: string): Promise<readonly CallRow[]>;
 }
 
+/** A request that wants to leave. */
+export interface Departing {
+  readonly promptTokens: number;
+  /** What it may cost, by the price of today; 0 = nobody knows. */
+  readonly mostUsdMicros: number;
+  /** What the call has cost before it, requests in doubt estimated. */
+  readonly spentUsdMicros: number;
+}
+
 /**
- * Asked before each request that leaves, for workers share the limits of a provider and the pauses of its endpoint: not for an
- * answer that the ledger has, nor for a request under way. Never rejects.
+ * Asked before each request that leaves, for workers share the limits and the budget of a provider and the troubles of its
+ * endpoint: not for an answer that the ledger has, nor for a request under way. Never rejects.
  */
 export interface SendGate {
-  /** Null = not now: the call ends with the failure `providerBusy`. */
-  mayLeave(promptTokens: number): Promise<SendWindow | null>;
+  /** Null = not now: the call ends with the failure `providerBusy`, and the gate's owner knows why. */
+  mayLeave(departing: Departing): Promise<SendWindow | null>;
   /** The request leaves, epoch milliseconds of this host. */
   left(atMs: number): void;
   /** Nobody knows whether it has left: the request process died. */

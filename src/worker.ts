@@ -12,8 +12,6 @@ import { sizeGuardInterceptor } from './activities/size-guard.js';
 import { failureInterceptor } from './activities/to-failure.js';
 import { traceInterceptor } from './activities/trace-steps.js';
 import type { ActivityPorts } from './activities/activity-ports.js';
-import { createArtifactStore } from './adapters/artifacts/artifact-store.js';
-import { createRecords, type LocalRecords } from './adapters/artifacts/records.js';
 import { createSinks } from './adapters/events/create-sinks.js';
 import { openEventLog } from './adapters/events/event-log.js';
 import { createOutbox, type Outbox } from './adapters/events/outbox.js';
@@ -21,7 +19,9 @@ import { startSender } from './adapters/events/sender.js';
 import { createForge } from './adapters/forge/create-forge.js';
 import { createAlone } from './adapters/git/alone.js';
 import { createGit } from './adapters/git/create-git.js';
+import { createGroundRoom } from './adapters/home/ground-room.js';
 import { readHostId } from './adapters/home/host-id.js';
+import { createCosts } from './adapters/model/costs.js';
 import { createModel, type RunningModel } from './adapters/model/model.js';
 import { readProbes, withProbe } from './adapters/model/probes.js';
 import { createRedactor, type Redactor } from './adapters/redact.js';
@@ -38,15 +38,16 @@ import type { RunningWorker, Where } from './client/cli/house.js';
 import { providerOf, type Config } from './config.js';
 import { whatAgentLacks } from './config/agents.js';
 import { detectChecks, pathsForDetection } from './domain/detect-checks.js';
+import { KEEPERS_QUEUE, limitsOf } from './domain/provider-limits.js';
 import { HANDLERS } from './domain/task.js';
 import { createHostWorker, runTogether, stopWorker } from './host-worker.js';
 import { ensureRulesPresent } from './missing-rules.js';
-import { secretPathsOf } from './config/commit.js';
 import { NO_OPERATIONS, startOperations } from './operations.js';
 import { parseSpec } from './schemas.js';
 import { ensureSearchAttributes } from './search-attributes.js';
 import { knownDeciders } from './workflows/deciders.js';
-import { PortFault, type ArtifactStore, type CallRow } from './ports.js';
+import { PortFault } from './ports.js';
+import { stores } from './stores.js';
 
 /** A step under way gets this long to finish; then it is cancelled, and another worker takes it up. */
 const SHUTDOWN_GRACE = '30 seconds';
@@ -57,6 +58,9 @@ const SHUTDOWN_FORCE = '45 seconds';
  * from its history again, in some milliseconds. Left alone it would be thousands, and a gigabyte and a half.
  */
 const CACHED_WORKFLOWS_MAX = 500;
+
+/** One for each provider; more than so many providers are read from their histories again. */
+const KEEPERS_CACHED_MAX = 20;
 
 /** What happened last is told before the worker leaves, if somebody listens. */
 const LAST_EVENTS_MS = 2_000;
@@ -101,7 +105,11 @@ export async function startWorker(
   const made = { ...ours, ...own, activities: together(ours.activities, options), connection, namespace, identity };
   const worker = await Worker.create(made);
   const hostId = options.operated === true ? await hostIdOf(config, logger) : null;
-  const workers = [worker, ...(hostId === null ? [] : [await createHostWorker(config, made, hostId)])];
+  const workers = [
+    worker,
+    ...(hasKeepers(config) ? [await createKeepersWorker(made)] : []),
+    ...(hostId === null ? [] : [await createHostWorker(config, made, hostId)]),
+  ];
   const sender = await startSender({
     home: config.home,
     openLog: () => openEventLog(config.home),
@@ -138,6 +146,13 @@ export async function startWorker(
   };
 }
 
+/** Whose limits and budgets all workers share are kept on a queue of their own, so that they outlive the workers of one queue. */
+const hasKeepers = ({ providers }: Config): boolean => providers.some((provider) => limitsOf(provider) !== null);
+
+async function createKeepersWorker({ activities: _activities, ...rest }: WorkerOptions): Promise<Worker> {
+  return await Worker.create({ ...rest, taskQueue: KEEPERS_QUEUE, maxCachedWorkflows: KEEPERS_CACHED_MAX });
+}
+
 /** The bundler is large, and only such a worker needs it. */
 const ownBundle = async (workflowsPath: string): Promise<NonNullable<WorkerOptions['workflowBundle']>> =>
   await (await import('./own-workflows.js')).bundleOwnWorkflows(workflowsPath);
@@ -160,18 +175,6 @@ async function hostIdOf({ home }: Config, logger: Logger): Promise<string | null
   }
 }
 
-/** Artifact store, records and call ledger of the home, for commands that show them. */
-export function openStores(config: Config): {
-  readonly artifacts: ArtifactStore;
-  readonly records: LocalRecords;
-  readonly ledger: (lineage: string) => Promise<readonly CallRow[]>;
-} {
-  const redactor = createRedactor({ secrets: config.secrets });
-  const { artifacts, records } = stores(config, redactor);
-  const model = createModel(modelOptions(config, redactor, () => undefined));
-  return { artifacts, records, ledger: (lineage) => model.ledger(lineage) };
-}
-
 interface Wired {
   readonly ports: ActivityPorts;
   readonly model: RunningModel;
@@ -188,14 +191,14 @@ async function wire(
   identity: string,
   { namespace }: Pick<Where, 'namespace'>,
 ): Promise<Wired> {
-  const { home, environment, uiUrl } = config;
+  const { home, environment, uiUrl, secretPaths: secrets } = config;
   await mkdir(home, { recursive: true, mode: 0o700 });
   const probes = await readProbes(home);
   const starter = createStarter({ environment });
   const sourceParser = createSourceParser();
-  const secrets = secretPathsOf(config.commit.signing);
   const run = starter.command;
   const { sandbox, warning } = await createSandbox({ mode: config.sandbox, environment, home, secrets, run });
+  const git = createGit({ ...gitOptions(config, redactor), run: starter.git });
   const model = createModel(modelOptions(config, redactor, (says) => logger.warn({ says }, 'model')));
   const outbox = createOutbox({
     home,
@@ -206,15 +209,17 @@ async function wire(
   });
   const ports: ActivityPorts = {
     ...stores(config, redactor),
+    costs: createCosts(home),
     events: outbox,
     forge: createForge({ forgeOf: config.forgeOf, tokenOf: config.keyOf, redact: redactor.redact }),
-    git: createGit({ ...gitOptions(config, redactor), run: starter.git }),
+    git,
     model,
     sandbox: limitSandbox(sandbox, config.concurrency.checks),
     sandboxWarning: warning,
     findSecrets: redactor.findSecrets,
     taskFolder: (lineage) => join(home, 'tasks', lineage),
     setupFolder: join(home, 'setups'),
+    roomForGround: createGroundRoom({ home, closeWorkspace: (name) => git.close(name), ...config.disk }),
     alone: createAlone((lineage) => join(home, 'tasks', lineage)),
     testReports: createTestReports(),
     syntax: syntaxFault,
@@ -241,14 +246,6 @@ async function wire(
   };
   return { ports, model, starter, sourceParser, outbox, warnings: warning === null ? [] : [warning] };
 }
-
-const stores = (
-  { home }: Config,
-  redactor: Redactor,
-): { readonly artifacts: ArtifactStore; readonly records: LocalRecords } => ({
-  artifacts: createArtifactStore({ home, redactor }),
-  records: createRecords({ home, redact: redactor.redact }),
-});
 
 const gitOptions = ({ home, environment, gitTokenOf, commit }: Config, { redact }: Redactor) => ({
   home,

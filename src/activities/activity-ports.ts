@@ -5,6 +5,7 @@ import type { CheckSpec, HooksSpec, LimitsSpec, ModelChoice, ProtectSpec, TaskSp
 import type { SyntaxCheck } from '../domain/guards/syntax-errors.js';
 import type {
   ArtifactStore,
+  Costs,
   Events,
   Forge,
   Git,
@@ -27,6 +28,8 @@ export interface ActivityPorts {
   readonly syntax: SyntaxCheck;
   readonly sourceParser: SourceParser;
   readonly records: Records;
+  /** What this home has paid, for the keepers of budgets. */
+  readonly costs: Pick<Costs, 'home' | 'spent'>;
   readonly events: Events;
   readonly forge: Forge;
   readonly settings: ActivitySettings;
@@ -38,6 +41,11 @@ export interface ActivityPorts {
   readonly setupFolder: string;
   /** Runs `work` while nobody else works in the task's work tree: no other process of this home, no other step of this one. */
   readonly alone: <T>(lineage: string, work: () => Promise<T>) => Promise<T>;
+  /**
+   * Before a ground is made for a task: waiting tasks give theirs up if the disk is nearly full or they are too many.
+   * Faults: diskFull (retryable), infrastructure (retryable).
+   */
+  readonly roomForGround: (lineage: string, signal?: AbortSignal) => Promise<void>;
   readonly detectChecks: (
     files: ReadonlySet<string>,
     read: (path: string) => string | undefined,

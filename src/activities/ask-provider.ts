@@ -1,7 +1,9 @@
 /**
- * Places in the windows of a provider that all its workers share: asks the workflow that keeps them, starting it where it does
- * not run. Of a provider without limits it runs only while the endpoint has asked for a pause, and is asked only then.
- * Harmless twice: a place that was asked for again is booked as used, so that what is sent can only be less.
+ * Places in the windows of a provider, and money of its budget, that all its workers share: asks the workflow that keeps them,
+ * starting it where it does not run. Of a provider with neither it runs only while the endpoint fails or has asked for a
+ * pause, and is asked only then.
+ * Harmless twice: a place that was asked for again is booked as used, so that what is sent can only be less; money that was
+ * held before is paid or given back with the first end that is told.
  */
 import { ApplicationFailure, type Context } from '@temporalio/activity';
 import { ApplicationFailureCategory, WorkflowNotFoundError } from '@temporalio/common';
@@ -9,12 +11,13 @@ import { randomUUID } from 'node:crypto';
 import {
   EXCHANGE_MAX,
   EXCHANGE_UPDATE,
-  keepsPauseOnly,
+  keepsTroubleOnly,
+  KEEPERS_QUEUE,
   limitsOf,
-  pauseLimitsOf,
   PROVIDER_LIMITS_WORKFLOW,
   providerKeeperOf,
   sayLimit,
+  troubleLimitsOf,
   type EndedCall,
   type LimitsExchange,
   type ProviderLimits,
@@ -22,17 +25,26 @@ import {
   type ReserveRequest,
   type Settlement,
 } from '../domain/provider-limits.js';
+import { shownBy } from '../domain/circuit-breaker.js';
+import { sayRefusal, type Spent } from '../domain/costs.js';
 import type { FailureCode } from '../domain/failures.js';
-import { PortFault, type CallResult, type ProviderSettings, type SendGate } from '../ports.js';
+import {
+  PortFault,
+  type CallResult,
+  type Costs,
+  type Departing,
+  type ProviderSettings,
+  type SendGate,
+} from '../ports.js';
 import type { CallFaultDetails } from './contract.js';
 
 /** Why a call was not sent, and when to come again: epoch milliseconds of the server. */
-export interface Refusal {
-  readonly at: number;
-  readonly why: string;
+export type Refusal =
+  | { readonly kind: 'busy'; readonly at: number; readonly why: string }
   /** The endpoint is left alone because of this. */
-  readonly because?: FailureCode;
-}
+  | { readonly kind: 'open'; readonly at: number; readonly why: string; readonly because: FailureCode }
+  /** Null = coming again would not help: not even the whole budget is enough. */
+  | { readonly kind: 'spent'; readonly at: number | null; readonly why: string };
 
 /** The gate of one call. */
 export interface ProviderGate extends SendGate {
@@ -57,24 +69,34 @@ const KEY_CHARACTERS = 16;
 const RESERVATION_CHARACTERS = 8;
 /** Whether a keeper is there is looked at so often at most: a pause holds for all so soon, and thousands of calls cost two looks a second. */
 const LOOK_MS = 500;
-/** A server that does not answer must not keep a call back that needs no leave. */
+/** A server or a keeper that does not answer must not keep a call back that needs no leave. */
 const LOOK_MS_MAX = 2_000;
 /** A call that needs no leave may take so long to be sent. */
 const FREE_MS = 60_000;
 /** A shorter pause is over before the others have heard of it. */
 const PAUSE_TOLD_MS_MIN = 1_000;
+/** A keeper that has not answered is let alone for so long where nobody needs its leave: its workers may be gone. */
+const SILENT_MS = 60_000;
+/** Trouble is over within minutes, or somebody has to look after it. */
+const TROUBLE_LIFE = '1 day';
+/** A single failure among answers is no trouble, and nothing is told of it. */
+const TOLD_FROM = 2;
 /** What the endpoint itself has said: other failures name a time that is not its. */
 const FROM_ENDPOINT: ReadonlySet<string> = new Set<FailureCode>(['rateLimited', 'modelServer', 'modelTimeout']);
 
-/** One a worker process: its calls share their questions. */
-export function createProviderGates(): GateOf {
+type Account = Pick<Costs, 'home' | 'spent'>;
+
+/** One a worker process: its calls share their questions. `costs` are those of its home. */
+export function createProviderGates(costs: Account): GateOf {
   const desks = new Map<string, Desk>();
   return (context, provider, callId) => {
     const { taskQueue, attempt } = context.info;
-    const keeper = providerKeeperOf(taskQueue, provider.name);
-    const desk = desks.get(keeper) ?? new Desk(linesTo(context, { keeper, taskQueue, name: provider.name }));
-    desks.set(keeper, desk);
-    desk.limits = limitsOf(provider) ?? pauseLimitsOf(provider);
+    const { name } = provider;
+    const limits = limitsOf(provider) ?? troubleLimitsOf(provider);
+    const desk = desks.get(name) ?? new Desk(name, limits, linesTo(context, name), costs);
+    desks.set(name, desk);
+    desk.limits = limits;
+    desk.taskQueue = taskQueue;
     // Known by the time the request may leave, so that it costs the call nothing.
     void desk.isKept();
     return new Gate(desk, provider, callId.slice(0, KEY_CHARACTERS), attempt > 1);
@@ -83,16 +105,18 @@ export function createProviderGates(): GateOf {
 
 /** What can be asked of the server about a keeper. The client is taken when it is needed: not everywhere is there one. */
 interface Lines {
-  exchange(exchange: LimitsExchange): Promise<readonly Reserved[]>;
+  /** @param taskQueue of a keeper that has to be started; null = none has to be: then there is no answer where none runs */
+  exchange(exchange: LimitsExchange, taskQueue: string | null): Promise<readonly Reserved[] | null>;
   /** Whether the keeper runs. */
   isThere(): Promise<boolean>;
 }
 
-const linesTo = (context: Context, keeper: Keeper): Lines => ({
-  exchange: async (exchange) => await askKeeper(context.client.workflow, keeper, exchange),
+const linesTo = (context: Context, name: string): Lines => ({
+  exchange: async (exchange, taskQueue) =>
+    await askKeeper(context.client.workflow, { keeper: providerKeeperOf(name), taskQueue, name }, exchange),
   isThere: async () => {
     try {
-      return (await context.client.workflow.getHandle(keeper.keeper).describe()).status.name === 'RUNNING';
+      return (await context.client.workflow.getHandle(providerKeeperOf(name)).describe()).status.name === 'RUNNING';
     } catch {
       return false; // not there, or the server is away: then nobody can be asked, and nobody has to be
     }
@@ -118,26 +142,44 @@ export function faultOfGate(
 ): ApplicationFailure | null {
   if (code !== 'providerBusy') return null;
   // The request process has no place for it, and says when to come again; or the keeper has refused it.
-  const full = retryAfterMs === undefined ? null : { at: Date.now() + retryAfterMs, why: says };
-  const { at, why, because }: Refusal = full ?? gate.refusal() ?? { at: Date.now() + MISSED_MS, why: says };
-  const isOpen = because !== undefined;
-  const details: CallFaultDetails = {
-    name,
-    spending,
-    ...(isOpen ? { retryAfterMs: Math.max(0, at - Date.now()), because } : { busy: { at, why } }),
-  };
-  const type: FailureCode = isOpen ? 'circuitOpen' : 'providerBusy';
+  const full = retryAfterMs === undefined ? null : busyUntil(Date.now() + retryAfterMs, says);
+  const refusal = full ?? gate.refusal() ?? busyUntil(Date.now() + MISSED_MS, says);
+  const { type, told } = faultOf(refusal);
+  const details: CallFaultDetails = { name, spending, ...told };
   // Nothing is wrong: it is no warning in the log of the worker, and no failure in its figures.
-  const category = isOpen ? {} : { category: ApplicationFailureCategory.BENIGN };
-  return ApplicationFailure.create({ type, message: why, nonRetryable: true, details: [details], ...category });
+  const category = refusal.kind === 'busy' ? { category: ApplicationFailureCategory.BENIGN } : {};
+  return ApplicationFailure.create({ type, message: refusal.why, nonRetryable: true, details: [details], ...category });
 }
+
+const busyUntil = (at: number, why: string): Refusal => ({ kind: 'busy', at, why });
+
+function faultOf(refusal: Refusal): {
+  readonly type: FailureCode;
+  readonly told: Pick<CallFaultDetails, 'busy' | 'retryAfterMs' | 'because'>;
+} {
+  switch (refusal.kind) {
+    case 'busy':
+      return { type: 'providerBusy', told: { busy: { at: refusal.at, why: refusal.why } } };
+    case 'open':
+      return { type: 'circuitOpen', told: { retryAfterMs: fromNow(refusal.at), because: refusal.because } };
+    case 'spent':
+      return {
+        type: 'providerBudget',
+        told: refusal.at === null ? {} : { retryAfterMs: Math.max(1, fromNow(refusal.at)) },
+      };
+    default:
+      throw new TypeError(`unknown refusal ${JSON.stringify(refusal satisfies never)}`);
+  }
+}
+
+const fromNow = (at: number): number => Math.max(0, at - Date.now());
 
 /** A host that was too busy for its moments gets some breath. */
 const MISSED_MS = 1_000;
 
 interface Keeper {
   readonly keeper: string;
-  readonly taskQueue: string;
+  readonly taskQueue: string | null;
   readonly name: string;
 }
 
@@ -145,7 +187,7 @@ async function askKeeper(
   workflows: Context['client']['workflow'],
   { keeper, taskQueue, name }: Keeper,
   exchange: LimitsExchange,
-): Promise<readonly Reserved[]> {
+): Promise<readonly Reserved[] | null> {
   // Under one id it is carried out once, however often it is delivered.
   const options = { args: [exchange] as [LimitsExchange], updateId: randomUUID() };
   const update = (): Promise<readonly Reserved[]> =>
@@ -155,6 +197,7 @@ async function askKeeper(
   } catch (thrown) {
     if (!(thrown instanceof WorkflowNotFoundError)) throw thrown;
   }
+  if (taskQueue === null) return null;
   await workflows.start(PROVIDER_LIMITS_WORKFLOW, {
     workflowId: keeper,
     taskQueue,
@@ -162,6 +205,8 @@ async function askKeeper(
     workflowIdConflictPolicy: 'USE_EXISTING',
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     staticSummary: `limits of provider ${name}`,
+    // On a queue that nobody serves any more it must not stand in the way for ever.
+    ...(keepsTroubleOnly(exchange.limits) ? { workflowExecutionTimeout: TROUBLE_LIFE } : {}),
   });
   return await update();
 }
@@ -180,45 +225,98 @@ interface Answered {
 
 /** What the calls of a worker have to say to one keeper: a message at a time, so that few are under way (the server takes ten). */
 class Desk {
-  limits: ProviderLimits | null = null;
+  /** Of the worker, where a keeper is started that only looks after trouble. */
+  taskQueue = '';
   private questions: Question[] = [];
   private settled: Settlement[] = [];
   private ended: EndedCall[] = [];
+  /** Failures in a row of which nobody was told. */
+  private untold: readonly Settlement[] = [];
+  private spending: Spent | null = null;
   private there: Promise<boolean> = Promise.resolve(false);
+  private isThere = false;
   private lookedAt = 0;
   private isAsking = false;
   private timer: NodeJS.Timeout | null = null;
   private due = Infinity;
 
-  constructor(private readonly lines: Lines) {}
+  constructor(
+    private readonly name: string,
+    public limits: ProviderLimits,
+    private readonly lines: Lines,
+    private readonly costs: Account,
+  ) {}
 
-  get keepsPauseOnly(): boolean {
-    return this.limits === null || keepsPauseOnly(this.limits);
+  get keepsTroubleOnly(): boolean {
+    return keepsTroubleOnly(this.limits);
+  }
+
+  /** Whether it must be told what became of a call that it has given no leave for. */
+  get counts(): boolean {
+    const { concurrency, budget = null } = this.limits;
+    return concurrency !== null || budget !== null;
   }
 
   /** Whether anybody has to be asked before a call. */
   async isKept(): Promise<boolean> {
-    if (!this.keepsPauseOnly) return true;
+    if (!this.keepsTroubleOnly) return true;
     if (Date.now() - this.lookedAt >= LOOK_MS) {
       this.lookedAt = Date.now();
-      this.there = within(LOOK_MS_MAX, this.lines.isThere()).catch(() => false);
+      this.there = this.look();
     }
     return await this.there;
   }
 
-  ask(request: ReserveRequest): Promise<Answered> {
-    return new Promise((settle, fail) => {
+  private async look(): Promise<boolean> {
+    this.isThere = await within(LOOK_MS_MAX, this.lines.isThere()).catch(() => false);
+    return this.isThere;
+  }
+
+  /** Nobody may go on asking meanwhile: whoever comes next asks the keeper, which hears first of what is to be told. */
+  private expectKeeper(): void {
+    [this.isThere, this.there, this.lookedAt] = [true, Promise.resolve(true), Date.now()];
+  }
+
+  /** Where no leave is needed, a keeper that is silent keeps nobody for long. */
+  private leaveAlone(): void {
+    if (!this.keepsTroubleOnly) return;
+    [this.isThere, this.there, this.lookedAt] = [false, Promise.resolve(false), Date.now() + SILENT_MS];
+  }
+
+  async ask(request: ReserveRequest): Promise<Answered> {
+    const answered = new Promise<Answered>((settle, fail) => {
       this.questions.push({ request, settle, fail });
       this.plan(this.isFast ? RATE.collectMs : 0);
     });
+    if (!this.keepsTroubleOnly) return await answered;
+    try {
+      return await within(LOOK_MS_MAX, answered);
+    } catch (thrown) {
+      this.leaveAlone();
+      throw thrown;
+    }
   }
 
   tell(settlement: Settlement): void {
     this.settled = [...this.settled, settlement].slice(-SETTLED_MAX);
-    if (settlement.pauseMs === undefined) return this.planTelling();
-    // Nobody may go on asking meanwhile: whoever comes next asks the keeper, which hears of the pause first.
-    [this.there, this.lookedAt] = [Promise.resolve(true), Date.now()];
+    if (!isTrouble(settlement)) return this.planTelling();
+    this.expectKeeper();
     this.plan(0);
+  }
+
+  /** What a request has shown that needed no leave: that its endpoint answers is news only where somebody knows of trouble. */
+  tellShown(settlement: Settlement): void {
+    const shown = shownBy(settlement.code);
+    if (shown === 'alive') {
+      this.untold = [];
+      if (this.isThere) this.tell(settlement);
+    }
+    if (shown !== 'failing') return;
+    const { failures } = this.limits.breaker;
+    this.untold = [...this.untold, settlement].slice(-failures);
+    if (!this.isThere && this.untold.length < Math.min(TOLD_FROM, failures)) return;
+    for (const one of this.untold) this.tell(one);
+    this.untold = [];
   }
 
   tellEnd(call: EndedCall): void {
@@ -227,12 +325,12 @@ class Desk {
   }
 
   private planTelling(): void {
-    this.plan(Math.min(TELL.ms, (this.limits?.windowMs ?? TELL.ms) / TELL.part));
+    this.plan(Math.min(TELL.ms, this.limits.windowMs / TELL.part));
   }
 
   private get isFast(): boolean {
     const { limits } = this;
-    return limits?.requests != null && limits.requests / (limits.windowMs / 1_000) > RATE.asksASecond;
+    return limits.requests !== null && limits.requests / (limits.windowMs / 1_000) > RATE.asksASecond;
   }
 
   private plan(inMs: number): void {
@@ -251,18 +349,17 @@ class Desk {
     const questions = this.questions.splice(0, EXCHANGE_MAX);
     const settled = this.settled.splice(0, EXCHANGE_MAX);
     const ended = this.ended.splice(0, EXCHANGE_MAX);
-    if (limits === null || questions.length + settled.length + ended.length === 0) return;
+    if (questions.length + settled.length + ended.length === 0) return;
     this.isAsking = true;
     const askedAt = Date.now();
     const asked = questions.map(({ request }) => request);
     try {
-      const told = { limits, settled, ...(ended.length === 0 ? {} : { ended }), asked };
-      const answers = await within(ANSWER_MS_MAX, this.lines.exchange(told));
-      questions.forEach(({ settle, fail }, index) => {
-        const reserved = answers[index];
-        if (reserved === undefined) fail(noAnswer('it gave too few answers'));
-        else settle({ reserved, askedAt });
-      });
+      const told = { limits, ...(await this.homeOf()), settled, ...(ended.length === 0 ? {} : { ended }), asked };
+      const found = await within(ANSWER_MS_MAX, this.lines.exchange(told, this.queueFor(settled)));
+      const answers = found ?? asked.map(freely);
+      const isUnknown = answers.some(({ kind }) => kind === 'homeUnknown');
+      this.spending = isUnknown ? await this.costs.spent(this.name, Date.now()) : null;
+      this.hear(questions, answers, askedAt);
     } catch (thrown) {
       // Told again: a settlement that is not known any more changes nothing.
       this.settled = [...settled, ...this.settled].slice(-SETTLED_MAX);
@@ -275,7 +372,36 @@ class Desk {
       else if (this.settled.length + this.ended.length > 0) this.plan(TELL.ms);
     }
   }
+
+  /** Who has to be asked again, since the keeper does not know this home, is asked with what that has spent. */
+  private hear(questions: readonly Question[], answers: readonly Reserved[], askedAt: number): void {
+    const again: Question[] = [];
+    questions.forEach((question, index) => {
+      const reserved = answers[index];
+      if (reserved === undefined) question.fail(noAnswer('it gave too few answers'));
+      else if (reserved.kind === 'homeUnknown') again.push(question);
+      else question.settle({ reserved, askedAt });
+    });
+    this.questions = [...again, ...this.questions];
+  }
+
+  /** A keeper that many need, for as long as a month, must not end with the workers of one queue. Null = none is needed. */
+  private queueFor(settled: readonly Settlement[]): string | null {
+    if (!this.keepsTroubleOnly) return KEEPERS_QUEUE;
+    return settled.some(isTrouble) ? this.taskQueue : null;
+  }
+
+  private async homeOf(): Promise<Pick<LimitsExchange, 'home' | 'spending'>> {
+    if ((this.limits.budget ?? null) === null) return {};
+    const home = await this.costs.home();
+    return this.spending === null ? { home } : { home, spending: { home, ...this.spending } };
+  }
 }
+
+const isTrouble = ({ pauseMs, code }: Settlement): boolean => pauseMs !== undefined || shownBy(code) === 'failing';
+
+/** The trouble is over, and its keeper has ended. */
+const freely = ({ key }: ReserveRequest): Reserved => ({ kind: 'granted', key, inMs: 0, validMs: FREE_MS });
 
 const noAnswer = (says: string, cause?: unknown): PortFault =>
   new PortFault('infrastructure', `The keeper of the provider's limits does not answer: ${says}`, true, { cause });
@@ -310,21 +436,21 @@ class Gate implements ProviderGate {
   ) {}
 
   /** Asked again in one call when the moment has passed, or when the endpoint has refused a field of the request. */
-  async mayLeave(promptTokens: number): ReturnType<SendGate['mayLeave']> {
-    this.settle('modelRequestInvalid', { prompt: 0, answer: 0 });
+  async mayLeave({ promptTokens, mostUsdMicros, spentUsdMicros }: Departing): ReturnType<SendGate['mayLeave']> {
+    this.settle('modelRequestInvalid', { prompt: 0, answer: 0 }, spentUsdMicros);
     this.leftAt = null;
     if (!(await this.desk.isKept())) return freeWindow();
     const reservation = randomUUID().slice(0, RESERVATION_CHARACTERS);
     try {
       const request = { key: this.key, reservation, promptTokens, answerTokensMax: this.provider.maxOutputTokens };
-      const { reserved, askedAt } = await this.desk.ask(request);
-      if (reserved.kind !== 'granted') return this.refuse(reserved);
+      const { reserved, askedAt } = await this.desk.ask({ ...request, mostUsdMicros, spentUsdMicros });
+      if (reserved.kind !== 'granted') return this.refuse(reserved, mostUsdMicros);
       this.granted = { reservation, askedAt };
       // From when we know of it, until so long after we have asked: whatever lies between is on the safe side.
       return { fromMs: Date.now() + reserved.inMs, untilMs: askedAt + reserved.validMs };
     } catch (thrown) {
-      // A pause of which nobody can tell keeps nobody.
-      if (this.desk.keepsPauseOnly) return freeWindow();
+      // Trouble of which nobody can tell keeps nobody.
+      if (this.desk.keepsTroubleOnly) return freeWindow();
       this.fault = thrown;
       return null;
     }
@@ -349,13 +475,12 @@ class Gate implements ProviderGate {
     // This worker leaves, or cannot write: the request may go on without it, and the next try of the step tells of its end.
     if (result === null) return;
     if (this.granted === null) return this.endedElsewhere(result);
-    if (result.kind === 'answered') {
-      const { prompt, completion } = result.spending.tokens;
-      return this.settle(null, { prompt, answer: completion });
-    }
+    const { tokens, costUsdMicros } = result.spending;
+    if (result.kind === 'answered')
+      return this.settle(null, { prompt: tokens.prompt, answer: tokens.completion }, costUsdMicros);
     const { code } = result;
     const isUnused = code === 'rateLimited' || code === 'modelUnreachable';
-    this.settle(code, isUnused ? { prompt: 0, answer: 0 } : null, pauseOf(result));
+    this.settle(code, isUnused ? { prompt: 0, answer: 0 } : null, costUsdMicros, pauseOf(result));
   }
 
   /** What nobody has given leave for, or another try of the step has sent. */
@@ -363,29 +488,30 @@ class Gate implements ProviderGate {
     // It has not ended: its workflow comes again.
     if (result.kind === 'failed' && result.code === 'providerBusy') return;
     const { desk, key, wasLost } = this;
-    const pauseMs = this.leftAt === null ? undefined : pauseOf(result);
-    if (pauseMs !== undefined && pauseMs >= PAUSE_TOLD_MS_MIN)
-      desk.tell({ key, reservation: '', ...NOTHING_SENT, code: 'rateLimited', pauseMs });
-    // A place among those at once is held until somebody says that it is free.
-    if (desk.limits?.concurrency != null && (this.isAgain || wasLost))
-      desk.tellEnd({ key, begunMs: wasLost ? 0 : Date.now() - this.begunAt });
+    const code = result.kind === 'failed' ? result.code : null;
+    const shown = { key, reservation: '', ...NOTHING_SENT, code } as const;
+    const pauseMs = pauseOf(result);
+    if (this.leftAt !== null)
+      if (pauseMs !== undefined && pauseMs >= PAUSE_TOLD_MS_MIN) desk.tell({ ...shown, pauseMs });
+      else desk.tellShown(shown);
+    // A place among those at once, or money, is held until somebody says what became of it.
+    if (desk.counts && (this.isAgain || wasLost)) {
+      const spentUsdMicros = result.spending.costUsdMicros;
+      desk.tellEnd({ key, begunMs: wasLost ? 0 : Date.now() - this.begunAt, spentUsdMicros });
+    }
   }
 
-  private refuse(reserved: Exclude<Reserved, { kind: 'granted' }>): null {
-    const { at } = reserved;
-    const { name } = this.provider;
-    this.refused =
-      reserved.kind === 'wait'
-        ? { at, why: sayLimit(name, this.provider, reserved.why) }
-        : {
-            at,
-            why: `${name} is left alone after ${reserved.failures} failures in a row`,
-            because: reserved.code,
-          };
+  private refuse(reserved: Exclude<Reserved, { kind: 'granted' }>, mostUsdMicros: number): null {
+    this.refused = refusalOf(this.provider, reserved, mostUsdMicros);
     return null;
   }
 
-  private settle(code: FailureCode | null, tokens: Settlement['tokens'], pauseMs?: number): void {
+  private settle(
+    code: FailureCode | null,
+    tokens: Settlement['tokens'],
+    spentUsdMicros: number,
+    pauseMs?: number,
+  ): void {
     if (this.granted === null) return;
     const { reservation, askedAt } = this.granted;
     const { leftAt } = this;
@@ -397,8 +523,33 @@ class Gate implements ProviderGate {
       endedAfterMs: Math.max(0, Date.now() - askedAt),
       tokens,
       code,
+      spentUsdMicros,
       ...(pauseMs === undefined ? {} : { pauseMs }),
     });
+  }
+}
+
+function refusalOf(
+  provider: ProviderSettings,
+  reserved: Exclude<Reserved, { kind: 'granted' }>,
+  mostUsdMicros: number,
+): Refusal {
+  const { name } = provider;
+  switch (reserved.kind) {
+    case 'wait':
+      return busyUntil(reserved.at, sayLimit(name, provider, reserved.why));
+    case 'open': {
+      const why = `${name} is left alone after ${reserved.failures} failures in a row`;
+      return { kind: 'open', at: reserved.at, why, because: reserved.code };
+    }
+    case 'spent': {
+      const at = reserved.everTooLarge ? null : reserved.standing.freeAt;
+      return { kind: 'spent', at, why: sayRefusal(name, mostUsdMicros, reserved) };
+    }
+    case 'homeUnknown':
+      return busyUntil(Date.now() + MISSED_MS, `waits for the budget of ${name}`);
+    default:
+      throw new TypeError(`unknown answer ${JSON.stringify(reserved satisfies never)}`);
   }
 }
 

@@ -9,8 +9,9 @@ import { cutToBytes } from '../domain/payload-limit.js';
 import { inBlocks, type PromptMessage } from '../domain/prompt.js';
 import type { Spending } from '../domain/record.js';
 import { answerText } from '../domain/tool-answer.js';
-import { describeUses, TOOLS, type ToolUse } from '../domain/tools.js';
+import { describeUses, splittingTools, TOOLS, type ToolUse } from '../domain/tools.js';
 import {
+  answerOrSplitSchema,
   answerSchema,
   choiceSchema,
   criteriaSchema,
@@ -21,9 +22,11 @@ import {
   parseHandler,
   parsePlan,
   parseScore,
+  parseSplit,
   parseToolCall,
   planSchema,
   scoreSchema,
+  splitProperties,
   type AnswerForm,
 } from '../schemas.js';
 import type { CallResult, ChatMessage, ProviderSettings } from '../ports.js';
@@ -44,7 +47,7 @@ const COMPLAINT_BYTES_MAX = 3_000;
 const QUESTION_BYTES_MAX = 2_000;
 
 export const createCallModel = (ports: ActivityPorts) => {
-  const gateOf = createProviderGates();
+  const gateOf = createProviderGates(ports.costs);
   return async (input: CallInput): Promise<Called> => {
     const startedAt = Date.now();
     // Bytes arrive on a socket that knows nothing of activities.
@@ -55,7 +58,7 @@ export const createCallModel = (ports: ActivityPorts) => {
     const callId = nameCall(input, messages, provider);
     const noted = { promptSha256, tryNumber: context.info.attempt, ...purposeOf(input) };
     const place = { callId, lineage: input.lineage, name: input.name };
-    const request = { ...place, provider, messages, ...(form === 'blocks' ? {} : formOf(input.expects)), ...noted };
+    const request = { ...place, provider, messages, ...(form === 'blocks' ? {} : formOf(input)), ...noted };
     const gate = gateOf(context, provider, callId);
     const onProgress = (bytes: number, tokens: number): void => beat(context, { bytes, tokens });
     const call = (signal: AbortSignal) => model.call(request, signal, onProgress, gate);
@@ -73,7 +76,7 @@ export const createCallModel = (ports: ActivityPorts) => {
       answer,
       model: result.model,
       spending,
-      verdict: look(result, input.expects, { form, schema: await schemaOf(artifacts, input) }),
+      verdict: look(result, input, { form, schema: await schemaOf(artifacts, input) }),
       ...(input.expects === 'text' ? { latencyMs: result.latencyMs } : {}),
       ...(input.expects === 'tools' && isNearlyFull(provider, spending) ? { isNearlyFull: true } : {}),
     };
@@ -98,10 +101,13 @@ const schemaOf = async (artifacts: ActivityPorts['artifacts'], { schema }: CallI
   schema === undefined ? undefined : JSON.parse((await artifacts.get(schema)).toString('utf8'));
 
 /** What the endpoint is told of the form of the answer. */
-function formOf(expects: CallInput['expects'] = 'edits') {
-  if (expects === 'tools') return { tools: TOOLS };
+function formOf({ expects = 'edits', maySplit }: CallInput) {
+  if (expects === 'tools') return { tools: maySplit === true ? SPLITTING_TOOLS : TOOLS };
+  if (expects === 'edits' && maySplit === true) return { schema: { name: 'answer', schema: answerOrSplitSchema } };
   return expects === 'text' ? {} : { schema: SCHEMAS[expects] };
 }
+
+const SPLITTING_TOOLS = splittingTools(splitProperties);
 
 const SCHEMAS = {
   edits: { name: 'answer', schema: answerSchema },
@@ -164,7 +170,7 @@ const personAnswered = (words: string, form: AnswerForm): string =>
 
 function look(
   result: Extract<CallResult, { kind: 'answered' }>,
-  expects: CallInput['expects'],
+  { expects, maySplit = false }: Pick<CallInput, 'expects'> & { readonly maySplit?: boolean },
   { form, schema }: { readonly form: AnswerForm; readonly schema: unknown },
 ): AnswerVerdict {
   const { text, finishReason } = result;
@@ -175,7 +181,7 @@ function look(
     return unusable('truncatedAnswer', `The endpoint stopped after ${text.length} characters.`);
   if (finishReason === 'content_filter') return unusable('contentFiltered', '');
   if (finishReason === 'refusal') return unusable('modelRefused', text.slice(0, 300));
-  if (expects === 'tools') return lookAtCalls(result);
+  if (expects === 'tools') return lookAtCalls(result, maySplit);
   switch (expects) {
     case 'handler':
       return lookAtHandler(text);
@@ -192,8 +198,17 @@ function look(
     case 'score':
       return lookAtScore(text);
     default:
-      return lookAtEdits(text, form);
+      return (maySplit && form === 'json' ? lookAtSplit(text) : null) ?? lookAtEdits(text, form);
   }
+}
+
+/** Null if the task is not split. */
+function lookAtSplit(text: string): AnswerVerdict | null {
+  const parsed = parseSplit(text);
+  if (parsed.kind === 'none') return null;
+  return parsed.kind === 'malformed'
+    ? malformed(parsed.faults)
+    : { kind: 'plan', children: parsed.plan.children.length };
 }
 
 function lookAtEdits(text: string, form: AnswerForm): AnswerVerdict {
@@ -219,8 +234,9 @@ function lookAtPlan(text: string): AnswerVerdict {
   return children.length === 0 && question !== undefined ? asks(question) : { kind: 'plan', children: children.length };
 }
 
-function lookAtCalls({ toolCalls = [] }: Extract<CallResult, { kind: 'answered' }>): AnswerVerdict {
-  const uses = toolCalls.map(parseToolCall).flatMap((parsed) => (parsed.kind === 'ok' ? [parsed.use] : []));
+function lookAtCalls({ toolCalls = [] }: Extract<CallResult, { kind: 'answered' }>, maySplit: boolean): AnswerVerdict {
+  const read = toolCalls.map((call) => parseToolCall(call, maySplit));
+  const uses = read.flatMap((parsed) => (parsed.kind === 'ok' ? [parsed.use] : []));
   const words = uses.length === 0 ? 'no valid call' : describeUses(uses);
   const isValid = uses.length > 0 && uses.length === toolCalls.length;
   const runs = isValid && uses.some(({ tool }) => tool === 'run');
@@ -231,7 +247,11 @@ function lookAtCalls({ toolCalls = [] }: Extract<CallResult, { kind: 'answered' 
 const sameness = (uses: readonly ToolUse[]): string => hashOf(canonicalJson(uses.map(done)), 40);
 
 /** What a model says of its work is another text each time; that it is finished, or what it asks, is what it does. */
-const done = (use: ToolUse): unknown => (use.tool === 'finish' ? { tool: use.tool, question: use.question } : use);
+function done(use: ToolUse): unknown {
+  if (use.tool !== 'finish') return use;
+  const { tool, question, split } = use;
+  return { tool, question, ...(split === undefined ? {} : { children: split.children, join: split.join }) };
+}
 
 function lookAtHandler(text: string): AnswerVerdict {
   const parsed = parseHandler(text);

@@ -20,6 +20,8 @@ const SIGNATURE_BYTES_MAX = 500;
 type Bare<T> = T extends unknown ? Omit<T, 'by' | 'startedAt' | 'endedAt'> : never;
 /** Without the times and the worker. */
 export type Work = Exclude<Bare<Made>, { readonly kind: 'question' | 'plan' }>;
+/** In place of work: the task is to be split. */
+export type Splitting = Extract<Bare<Made>, { readonly kind: 'plan' }>;
 
 /** Nothing could be worked on. */
 export const notSetUp = ({ failure: failed, log }: SetupFailed): Work => ({

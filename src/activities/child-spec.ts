@@ -30,6 +30,7 @@ export function joinSpec(parent: TaskSpec): TaskSpec {
   const title = shownTitle(`Join: ${parent.title}`);
   return {
     ...inherited(parent),
+    ...joinModes(parent),
     ...foundChecks(checks),
     ...(criterionChecks === undefined ? {} : { criterionChecks }),
     title,
@@ -41,6 +42,12 @@ export function joinSpec(parent: TaskSpec): TaskSpec {
     handler: 'join',
     ...joinLanding(parent),
   };
+}
+
+/** Where the parts do not fit together, the join hands on how that is asked about. */
+function joinModes({ modes: { judge, resolve } = {} }: TaskSpec): Pick<TaskSpec, 'modes'> {
+  if (resolve === undefined) return {};
+  return { modes: { ...(judge === undefined ? {} : { judge }), resolve } };
 }
 
 /** One pull request for the whole, where the parts are joined; else each part has its own, with a title of its own. */

@@ -35,7 +35,10 @@ export interface RefusedByHook {
   readonly evidence: ArtifactRef;
 }
 
-/** Null if no hook says no. A commit that they have let through is not judged again: its push may only have lost its reply. */
+/**
+ * Null if no hook says no. One that has let the commit through is not asked again: its push may only have lost its reply, or the
+ * worker may have been killed between two hooks. Only the one that was under way then runs twice.
+ */
 export async function askHooks(
   ports: ActivityPorts,
   spec: TaskSpec,
@@ -45,19 +48,22 @@ export async function askHooks(
   if (hooks === 'skip') return null;
   const found = await findHooks(ports, spec, hooks, judged.input);
   if (found === null) return null;
-  const memory = `hooks/${hashOf([1, judged.commit, found.entries, hooks, ports.sandbox.name], 40)}`;
-  if ((await ports.records.recall(memory)) === PASSED) return null;
+  // The number is that of the shape remembered.
+  const memory = `hooks/${hashOf([2, judged.commit, found.entries, hooks, ports.sandbox.name], 40)}`;
+  // Written below a name of this very shape only.
+  const passed = new Set(((await ports.records.recall(memory)) ?? []) as readonly HookName[]);
+  const left = found.hooks.filter(({ name }) => !passed.has(name));
+  if (left.length === 0) return null;
   const tree = await withHooksOfBase(ports, spec, found, judged.input);
-  for (const hook of found.hooks) {
+  for (const hook of left) {
     const run = { hook, tree, timeoutSeconds: hooks.timeoutSeconds, ...judged };
     const refused = await ports.alone(judged.input.lineage, () => runHook(ports, spec, run));
     if (refused !== null) return refused;
+    passed.add(hook.name);
+    await ports.records.remember(memory, [...passed]);
   }
-  await ports.records.remember(memory, PASSED);
   return null;
 }
-
-const PASSED = 'passed';
 
 interface Hook {
   readonly name: HookName;

@@ -79,6 +79,8 @@ export interface Opened extends Done {
   /** Whom the candidates come from, one after the other; absent = there are none. */
   readonly candidates?: readonly NamedModel[];
   readonly shadow?: Omit<ShadowSpec, 'model'> & NamedModel;
+  /** True if the model may split the task in place of doing it. */
+  readonly maySplit?: true;
   readonly models: readonly ModelChoice[];
   /** Provider and model that this attempt asks. */
   readonly provider: string;
@@ -123,6 +125,8 @@ export interface CallInput {
   readonly earlier?: readonly { readonly callId: string; readonly complaint: string; readonly answered?: boolean }[];
   /** What the answer is; edits if absent. */
   readonly expects?: 'edits' | 'plan' | 'handler' | 'tools' | 'text' | 'choice' | 'score' | 'criteria';
+  /** Of a call for edits or with tools: whether it may split the task instead; absent = it may not. */
+  readonly maySplit?: true;
   /** In place of `prompt`: the conversation so far. */
   readonly conversation?: ArtifactRef;
   /** Of a call that expects any text: a JSON schema that it must have. */
@@ -150,7 +154,7 @@ export type AnswerVerdict =
   | { readonly kind: 'unusable'; readonly code: FailureCode; readonly detail: string }
   /** The model asks instead of answering: at most 2,000 characters. */
   | { readonly kind: 'question'; readonly text: string }
-  /** Of a call that expects a plan. */
+  /** Of a call that expects a plan, or may give one in place of edits. */
   | { readonly kind: 'plan'; readonly children: number }
   /** Of a call that expects the choice of a handler. */
   | { readonly kind: 'handler'; readonly handler: FreeHandler; readonly reason: string }
@@ -193,9 +197,11 @@ export interface ToolsDone extends Done {
   readonly finish?: Finish;
 }
 
-/** The model says that it is done, or has to ask. `callId` is that of its call, which waits for a result. */
+/** The model says that it is done, has to ask, or splits the task. `callId` is that of its call, which waits for a result. */
 export type Finish =
   | { readonly kind: 'question'; readonly callId: string; readonly question: string }
+  /** Its plan, as JSON. */
+  | { readonly kind: 'plan'; readonly callId: string; readonly answer: ArtifactRef }
   | {
       readonly kind: 'work';
       readonly callId: string;
@@ -371,8 +377,8 @@ export type Made = Done &
       }
     /** A script that cannot go on without a person: at most 2,000 characters. */
     | { readonly kind: 'question'; readonly text: string; readonly log: ArtifactRef }
-    /** A script that would rather have the task split: its answer, which is a plan. */
-    | { readonly kind: 'plan'; readonly answer: ArtifactRef; readonly log: ArtifactRef }
+    /** A program or a person that would rather have the task split: the plan as JSON, and what was printed. */
+    | { readonly kind: 'plan'; readonly answer: ArtifactRef; readonly log?: ArtifactRef }
   );
 
 /** What a person is to work on. */

@@ -3,6 +3,7 @@
  * command has done to it is undone before somebody judges: it is compared with how it was laid out, and what is not like that
  * is laid out again from archives that no command sees. One ground for each state of the files that the set-up reads.
  */
+import { existsSync } from 'node:fs';
 import { lstat, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ARCHIVES_BYTES_MAX, pack, PARTS, unpack, withExchange } from './archives.js';
@@ -148,32 +149,55 @@ async function lost(place: Place, key: string, mark: GroundMark): Promise<boolea
 /** False if there is nothing to unpack where something is needed. */
 async function unpackAll(ports: ActivityPorts, place: Place, key: string): Promise<boolean> {
   const folder = below(place.folder, key);
-  const names = await readdir(folder).catch(() => []);
-  const archives = names.filter((name) => name.endsWith('.tar')).map((name) => join(folder, name));
-  if (archives.length === 0) return key === BARE;
+  const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.tar'));
+  // Warm caches are no set-up.
+  if (key !== BARE && names.every((name) => name.startsWith(WARM))) return false;
+  if (names.length === 0) return true;
+  const archives = names.map((name) => join(folder, name));
   await utimes(folder, new Date(), new Date());
   return await unpack(ports, place, archives);
 }
 
 /**
  * What the checks of the base have left belongs to the ground from then on: compiled libraries, indexes. Only code of the base
- * has run, on a ground that was as it should be. Once: what comes later is thrown away.
+ * has run, on a ground that was as it should be. Once: what comes later is thrown away. False if nothing has come to it.
  */
-export async function adoptGround(ports: ActivityPorts, place: Place): Promise<void> {
+export async function adoptGround(ports: ActivityPorts, place: Place): Promise<boolean> {
   const lying = await lyingGround(place.folder);
-  if (lying === null) return;
+  if (lying === null) return false;
   const { key, keep } = lying;
   const folder = below(place.folder, key);
-  const names = await readdir(folder).catch(() => []);
-  if (names.some((name) => name.startsWith(WARM))) return;
+  if ((await warmIn(folder)).length > 0) return false;
   const [known, found] = [await readStamps(place), await stampsOf(place, keep)];
-  if (known === null || found === null) return;
+  if (known === null || found === null) return false;
   const { inHome, inTree, bytes } = strangersAmong(known, found);
-  if (bytes < WARM_BYTES_MIN || bytes > ARCHIVES_BYTES_MAX) return;
+  if (bytes < WARM_BYTES_MIN || bytes > ARCHIVES_BYTES_MAX) return false;
   await mkdir(folder, { recursive: true });
   await leaveGround(place.folder);
   const isKept = await archive(ports, place, folder, WARM, { inTree, inHome });
   await tell(place, key, isKept ? withStrangers(known, found) : known);
+  return isKept;
+}
+
+const warmIn = async (folder: string): Promise<readonly string[]> =>
+  (await readdir(folder).catch(() => [])).filter((name) => name.startsWith(WARM));
+
+/**
+ * The same from what the checks of this base have left in another task, before any have run in this one. It is laid out with
+ * the rest when the ground is restored.
+ * @param given puts archives into the folder, under names that begin with the prefix; false if there are none
+ */
+export async function warmGround(
+  place: Place,
+  key: string,
+  given: (folder: string, prefix: string) => Promise<boolean>,
+): Promise<void> {
+  const folder = below(place.folder, key);
+  if ((await warmIn(folder)).length > 0) return;
+  // What has no archive of its own cannot be laid out anew.
+  if (key !== BARE && !PARTS.every((part) => existsSync(join(folder, part)))) return;
+  await mkdir(folder, { recursive: true });
+  if (await given(folder, WARM)) await leaveGround(place.folder);
 }
 
 /** The stamps first: who reads the name finds them. Without any, all is laid out anew each time. */

@@ -9,9 +9,11 @@ import { dirname, join } from 'node:path';
 import { excerpt } from '../domain/check-output.js';
 import { workspaceOfPerson } from '../domain/lineage.js';
 import type { TaskBrief } from '../domain/task-brief.js';
+import { fromTextParts } from '../domain/text-parts.js';
+import { parsePlan } from '../schemas.js';
 import type { ActivityPorts } from './activity-ports.js';
 import { DIFF_BYTES_MAX } from './apply-edits.js';
-import { captureWork, FILES_MAX } from './capture-work.js';
+import { captureWork, FILES_MAX, refuse, type Splitting, type Work } from './capture-work.js';
 import type { HandedOver, HandOverInput, Made, TakeInput } from './contract.js';
 import { readSpec } from './stored-spec.js';
 
@@ -28,14 +30,24 @@ export const createHandOver =
 
 export const createTakeWork =
   (ports: ActivityPorts) =>
-  async (input: TakeInput): Promise<Made> => {
+  async (input: TakeInput, ...planParts: readonly string[]): Promise<Made> => {
     const startedAt = Date.now();
-    const { lineage, baseTree, message } = input;
-    const spec = await readSpec(ports.artifacts, input.spec);
-    const workspace = workspaceOfPerson(lineage);
-    const work = await captureWork(ports, { spec, workspace, baseTree, keep: [], message });
+    const work = planParts.length === 0 ? await take(ports, input) : await takePlan(ports, planParts);
     return { ...work, by: ports.settings.identity, startedAt, endedAt: Date.now() };
   };
+
+async function take(ports: ActivityPorts, { spec: ref, lineage, baseTree, message }: TakeInput): Promise<Work> {
+  const spec = await readSpec(ports.artifacts, ref);
+  return await captureWork(ports, { spec, workspace: workspaceOfPerson(lineage), baseTree, keep: [], message });
+}
+
+/** Any client may send one. What the person has done in the work tree goes with it: the children begin at the base. */
+async function takePlan(ports: ActivityPorts, parts: readonly string[]): Promise<Work | Splitting> {
+  const text = JSON.stringify(fromTextParts(parts));
+  const parsed = parsePlan(text);
+  if (parsed.kind === 'malformed') return await refuse(ports, 'invalidPlan', parsed.faults.join(' '));
+  return { kind: 'plan', answer: await ports.artifacts.put('answer', text) };
+}
 
 /** On another base the person begins anew, with a patch of what they had done on the one before. */
 async function handOver(ports: ActivityPorts, { lineage, spec, baseTree, baseCommit }: HandOverInput): Promise<string> {
@@ -119,5 +131,6 @@ async function wordsFor(
     ...(patch === null ? [] : [`The base has moved. What you had done on the one before is in ${patch}.`]),
     ...(found === null ? [] : [`## What was found before\n\n\`\`\`\n${excerpt(found, EVIDENCE_CHARACTERS)}\n\`\`\``]),
     `When it is done: weaver done ${taskId} --message 'what was done'`,
+    `If it is better done in parts: weaver done ${taskId} --children FILE`,
   ].join('\n\n')}\n`;
 }

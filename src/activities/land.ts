@@ -1,7 +1,7 @@
 /**
  * Commit and push.
  * Harmless twice: the commit's id follows from its inputs, or is that of the signed object that was kept before its first push;
- * a branch that is there already is found and left alone, and hooks that have let the commit through are not asked again.
+ * a branch that is there already is found and left alone, and a hook that has let the commit through is not asked again.
  */
 import { cancellationSignal } from '@temporalio/activity';
 import { commitText } from '../domain/commit-message.js';

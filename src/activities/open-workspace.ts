@@ -23,7 +23,8 @@ import {
   type PromptMessage,
   type PromptParts,
 } from '../domain/prompt.js';
-import { depthOf } from '../domain/proposal.js';
+import { depthOf, mayBeSplit } from '../domain/proposal.js';
+import { SPLIT_PROMPT_VERSION } from '../domain/split-prompt.js';
 import { BRIEF_VERSION, taskBrief } from '../domain/task-brief.js';
 import { asksModel, fieldOf, FREE_HANDLERS, type Handler, type ModelChoice, type TaskSpec } from '../domain/task.js';
 import { fromTextParts } from '../domain/text-parts.js';
@@ -69,8 +70,10 @@ export const createOpenWorkspace =
     const { remote } = ground;
     if (remote.baseBranch === branch) throw new PortFault('protectedBranch', `${branch} is the base branch.`, false);
     const entries = await git.list(repo.url, ground.shownTree);
-    const checked = await withChecks(ports, { ...asked, handler }, ground.shownTree, entries);
+    const placed = withTrust({ ...asked, handler }, ground, context);
+    const checked = await withChecks(ports, placed, ground.shownTree, entries);
     const spec = await withPlaybook(ports, checked, ground.shownTree, entries);
+    const splits = offersSplit(spec, input);
     const [specRef, promptRef] = await Promise.all([
       artifacts.put('spec', JSON.stringify(spec)),
       writePrompt(ports, spec, ground.shownTree, entries, input, { ...context, agentPrompt }),
@@ -89,11 +92,12 @@ export const createOpenWorkspace =
       ...judgeOf(ports, spec, provider),
       ...askedOf(ports, spec, models),
       ...stepsOf(ports, spec),
+      ...(splits ? { maySplit: true } : {}),
       models,
       provider: provider?.name ?? '',
       model: provider?.model ?? '',
       prompt: promptRef,
-      promptVersion: versionOf(handler),
+      promptVersion: splits ? `${versionOf(handler)}+${SPLIT_PROMPT_VERSION}` : versionOf(handler),
       url: repo.url,
       baseBranch: remote.baseBranch,
       branch,
@@ -161,6 +165,13 @@ const mayRebase = (
   remote.branchTip === null &&
   stackOn.length === 0 &&
   !mergesOf(handler);
+
+/** Anew for each attempt: the stored specification of a child has its parent's. A commit that is named may be on any branch. */
+function withTrust(spec: TaskSpec, { remote }: Ground, { stackOn = [] }: OpenContext): TaskSpec {
+  const { ownSetup: _, ...plain } = spec;
+  const isBaseBranch = stackOn.length === 0 && spec.baseCommit === undefined && remote.baseCommit !== remote.branchTip;
+  return isBaseBranch ? plain : { ...plain, ownSetup: true };
+}
 
 /** Who is asked beside the model of the attempt, by name: a provider that is not there is found before anything is paid for. */
 function askedOf({ settings }: ActivityPorts, spec: TaskSpec, models: readonly ModelChoice[]) {
@@ -341,10 +352,15 @@ async function writePrompt(
     ),
     last: await lastOf(ports, input),
     fence: fenceFor(tree, wordOf(input)),
+    ...(offersSplit(spec, input) ? { splitDepth: depthOf(input.taskId) } : {}),
   };
   const messages = messagesFor(spec.handler, parts, input);
   return await artifacts.put('prompt', JSON.stringify(messages));
 }
+
+/** Only who is asked to do the task is offered to split it. */
+const offersSplit = (spec: TaskSpec, { taskId }: OpenInput): boolean =>
+  (spec.handler === 'one-shot' || spec.handler === 'agent') && mayBeSplit(spec, taskId);
 
 /** What people have added counts like the description. */
 const wordsOf = (spec: TaskSpec, added: readonly string[]): TaskWords => ({

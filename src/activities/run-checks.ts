@@ -15,8 +15,7 @@ import type { Checked, CheckInput } from './contract.js';
 import { hashOf } from './json-hash.js';
 import { gateChecked } from './gate-checks.js';
 import { readSpec } from './stored-spec.js';
-import { adoptGround } from './ground.js';
-import { prepareSetUp } from './work-place.js';
+import { adoptLeft, prepareSetUp } from './work-place.js';
 
 /** Tools are updated and registries move: a day is a round of work on one base, and what changes meanwhile is noticed the next. */
 const VERDICT_MS_MAX = 24 * 60 * 60 * 1_000;
@@ -97,7 +96,7 @@ async function verdictsOn(ports: ActivityPorts, spec: TaskSpec, input: CheckInpu
   const { place } = prepared;
   const runs = await runAll(ports, spec, place);
   // Code of the base alone has run there.
-  if (input.tree === input.baseTree) await adoptGround(ports, place);
+  if (input.tree === input.baseTree) await adoptLeft(ports, input, spec, place);
   const result = { kind: 'checked', ...stamp(), ...(await storeRuns(ports, spec, runs)), cached: false } as const;
   if (result.verdicts.every(saysSomethingOfTheTree)) await memory.remember(result);
   return result;

@@ -12,8 +12,10 @@ import { playbookFaults, variablesOf, type Playbook, type PlaybookStep, type Var
 import { withVariables } from '../domain/shell-variables.js';
 import type { CheckSpec, TaskSpec } from '../domain/task.js';
 import type { CommandResult } from '../ports.js';
+import { parseScriptAnswer } from '../schemas.js';
 import type { ActivityPorts } from './activity-ports.js';
-import { captureWork, notSetUp, refuse, type Work } from './capture-work.js';
+import { runAnswering } from './answered-command.js';
+import { captureWork, notSetUp, refuse, type Splitting, type Work } from './capture-work.js';
 import type { Made, WorkInput } from './contract.js';
 import { readSpec } from './stored-spec.js';
 import { kept, prepareSetUp, runLogged, type Place } from './work-place.js';
@@ -29,7 +31,7 @@ export const createRunPlaybook =
     return { ...work, by: ports.settings.identity, startedAt, endedAt: Date.now() };
   };
 
-async function runPlaybook(ports: ActivityPorts, input: WorkInput): Promise<Work> {
+async function runPlaybook(ports: ActivityPorts, input: WorkInput): Promise<Work | Splitting> {
   const spec = await readSpec(ports.artifacts, input.spec);
   const { playbook } = spec;
   if (playbook === undefined || !('steps' in playbook))
@@ -52,6 +54,9 @@ async function runPlaybook(ports: ActivityPorts, input: WorkInput): Promise<Work
   const log = await ports.artifacts.put('log', steps.map(({ words }) => words).join('\n'));
   const failed = steps.filter(({ state }) => state === 'failed');
   if (failed.length > 0) return failedWork(failed, log);
+  // What the steps have changed in the work tree goes with it: the children begin at the base.
+  const plan = steps.find(({ proposes }) => proposes !== undefined)?.proposes;
+  if (plan !== undefined) return { kind: 'plan', answer: await ports.artifacts.put('answer', plan), log };
   const captured = { spec, workspace: input.lineage, baseTree: input.baseTree, keep: await kept(place), message: '' };
   const work = await captureWork(ports, captured);
   return work.kind === 'made' ? { ...work, log } : work;
@@ -78,6 +83,8 @@ interface Taken {
   /** For people, and as evidence. */
   readonly words: string;
   readonly signature: string;
+  /** The plan that the step has printed. */
+  readonly proposes?: string;
 }
 
 async function takeSteps(ports: ActivityPorts, taking: Taking): Promise<readonly Taken[]> {
@@ -85,7 +92,7 @@ async function takeSteps(ports: ActivityPorts, taking: Taking): Promise<readonly
   for (const step of taking.playbook.steps) {
     const one = await takeStep(ports, taking, step);
     taken.push(one);
-    if (one.state === 'failed' && step.failFast) break;
+    if ((one.state === 'failed' && step.failFast) || one.proposes !== undefined) break;
   }
   return taken;
 }
@@ -106,11 +113,11 @@ async function takeStep(ports: ActivityPorts, taking: Taking, step: PlaybookStep
 async function tryStep(ports: ActivityPorts, taking: Taking, step: PlaybookStep, tries: number): Promise<Taken> {
   const { name } = step;
   const command = commandOf(taking, step);
-  const { result, bytes } = await runLogged(ports, command, step.network && step.check === undefined, taking.place);
-  const output = bytes.toString('utf8');
-  const isPassed = result.exitCode === 0;
+  const { result, printed, proposed } = await runStep(ports, taking, step, command);
+  const output = printed + (proposed?.output ?? '');
+  const isPassed = result.exitCode === 0 && proposed?.fault === undefined;
   const again = tries === 0 ? '' : `, try ${tries + 1}`;
-  const end = endOf(result, command);
+  const end = proposed?.fault ?? endOf(result, command);
   const text = excerpt(output, STEP_CHARACTERS).trimEnd();
   return {
     name,
@@ -119,7 +126,56 @@ async function tryStep(ports: ActivityPorts, taking: Taking, step: PlaybookStep,
     missing: step.check === undefined ? missingProgram(command.run, result.exitCode, output) : null,
     words: `${isPassed ? '✓' : '✗'} ${name}: ${end}${again}, ${result.durationMs} ms\n${text === '' ? '' : `${text}\n`}`,
     signature: `${name} ${end} ${signatureSource(output)}`,
+    ...(isPassed && proposed?.isPlan === true ? { proposes: proposed.output } : {}),
   };
+}
+
+interface Proposed {
+  readonly output: string;
+  readonly isPlan: boolean;
+  /** Why its output is none that a step may have. */
+  readonly fault?: string;
+}
+
+interface StepRun {
+  readonly result: CommandResult;
+  readonly printed: string;
+  /** Of a step that may propose. */
+  readonly proposed: Proposed | null;
+}
+
+async function runStep(
+  ports: ActivityPorts,
+  { place }: Taking,
+  { network, check, proposes }: PlaybookStep,
+  command: CheckSpec,
+): Promise<StepRun> {
+  const isOnline = network && check === undefined;
+  if (proposes !== true) {
+    const { result, bytes } = await runLogged(ports, command, isOnline, place);
+    return { result, printed: bytes.toString('utf8'), proposed: null };
+  }
+  const { result, bytes, output } = await runAnswering(ports, command, isOnline, place, null);
+  // What a failed step has printed is no answer.
+  const proposed = result.exitCode === 0 ? proposedIn(output) : { output, isPlan: false };
+  return { result, printed: bytes.toString('utf8'), proposed };
+}
+
+/** A plan, or words for people. */
+function proposedIn(output: string): Proposed {
+  const answer = parseScriptAnswer(output);
+  switch (answer.kind) {
+    case 'none':
+      return { output, isPlan: false };
+    case 'plan':
+      return { output, isPlan: true };
+    case 'answer':
+      return { output, isPlan: false, fault: 'it has printed an answer without children, and only proposes tasks' };
+    case 'malformed':
+      return { output, isPlan: false, fault: `its proposal cannot be read: ${answer.says}` };
+    default:
+      throw new TypeError(`unknown answer ${JSON.stringify(answer satisfies never)}`);
+  }
 }
 
 /** A check is run as the gate runs it: as it stands in the task, without the network. */

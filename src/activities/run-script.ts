@@ -4,8 +4,6 @@
  * of a host works in it at a time.
  */
 import { createHash } from 'node:crypto';
-import { rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { excerpt, signatureSource } from '../domain/check-output.js';
 import { failure, type FailureCode } from '../domain/failures.js';
 import { missingProgram } from '../domain/missing-program.js';
@@ -16,14 +14,12 @@ import { fromTextParts } from '../domain/text-parts.js';
 import type { CommandResult } from '../ports.js';
 import { parseScriptAnswer, type ScriptAnswer } from '../schemas.js';
 import type { ActivityPorts } from './activity-ports.js';
-import { captureWork, notSetUp, refuse, type Work } from './capture-work.js';
+import { runAnswering } from './answered-command.js';
+import { captureWork, notSetUp, refuse, type Splitting, type Work } from './capture-work.js';
 import type { Exchange, Made, WorkInput } from './contract.js';
-import { readBounded } from './read-bounded.js';
 import { readSpec } from './stored-spec.js';
-import { kept, prepareSetUp, runLogged, type Place } from './work-place.js';
+import { kept, prepareSetUp, type Place } from './work-place.js';
 
-/** As much as an answer of a model may have. */
-const ANSWER_BYTES_MAX = 8_000_000;
 /** Of what it printed, as evidence and for people. */
 const SHOWN_CHARACTERS = 60_000;
 const QUESTION_CHARACTERS_MAX = 2_000;
@@ -40,10 +36,7 @@ export const createRunScript =
     return { ...work, by: ports.settings.identity, startedAt, endedAt: Date.now() };
   };
 
-type ScriptWork =
-  | Work
-  | Pick<Extract<Made, { kind: 'question' }>, 'kind' | 'text' | 'log'>
-  | Pick<Extract<Made, { kind: 'plan' }>, 'kind' | 'answer' | 'log'>;
+type ScriptWork = Work | Splitting | Pick<Extract<Made, { kind: 'question' }>, 'kind' | 'text' | 'log'>;
 
 async function runScript(ports: ActivityPorts, input: WorkInput, exchanges: readonly Exchange[]): Promise<ScriptWork> {
   const spec = await readSpec(ports.artifacts, input.spec);
@@ -75,21 +68,14 @@ interface Ran {
   readonly signature: string;
 }
 
-/** Input and output are files of the command's home: a sandbox shows nothing else of the worker's. */
 async function carryOut(
   ports: ActivityPorts,
   { run, timeoutSeconds, network }: ScriptSpec,
   place: Place,
   input: string,
 ): Promise<Ran> {
-  const [task, answer] = [join(place.home, TASK_FILE), join(place.home, ANSWER_FILE)];
-  await Promise.all([task, answer].map((file) => rm(file, { recursive: true, force: true })));
-  await writeFile(task, input, { mode: 0o600, flag: 'wx' });
-  const line = `exec <"$HOME/${TASK_FILE}" >"$HOME/${ANSWER_FILE}"\n${run}`;
-  const command = { name: 'script', run: line, timeoutSeconds, isLong: true };
-  const { result, bytes } = await runLogged(ports, command, network, place);
-  const output = (await readBounded(answer, ANSWER_BYTES_MAX)).toString('utf8');
-  await Promise.all([task, answer].map((file) => rm(file, { recursive: true, force: true })));
+  const command = { name: 'script', run, timeoutSeconds, isLong: true };
+  const { result, bytes, output } = await runAnswering(ports, command, network, place, input);
   const errors = bytes.toString('utf8');
   const end = result.timedOut ? `stopped after ${timeoutSeconds} s` : `exit code ${result.exitCode ?? 'none, killed'}`;
   const text = `$ ${run}\n${shownPart(errors)}${shownPart(output)}(${end})\n`;
@@ -97,9 +83,6 @@ async function carryOut(
   const signature = `script ${createHash('sha256').update(source).digest('hex').slice(0, 16)}`;
   return { result, output, log: await ports.artifacts.put('log', text), signature };
 }
-
-const TASK_FILE = '.weaver-task.json';
-const ANSWER_FILE = '.weaver-answer';
 
 function shownPart(text: string): string {
   if (text.trim() === '') return '';

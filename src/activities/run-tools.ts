@@ -4,6 +4,7 @@
  */
 import { Context } from '@temporalio/activity';
 import { cutToBytes } from '../domain/payload-limit.js';
+import { mayBeSplit } from '../domain/proposal.js';
 import { describeUses, isReading, TOOL_LIMITS, type ToolCall, type ToolUse } from '../domain/tools.js';
 import type { TurnTrace } from '../domain/loop-detector.js';
 import type { ChatMessage } from '../ports.js';
@@ -26,11 +27,12 @@ export const createRunTools =
     const startedAt = Date.now();
     const { artifacts, settings } = ports;
     const answer = await readToolAnswer(artifacts, input.answer);
-    const read = readCalls(answer);
+    const spec = await readSpec(artifacts, input.spec);
+    const read = readCalls(answer, mayBeSplit(spec, input.taskId));
     const turn =
       read.kind === 'malformed'
         ? { ...read, tree: input.tree }
-        : await carryOut({ ports, spec: await readSpec(artifacts, input.spec), input, tree: input.tree }, read.calls);
+        : await carryOut({ ports, spec, input, tree: input.tree }, read.calls);
     const { tree, results, summary, finish: done } = turn;
     const messages = [assistantMessage(answer, read.kind === 'ok' || read.isAnswered), ...results];
     return {
@@ -64,7 +66,7 @@ type ReadCalls =
     };
 
 /** All of them are valid, or none is carried out. */
-function readCalls({ toolCalls, finishReason, text }: ToolAnswer): ReadCalls {
+function readCalls({ toolCalls, finishReason, text }: ToolAnswer, maySplit: boolean): ReadCalls {
   if (finishReason === 'length') {
     const says = `Your answer was cut off by its limit of length; nothing of it was carried out. Write less in one answer: several small calls, edit_file in place of write_file.`;
     return malformed('cut off', [{ role: 'user', content: says }], false);
@@ -73,7 +75,7 @@ function readCalls({ toolCalls, finishReason, text }: ToolAnswer): ReadCalls {
     const says = `You called no tool${text.trim() === '' ? '' : ', so nothing was done'}. Go on with a tool; when the work is done, or you must ask a person, call finish.`;
     return malformed('no call', [{ role: 'user', content: says }], false);
   }
-  const parsed = toolCalls.map(parseToolCall);
+  const parsed = toolCalls.map((call) => parseToolCall(call, maySplit));
   const excess = toolCalls.length > TOOL_LIMITS.calls ? `At most ${TOOL_LIMITS.calls} calls in one answer.` : null;
   const finishes = parsed.filter((each) => each.kind === 'ok' && each.use.tool === 'finish');
   const twice = finishes.length > 1 ? 'Call finish once.' : null;

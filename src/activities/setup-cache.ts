@@ -1,12 +1,13 @@
 /**
  * What the set-up of a task has fetched, kept for the next task of the same repository with the same lock files on this host.
  * An archive is used only if it is whole and bears no name of a folder of the task that made it: a virtual environment of
- * Python, for one, works nowhere else. Losing it, or finding it damaged, costs a set-up.
+ * Python, for one, works nowhere else. Losing it, or finding it damaged, costs a set-up. Beside them lie the caches that
+ * compilers have filled at a base, for the next task of that very base.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { lstat, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { ActivityPorts } from './activity-ports.js';
 import { ARCHIVES_BYTES_MAX, isMovable, linkOrCopy, pack, PARTS, unpack, withExchange } from './archives.js';
@@ -18,6 +19,17 @@ type Ports = Pick<ActivityPorts, 'sandbox' | 'artifacts' | 'setupFolder'>;
 const TOTAL_BYTES_MAX = 10_000_000_000;
 /** Most of them only say that there is nothing to keep. */
 const ENTRIES_MAX = 500;
+
+/** Of compilers' caches, on the disk of a host: those of bases that have been left behind are of use to nobody. */
+const CACHES_MAX = 12;
+/** Of the name of such an entry. */
+const CACHES = 'caches-';
+
+/**
+ * Below the home. Each holds compiled packages under a hash of all that they were made from, their folder too where it is
+ * part of them: nothing in it is wrong elsewhere, and nothing in it is missed.
+ */
+const COMPILERS_CACHES = ['.cache/go-build'] as const;
 
 const MARK = 'mark.json';
 
@@ -42,12 +54,32 @@ export async function restoreSetup(ports: Ports, key: string, place: Place): Pro
 
 /** @param names what the set-up has left in the work tree, beside the files of the snapshot */
 export async function keepSetup(ports: Ports, key: string, place: Place, names: readonly string[]): Promise<void> {
-  const folder = join(ports.setupFolder, key);
+  const packed = { inTree: names, inHome: ['.'] };
+  await keep(ports, join(ports.setupFolder, key), place, packed, () => isMovable(ports, place));
+}
+
+/** @param key of all that has had a part in what the caches hold: the code that has run there can have written anything */
+export async function keepCaches(ports: Ports, key: string, place: Place): Promise<void> {
+  const found = await Promise.all(COMPILERS_CACHES.map((path) => lstat(join(place.home, path)).catch(() => null)));
+  const inHome = COMPILERS_CACHES.filter((_, index) => found[index]?.isDirectory() === true);
+  if (inHome.length === 0) return;
+  await keep(ports, join(ports.setupFolder, `${CACHES}${key}`), place, { inTree: [], inHome }, () =>
+    Promise.resolve(true),
+  );
+}
+
+async function keep(
+  ports: Ports,
+  folder: string,
+  place: Place,
+  packed: Parameters<typeof pack>[3],
+  isOfUse: () => Promise<boolean>,
+): Promise<void> {
   // Made by another task meanwhile, or known to be of no use.
   if ((await readMark(folder)) !== null) return;
   await withExchange(place, async (exchange) => {
-    const isPacked = await pack(ports, place, exchange, { inTree: names, inHome: ['.'] });
-    await store(ports, folder, isPacked && (await isMovable(ports, place)) ? exchange : null);
+    const isPacked = await pack(ports, place, exchange, packed);
+    await store(ports, folder, isPacked && (await isOfUse()) ? exchange : null);
   });
   await evict(ports.setupFolder);
 }
@@ -57,8 +89,26 @@ export async function linkSetup({ setupFolder }: Ports, key: string, into: strin
   const folder = join(setupFolder, key);
   const mark = await readMark(folder);
   if (mark === null || mark.archives === null) return false;
-  for (const part of PARTS) await linkOrCopy(join(folder, part), join(into, part));
+  await linkParts(folder, into, '');
   return true;
+}
+
+/** The same of caches, under names that begin with the prefix. False if there are none, or none that are sound. */
+export async function linkCaches({ setupFolder }: Ports, key: string, into: string, prefix: string): Promise<boolean> {
+  const folder = join(setupFolder, `${CACHES}${key}`);
+  const mark = await readMark(folder);
+  if (mark === null || mark.archives === null) return false;
+  if (!(await isWhole(folder, mark.archives))) {
+    await rm(folder, { recursive: true, force: true });
+    return false;
+  }
+  await utimes(join(folder, MARK), new Date(), new Date());
+  await linkParts(folder, into, prefix);
+  return true;
+}
+
+async function linkParts(folder: string, into: string, prefix: string): Promise<void> {
+  for (const part of PARTS) await linkOrCopy(join(folder, part), join(into, `${prefix}${part}`));
 }
 
 /** Under another name first: an entry is there whole or not at all. */
@@ -113,11 +163,15 @@ async function readMark(folder: string): Promise<Mark | null> {
 }
 
 async function evict(setupFolder: string): Promise<void> {
-  const entries = await Promise.all((await readdir(setupFolder)).map((name) => sizeOf(join(setupFolder, name))));
+  const found = await Promise.all((await readdir(setupFolder)).map((name) => sizeOf(join(setupFolder, name))));
+  const entries = found.toSorted((a, b) => a.usedMs - b.usedMs);
+  const caches = entries.filter(({ folder }) => basename(folder).startsWith(CACHES));
+  const tooMany = new Set(caches.slice(0, -CACHES_MAX));
   let total = entries.reduce((sum, { bytes }) => sum + bytes, 0);
   let count = entries.length;
-  for (const { folder, bytes } of entries.toSorted((a, b) => a.usedMs - b.usedMs)) {
-    if (total <= TOTAL_BYTES_MAX && count <= ENTRIES_MAX) return;
+  for (const entry of entries) {
+    if (total <= TOTAL_BYTES_MAX && count <= ENTRIES_MAX && !tooMany.has(entry)) continue;
+    const { folder, bytes } = entry;
     await rm(folder, { recursive: true, force: true });
     total -= bytes;
     count -= 1;

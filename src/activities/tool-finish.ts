@@ -12,6 +12,11 @@ type Finishing = Extract<ToolUse, { tool: 'finish' }>;
 export async function finish(bench: Bench, callId: string, use: Finishing, othersFailed: boolean): Promise<ToolResult> {
   if (use.question !== null) return accepted({ kind: 'question', callId, question: use.question });
   if (othersFailed) return refusal('Not finished: another call of the same answer failed. Look at it first.');
+  // What it has changed in files goes with it: the children begin at the base.
+  if (use.split !== undefined) {
+    const answer = await bench.ports.artifacts.put('answer', JSON.stringify(use.split));
+    return accepted({ kind: 'plan', callId, answer });
+  }
   const unmet = unmetCriteria(bench, use);
   if (unmet !== null) return refusal(`Not finished: ${unmet}`);
   const { ports, spec, input, tree } = bench;

@@ -1,4 +1,5 @@
 /** The work tree of a task as a place to run commands in: filled with a snapshot, set up once, everything printed kept. */
+import { cancellationSignal } from '@temporalio/activity';
 import { lstat, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failure, type Failure } from '../domain/failures.js';
@@ -7,10 +8,20 @@ import type { SetupSpec, TaskSpec } from '../domain/task.js';
 import { PortFault, type TreeEntry } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
 import type { CheckInput } from './contract.js';
-import { BARE, clearGround, dropGround, keepGround, lyingGround, readGround, restoreGround } from './ground.js';
+import {
+  adoptGround,
+  BARE,
+  clearGround,
+  dropGround,
+  keepGround,
+  lyingGround,
+  readGround,
+  restoreGround,
+  warmGround,
+} from './ground.js';
 import { hashOf } from './json-hash.js';
 import { runLogged, type Place } from './logged-command.js';
-import { keepSetup, linkSetup, restoreSetup } from './setup-cache.js';
+import { keepCaches, keepSetup, linkCaches, linkSetup, restoreSetup } from './setup-cache.js';
 import { setupKey, sharedSteps } from './setup-key.js';
 
 /** What the work tree is made equal to, and what the task has begun from. */
@@ -40,6 +51,8 @@ export async function prepareSetUp(
   const setting: Setting = { ports, spec, input };
   const base = await groundOf(setting, input.baseTree, null);
   const wanted = input.tree === input.baseTree ? base : await groundOf(setting, input.tree, base);
+  const isLying = (await lyingGround(folderOf(setting)))?.key === wanted.key;
+  if (!isLying) await ports.roomForGround(input.lineage, cancellationSignal());
   // The base first, whoever comes first: what is fetched for all must not be fetched by a change.
   const failed = await ensureMade(setting, base);
   return failed ?? (await enter(setting, wanted.key === base.key ? base : wanted, input.tree, how));
@@ -54,6 +67,11 @@ export async function prepare(ports: ActivityPorts, input: Snapshot, spec: TaskS
     `What was set up before cannot be set up again: ${prepared.failure.detail}`,
     true,
   );
+}
+
+/** What the checks of the base have just left is there for those of the change, and compilers' caches for other tasks too. */
+export async function adoptLeft(ports: ActivityPorts, input: Snapshot, spec: TaskSpec, place: Place): Promise<void> {
+  if (await adoptGround(ports, place)) await keepCaches(ports, cachesKey({ ports, spec, input }), place);
 }
 
 /** Names in the work tree that the set-up has left there. */
@@ -97,10 +115,21 @@ async function enter(setting: Setting, ground: Ground, tree: string, how: 'clean
   const isLying = lying?.key === ground.key;
   const place = await checkout(setting, tree, isLying ? lying.keep : []);
   if (isLying && how === 'as left') return { kind: 'ready', place };
+  if (ground.upon === null) await warm(setting, ground, place);
   if (await restoreGround(setting.ports, place, ground.key)) return { kind: 'ready', place };
   // What was kept of it is not enough to lay it out again.
   const again = await make(setting, ground);
   return again ?? { kind: 'ready', place: await checkout(setting, tree, await kept({ folder })) };
+}
+
+const warm = (setting: Setting, { key }: Ground, place: Place): Promise<void> =>
+  warmGround(place, key, (folder, prefix) => linkCaches(setting.ports, cachesKey(setting), folder, prefix));
+
+/** The code of the base has filled them, in its checks: of another base nothing is taken over. The number is that of the shape kept. */
+function cachesKey({ ports, spec, input }: Setting): string {
+  const { platform, arch, version } = process;
+  const { repo, setup, checks } = spec;
+  return hashOf([1, repo.url, input.baseTree, setup, checks, ports.sandbox.name, platform, arch, version], 40);
 }
 
 const folderOf = ({ ports, input }: Setting): string => ports.taskFolder(input.lineage);
@@ -157,13 +186,17 @@ async function runSteps(ports: ActivityPorts, steps: readonly SetupSpec[], place
   return null;
 }
 
-/** The number is that of the shape kept. */
+/** The number is that of the shape kept, and of who may have made it. */
 function keyForAll({ ports, spec }: Setting, steps: readonly SetupSpec[], { entries }: Ground): string {
   const { platform, arch, version } = process;
-  return hashOf([2, spec.repo.url, setupKey(steps, entries), ports.sandbox.name, platform, arch, version], 40);
+  return hashOf([3, spec.repo.url, setupKey(steps, entries), ports.sandbox.name, platform, arch, version], 40);
 }
 
-/** On the base and in an empty home alone: nothing of a change gets among what is kept for other tasks. */
+/**
+ * On the base and in an empty home alone: nothing of a change gets among what is kept for other tasks. An installer runs code of
+ * the repository; where that may be a model's (`ownSetup`), what others have fetched by the same lock files is used, and nothing
+ * is kept.
+ */
 async function fetchShared(
   { ports, spec, input }: Setting,
   place: Place,
@@ -172,6 +205,7 @@ async function fetchShared(
 ): Promise<SetupFailed | null> {
   if (await restoreSetup(ports, key, place)) return null;
   const failed = await runSteps(ports, steps, place);
-  if (failed === null) await keepSetup(ports, key, place, await ports.git.untracked(spec.repo.url, input.lineage));
+  if (failed === null && spec.ownSetup !== true)
+    await keepSetup(ports, key, place, await ports.git.untracked(spec.repo.url, input.lineage));
   return failed;
 }

@@ -7,7 +7,7 @@ export {
   type SubmitOptions,
   type WeaverClientOptions,
 } from './weaver-client.js';
-export type { AnswerOptions, Limits, SayOptions } from './people.js';
+export type { AnswerOptions, DoneOptions, Limits, SayOptions } from './people.js';
 export type { Again, ReadSpec } from './again.js';
 export type { Stopped, StopOptions } from './stop.js';
 export type { Told } from './updates.js';

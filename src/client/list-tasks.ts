@@ -3,6 +3,7 @@ import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import type { WaitingOn } from '../domain/outcome.js';
 import type { TaskState } from '../domain/task.js';
 import { JOB_WORKFLOW, SEARCH_ATTRIBUTES } from '../workflows/messages.js';
+import { LISTED_STATES, STATE_CONDITIONS } from './listed-states.js';
 import { silenceOf, type Unanswered } from './silence.js';
 import { isNotFound } from './temporal-faults.js';
 import { idsOf } from './task-id.js';
@@ -175,25 +176,11 @@ export async function openTaskIds(client: Client): Promise<readonly string[]> {
   return ids;
 }
 
-const STATES: Readonly<Record<string, string>> = {
-  open: "ExecutionStatus = 'Running'",
-  running: "ExecutionStatus = 'Running' AND WeaverPhase != 'waiting'",
-  blocked: "ExecutionStatus = 'Running' AND WeaverPhase = 'waiting'",
-  succeeded: "WeaverOutcome = 'succeeded'",
-  dead: "(WeaverOutcome = 'dead' OR ExecutionStatus IN ('Terminated', 'Failed'))",
-  stuck: "(WeaverOutcome = 'stuck' OR ExecutionStatus = 'TimedOut')",
-  failed: "(WeaverOutcome IN ('dead', 'stuck') OR ExecutionStatus IN ('Terminated', 'Failed', 'TimedOut'))",
-  cancelled: "ExecutionStatus = 'Canceled'",
-  decomposed: "WeaverOutcome = 'decomposed'",
-};
-
-export const LISTED_STATES: readonly string[] = [...Object.keys(STATES), 'pending'];
-
 function listQuery(filters: ListFilters): string {
   const { state } = filters;
   const asked = [about(TASK_WORKFLOW, filters), ...ofTasks(filters)].join(' AND ');
   if (state === undefined) return asked;
-  const condition = Object.hasOwn(STATES, state) ? STATES[state] : undefined;
+  const condition = Object.hasOwn(STATE_CONDITIONS, state) ? STATE_CONDITIONS[state] : undefined;
   if (condition === undefined)
     throw usageFault(`“${state}” is not a state.`, `Use one of ${LISTED_STATES.join(', ')}.`);
   return `${asked} AND ${condition}`;

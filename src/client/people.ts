@@ -9,6 +9,10 @@ import {
   type Said,
   type TaskStatus,
 } from '../workflows/messages.js';
+import type { Plan } from '../domain/proposal.js';
+import { textParts } from '../domain/text-parts.js';
+import { readChildren } from '../schemas.js';
+import { invalidTask } from './task-faults.js';
 import { idsOf } from './task-id.js';
 import { describe, tell, type Speaker, type Told } from './updates.js';
 import { usageFault } from './weaver-fault.js';
@@ -63,9 +67,26 @@ export const approve = (
   return toTask(speaker, id, UPDATES.approve, request, options);
 };
 
+export interface DoneOptions extends SayOptions {
+  /** In place of work, tasks to split the task into: a list as in a job file, or a map of `children`, `join` and `notes`. */
+  readonly children?: unknown;
+}
+
 /** The work that the task asks a person for is done; `why` becomes the commit message. */
-export const done = (speaker: Speaker, id: string, options: SayOptions): Promise<Told<TaskStatus>> =>
-  toTask(speaker, id, UPDATES.done, said(speaker, options), options);
+export const done = async (
+  speaker: Speaker,
+  id: string,
+  { children, ...options }: DoneOptions,
+): Promise<Told<TaskStatus>> => {
+  const parts = children === undefined ? [] : textParts(planOf(children));
+  return await toTask(speaker, id, UPDATES.done, said(speaker, options), options, parts);
+};
+
+function planOf(children: unknown): Plan {
+  const read = readChildren(children);
+  if (read.kind === 'faults') throw invalidTask(read.faults, undefined, 'the proposal');
+  return read.plan;
+}
 
 export const addInstruction = (
   speaker: Speaker,
@@ -128,9 +149,10 @@ async function toTask(
   name: string,
   request: Said,
   options: SayOptions,
+  parts: readonly string[] = [],
 ): Promise<Told<TaskStatus>> {
   const workflowId = await taskOf(speaker, id);
-  return await tell<TaskStatus>(speaker, { workflowId, name, request, ...named(options) });
+  return await tell<TaskStatus>(speaker, { workflowId, name, request, parts, ...named(options) });
 }
 
 const toEither = (

@@ -1,7 +1,6 @@
 /** Costs and budgets for a person; pure. */
 import { dollarText, leftOf, minuteText, type CostRow, type Standing } from '../domain/costs.js';
 import { usd } from '../domain/report.js';
-import type { ProviderStanding } from '../ports.js';
 import type { CostReport } from './cost-rows.js';
 import { table } from './render-list.js';
 
@@ -40,13 +39,26 @@ const damagedLines = ({ files, first }: CostReport['damaged']): readonly string[
         `${files} ${files === 1 ? 'file' : 'files'} of the ledger cannot be read and ${files === 1 ? 'is' : 'are'} left out: ${first}`,
       ];
 
-export const budgetLines = (budgets: readonly ProviderStanding[]): readonly string[] =>
-  budgets.flatMap(({ provider, standings }) => standings.map((standing) => `${provider}: ${standingWords(standing)}`));
+export interface ProviderStanding {
+  readonly provider: string;
+  /** Of `host` are the calls of this host alone: no keeper has told of the others. */
+  readonly source: 'keeper' | 'host';
+  readonly standings: readonly Standing[];
+}
 
-/** `$4.20 of $5.00 spent today, $0.30 held by calls under way or in doubt, $0.50 left until 2026-11-22 00:00 UTC`. */
+export const budgetLines = (budgets: readonly ProviderStanding[]): readonly string[] =>
+  budgets.flatMap(({ provider, source, standings }) =>
+    standings.map((standing) => `${provider}: ${standingWords(standing)}${sourceWords(source)}`),
+  );
+
+/** Where only one host was looked at, it is said. */
+export const sourceWords = (source: ProviderStanding['source']): string =>
+  source === 'host' ? ' (calls of this host alone)' : '';
+
+/** `$4.20 of $5.00 spent today, $0.30 held by calls under way, $0.50 left until 2026-11-22 00:00 UTC`. */
 export function standingWords(standing: Standing): string {
   const { period, limitUsdMicros, spentUsdMicros, reservedUsdMicros, freeAt } = standing;
-  const held = reservedUsdMicros === 0 ? '' : `, $${dollarText(reservedUsdMicros)} held by calls under way or in doubt`;
+  const held = reservedUsdMicros === 0 ? '' : `, $${dollarText(reservedUsdMicros)} held by calls under way`;
   const when = period === 'day' ? 'today' : 'this month';
   return `$${dollarText(spentUsdMicros)} of $${dollarText(limitUsdMicros)} spent ${when}${held}, $${dollarText(leftOf(standing))} left until ${minuteText(freeAt)}`;
 }

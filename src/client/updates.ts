@@ -30,6 +30,8 @@ export interface Update {
   readonly workflowId: string;
   readonly name: string;
   readonly request: unknown;
+  /** Further arguments, each of them small. */
+  readonly parts?: readonly string[];
   /** The same id gives the first answer again; a random one if absent. */
   readonly updateId?: string;
   readonly timeoutMs?: number;
@@ -42,13 +44,13 @@ export interface Told<Answer> {
 
 export async function tell<Answer>(speaker: Speaker, update: Update): Promise<Told<Answer>> {
   const { temporal } = speaker;
-  const { workflowId, name, request, updateId = randomUUID(), timeoutMs = UPDATE_TIMEOUT_MS } = update;
+  const { workflowId, name, request, parts = [], updateId = randomUUID(), timeoutMs = UPDATE_TIMEOUT_MS } = update;
   const send = async (): Promise<Answer> =>
     await temporal.withDeadline(
       Date.now() + timeoutMs,
       async () =>
-        await temporal.workflow.getHandle(workflowId).executeUpdate<Answer, [unknown]>(name, {
-          args: [request],
+        await temporal.workflow.getHandle(workflowId).executeUpdate<Answer, [unknown, ...unknown[]]>(name, {
+          args: [request, ...parts],
           updateId,
         }),
     );

@@ -65,6 +65,7 @@ import {
   retryNow,
   setBudget,
   type AnswerOptions,
+  type DoneOptions,
   type Limits,
   type SayOptions,
 } from './people.js';
@@ -387,11 +388,12 @@ export class WeaverClient {
     return await approve(this.speaker, id, approved, options);
   }
 
-  /** One more thing for the model to heed, from the next attempt on. */
-  async done(id: string, options: SayOptions = {}): Promise<Told<TaskStatus>> {
+  /** The work that the task asks a person for is done, or is to be done in parts: `children`. */
+  async done(id: string, options: DoneOptions = {}): Promise<Told<TaskStatus>> {
     return await done(this.speaker, id, options);
   }
 
+  /** One more thing for the model to heed, from the next attempt on. */
   async addInstruction(id: string, text: string, options: SayOptions = {}): Promise<Told<TaskStatus>> {
     return await addInstruction(this.speaker, id, text, options);
   }
@@ -472,9 +474,9 @@ export class WeaverClient {
   }
 
   /** What is left of the limits of a provider that workers share; null if nothing was sent of late, or if no worker answers. */
-  async providerLimits(provider: string, taskQueue = this.taskQueue): Promise<LimitsStanding | null> {
+  async providerLimits(provider: string): Promise<LimitsStanding | null> {
     try {
-      const keeper = this.temporal.workflow.getHandle(providerKeeperOf(taskQueue, provider));
+      const keeper = this.temporal.workflow.getHandle(providerKeeperOf(provider));
       return await this.withDeadline(QUERY_TIMEOUT_MS, () =>
         keeper.query<LimitsStanding | null, [nowMs: number]>(PROVIDER_LIMITS_QUERY, Date.now()),
       );

@@ -43,6 +43,8 @@ const DEFAULTS = {
   eventDays: 30,
   /** Some 30 files with what they define; an agent sends it with every turn. */
   mapTokens: 1_024,
+  /** A project with its dependencies has a gigabyte or two: a disk of a hundred holds as many. */
+  grounds: 50,
   /** Checks compute: as many at once as there are processors. */
   checks: Math.max(1, availableParallelism()),
 } as const;
@@ -55,6 +57,9 @@ const BOUNDS = {
   outputTokens: 1_000_000,
   /** More than this is no map any more. */
   mapTokens: 32_000,
+  /** A hundred terabytes. */
+  diskGb: 100_000,
+  grounds: 10_000,
   /** Ten times the largest window there is. */
   contextTokens: 20_000_000,
 } as const;
@@ -160,6 +165,12 @@ const concurrencyShape = {
   perRepository: whole(1, BOUNDS.concurrency).optional(),
 };
 
+const diskShape = {
+  /** Absent = 1, or a twentieth of a disk that is smaller than 20. */
+  freeGb: z.number().min(0).max(BOUNDS.diskGb).optional(),
+  grounds: whole(1, BOUNDS.grounds).default(DEFAULTS.grounds),
+};
+
 const webhookShape = {
   url: z.url({ protocol: /^https?$/ }),
   /** Variable with the key of the signature. */
@@ -219,6 +230,7 @@ const shape = {
   git: z.strictObject(gitShape).optional(),
   forges: z.record(hostName, z.strictObject(forgeShape)).default({}),
   concurrency: z.strictObject(concurrencyShape).prefault({}),
+  disk: z.strictObject(diskShape).prefault({}),
   logLevel: logLevel.default('info'),
   events: z.strictObject(eventsShape).prefault({}),
   recordings: recordings.optional(),
@@ -243,6 +255,7 @@ export const configFields: FieldNames = {
   git: Object.keys(gitShape),
   'forges.*': Object.keys(forgeShape),
   concurrency: Object.keys(concurrencyShape),
+  disk: Object.keys(diskShape),
   events: Object.keys(eventsShape),
   'events.webhook': Object.keys(webhookShape),
   recordings: Object.keys(recordingsShape),

@@ -1,6 +1,6 @@
 /** Secrets that come as files, as Docker and Kubernetes mount them: `NAME_FILE` is the path of what `NAME` would say. */
-import { readFileSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { KINDS } from '../domain/provider-kinds.js';
 import type { ConfigFile, FileProvider } from './config-shape.js';
 import { forgeTokenVariables } from './forges.js';
@@ -8,6 +8,8 @@ import { forgeTokenVariables } from './forges.js';
 export interface SecretFiles {
   /** Variables that the files stand for. */
   readonly values: Readonly<Record<string, string>>;
+  /** Where they are, absolute: no command may see what is there. */
+  readonly paths: readonly string[];
   readonly faults: readonly string[];
 }
 
@@ -46,6 +48,7 @@ export function readSecretFiles(
   cwd: string,
 ): SecretFiles {
   const values: Record<string, string> = {};
+  const paths: string[] = [];
   const faults: string[] = [];
   for (const name of names) {
     const variable = `${name}_FILE`;
@@ -56,11 +59,15 @@ export function readSecretFiles(
       continue;
     }
     const read = readSecret(resolve(cwd, path));
+    paths.push(secretPlace(resolve(cwd, path)));
     if ('says' in read) faults.push(`${variable} names ${path}, which ${read.says}`);
     else values[name] = read.secret;
   }
-  return { values, faults };
+  return { values, paths, faults };
 }
+
+/** The file; of a mount of Kubernetes all of it, for there a secret that is renewed is another file in another folder. */
+const secretPlace = (path: string): string => (existsSync(join(dirname(path), '..data')) ? dirname(path) : path);
 
 /** Never says what is in it. */
 function readSecret(path: string): { readonly secret: string } | { readonly says: string } {

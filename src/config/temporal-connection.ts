@@ -12,6 +12,8 @@ export interface TemporalSettings {
 export interface ReadTemporal {
   readonly settings: TemporalSettings;
   readonly secrets: readonly string[];
+  /** Files that hold such: a profile may have an API key. */
+  readonly secretPaths: readonly string[];
   readonly faults: readonly string[];
 }
 
@@ -19,6 +21,7 @@ const NONE: TemporalSettings = { configured: false, namespace: 'default', connec
 
 /** Never throws: a broken profile is a fault that names its place and repeats nothing of it. */
 export function readTemporal(env: Readonly<Record<string, string | undefined>>): ReadTemporal {
+  const secretPaths = [env['TEMPORAL_TLS_CLIENT_KEY_PATH'], env['TEMPORAL_CONFIG_FILE']].filter(isText);
   try {
     const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars: given(env) });
     const connection = withoutUndefined(connectionOptions);
@@ -33,10 +36,11 @@ export function readTemporal(env: Readonly<Record<string, string | undefined>>):
         connection,
       },
       secrets: [connectionOptions.apiKey, ...authorization, env['TEMPORAL_TLS_CLIENT_KEY_DATA']].filter(isText),
+      secretPaths,
       faults: [],
     };
   } catch (thrown) {
-    return { settings: NONE, secrets: [], faults: [sayWhy(thrown, env)] };
+    return { settings: NONE, secrets: [], secretPaths, faults: [sayWhy(thrown, env)] };
   }
 }
 

@@ -49,9 +49,9 @@ export interface AskSpec extends AskRules {
 
 /**
  * Steps of a task that may be asked in a way of their own: a turn of the agent, a plan, the judgement of the acceptance
- * criteria, the choice of the handler. What the handler `one-shot` asks for is asked as `ask` says.
+ * criteria, the choice of the handler, the repair of a conflict. What the handler `one-shot` asks for is asked as `ask` says.
  */
-export const ASK_STEPS = ['turn', 'plan', 'judge', 'choose'] as const;
+export const ASK_STEPS = ['turn', 'plan', 'judge', 'choose', 'resolve'] as const;
 export type AskStep = (typeof ASK_STEPS)[number];
 
 /** How one step is asked, and whom: `models` of the task if absent. */

@@ -1,6 +1,6 @@
 /**
  * A circuit breaker: an endpoint that has failed again and again is left alone for a while, then tried with one request.
- * Pure; one stands in the request process of each home, one in the book of a provider with limits.
+ * Pure; it stands in the book of the provider, for all workers.
  */
 import type { FailureCode } from './failures.js';
 
@@ -66,6 +66,22 @@ export function refusedUntil({ openUntil, probingSince }: Breaker, rule: Breaker
   return nowMs + Math.ceil(rule.pauseMs / PROBE_PARTS);
 }
 
+/**
+ * Until when its failures say anything: an endpoint that nobody has asked for so long may be another one by now. Zero if there
+ * are none.
+ */
+export function troubledUntil(
+  { failures, lastFailure, openUntil, probingSince }: Breaker,
+  { pauseMs }: BreakerRule,
+): number {
+  if (failures === 0 && openUntil === null) return 0;
+  return (
+    Math.max(lastFailure?.at ?? 0, openUntil ?? 0, probingSince ?? 0) + Math.max(REMEMBERED_MS, PROBE_PAUSES * pauseMs)
+  );
+}
+
+/** Longer than the longest pause between two tries of a task. */
+const REMEMBERED_MS = 600_000;
 const PROBE_PAUSES = 2;
 /** Who waits for the probe of another looks again after this part of the pause. */
 const PROBE_PARTS = 3;

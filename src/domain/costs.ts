@@ -47,6 +47,18 @@ export interface BudgetUse {
   readonly reservedUsdMicros: number;
 }
 
+/** What a ledger has of a provider, on the day and in its month. */
+export interface Spent {
+  readonly day: string;
+  readonly dayUsdMicros: number;
+  readonly monthUsdMicros: number;
+}
+
+/** The same, and whose ledger it is. */
+export interface HomeSpending extends Spent {
+  readonly home: string;
+}
+
 export interface Standing extends BudgetUse {
   readonly period: 'day' | 'month';
   readonly limitUsdMicros: number;
@@ -98,7 +110,7 @@ export function permissionFor(standings: readonly Standing[], mostUsdMicros: num
 export function sayRefusal(
   provider: string,
   mostUsdMicros: number,
-  { standing, everTooLarge }: Extract<Permission, { kind: 'refused' }>,
+  { standing, everTooLarge }: Omit<Extract<Permission, { kind: 'refused' }>, 'kind'>,
 ): string {
   const { period, limitUsdMicros, spentUsdMicros, freeAt } = standing;
   const budget = `The ${period === 'day' ? 'daily' : 'monthly'} budget of ${provider} is $${dollarText(limitUsdMicros)}`;

@@ -33,6 +33,21 @@ export const LEFTOVER_KEPT_MS = HOUR_MS;
 /** Where no server can be asked: longer than any question to a person stays open by default. */
 const OFFLINE_KEPT_MS = 7 * DAY_MS;
 
+/** A set-up of an ordinary project fits in, and what must be written down goes on. */
+const FREE_BYTES_WANTED = 1_000_000_000;
+/** Of a disk for which that would be too much. */
+const FREE_SHARE_WANTED = 0.05;
+
+/** What has to be free on the disk of the weaver home before a task gets a work tree; `configured`: null = by the disk's size. */
+export const freeBytesWanted = (configured: number | null, diskBytes: number): number =>
+  configured ?? Math.min(FREE_BYTES_WANTED, diskBytes * FREE_SHARE_WANTED);
+
+/** Between two steps a model thinks, for two minutes as a rule. */
+const STEPS_APART_MS = 5 * 60_000;
+
+/** Whether a task waits, as far as its folder tells, which nobody has touched for `ageMs`. */
+export const isResting = (ageMs: number): boolean => ageMs > STEPS_APART_MS;
+
 /** What one sweep has removed, or would remove. Small: it is a payload. */
 export interface Swept {
   readonly dryRun: boolean;

@@ -97,6 +97,8 @@ export interface Question {
 /** Answers to a question of the kind `work`. */
 export const DONE = 'done';
 export const UNDONE = 'not done';
+/** The task is to be split in place of done. */
+export const SPLIT = 'split';
 
 /** How a question ended. An approval's answer is `approve` or `reject`. */
 export interface Answered {

@@ -25,6 +25,8 @@ export type PlaybookStep = StepWork & {
   readonly retries: number;
   /** Whether the step may use the network; a check never may. */
   readonly network: boolean;
+  /** True if its standard output may be a plan that the task is split by; the playbook ends there then. */
+  readonly proposes?: boolean;
 };
 
 export interface Playbook {
@@ -94,6 +96,7 @@ export interface PlaybookRaw {
     readonly run?: unknown;
     readonly check?: unknown;
     readonly when?: unknown;
+    readonly proposes?: unknown;
   }[];
 }
 
@@ -126,7 +129,7 @@ export function playbookFaults(
 const isOwn = (name: string): boolean => OWN_VARIABLES.some((own) => own === name);
 
 function stepFaults(
-  { run, check, when }: PlaybookRaw['steps'][number],
+  { run, check, when, proposes }: PlaybookRaw['steps'][number],
   known: ReadonlySet<string>,
   checks: readonly string[] | null,
 ): readonly PlaybookFault[] {
@@ -138,6 +141,9 @@ function stepFaults(
   const isUnknownCheck = typeof check === 'string' && checks !== null && !checks.includes(check);
   return [
     ...(isBoth ? [{ path: ['check'], says: 'stands beside run: name one of them' }] : []),
+    ...(proposes === true && check !== undefined
+      ? [{ path: ['proposes'], says: 'is for a step with run: a check proposes nothing' }]
+      : []),
     ...(isNone ? [{ path: [], says: 'does nothing: it needs run, or check' }] : []),
     ...(condition === null ? [] : [{ path: ['when'], says: condition }]),
     ...unknown.map((name) => ({ path: ['run'], says: sayUnknownVariable(name, known) })),

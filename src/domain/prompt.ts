@@ -1,6 +1,7 @@
 /** The prompt of a one-shot attempt. Text from the repository and from checks is fenced and labelled as data. */
 import type { Failure } from './failures.js';
 import type { Prerequisite } from './job.js';
+import { answerOffer, withoutOffer } from './split-prompt.js';
 import type { ProtectSpec, TaskSpec } from './task.js';
 
 /** Recorded with every attempt; a change of wording gets a new version. */
@@ -36,6 +37,8 @@ export interface PromptParts {
   readonly last: { readonly attempt: number; readonly failure: Failure; readonly evidence: string | null } | null;
   /** Unlikely to occur in the data, the same for the same input. */
   readonly fence: string;
+  /** How deep the task is in its job, where the model may split it in place of doing it; absent = it may not. */
+  readonly splitDepth?: number;
 }
 
 export interface PromptMessage {
@@ -105,15 +108,18 @@ export function inBlocks(messages: readonly PromptMessage[]): readonly PromptMes
   const [system, ...others] = messages;
   const word = others.flatMap(({ content }) => FENCE.exec(content)?.[1] ?? [])[0];
   if (system?.role !== 'system' || !system.content.startsWith(RULES) || word === undefined) return null;
-  return [{ role: 'system', content: blockRules(word) + system.content.slice(RULES.length) }, ...others];
+  const below = withoutOffer(system.content.slice(RULES.length));
+  return [{ role: 'system', content: blockRules(word) + below }, ...others];
 }
 
 /** The word around the data serves the answer too: replays of recorded answers know it for what it is. */
 const FENCE = /^<<<([0-9a-f]{12}) /m;
 
 export function buildPrompt(parts: PromptParts): readonly PromptMessage[] {
+  const { splitDepth } = parts;
+  const offer = splitDepth === undefined ? [] : [answerOffer(splitDepth)];
   return [
-    { role: 'system', content: [RULES, ...fileRules(parts)].join('\n') },
+    { role: 'system', content: [RULES, ...offer, ...fileRules(parts)].join('\n') },
     { role: 'user', content: taskSections(parts).join('\n\n') },
   ];
 }

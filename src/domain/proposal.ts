@@ -2,6 +2,7 @@
 import { graphOf, showCycle, type GraphFault } from './dependency-graph.js';
 import { DECOMPOSITION } from './job.js';
 import type { ProposedChild } from './outcome.js';
+import type { TaskSpec } from './task.js';
 
 /** A plan as the model wrote it. */
 export interface Plan {
@@ -22,6 +23,9 @@ export interface PlannedChild {
   /** Numbers of siblings, counted from 1 in the order of the plan. */
   readonly dependsOn: readonly number[];
 }
+
+/** What a person says goes through the server: twenty children with a page of text each do not fit, twenty of half a page do. */
+export const PROPOSAL_CHARACTERS_MAX = 100_000;
 
 /** Where a proposal is made. */
 export interface ProposalPlace {
@@ -86,6 +90,10 @@ function equalFaults(children: readonly ProposedChild[], { parentFingerprint }: 
   }
   return faults;
 }
+
+/** Whether a model is offered to split the task in place of doing it: only where the file says so, and where children may be. */
+export const mayBeSplit = ({ maySplit }: Pick<TaskSpec, 'maySplit'>, taskId: string): boolean =>
+  maySplit === true && depthOf(taskId) < DECOMPOSITION.depthMax;
 
 /** How often what the task comes from was split: `<job>/t/a.2.1` is at depth 2. */
 export const depthOf = (taskId: string): number => taskId.slice(taskId.lastIndexOf('/') + 1).split('.').length - 1;

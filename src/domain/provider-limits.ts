@@ -1,6 +1,7 @@
 /**
- * Limits of a provider that all its workers share: so many requests and tokens in any window of time, so many at once. The
- * book says what was sent, what may be sent, and who waits; the workflow `providerLimits` keeps it. Pure.
+ * Limits of a provider that all its workers share: so many requests and tokens in any window of time, so many at once, so much
+ * money on a day and in a month, and nobody while its endpoint is left alone. The book says what was sent, what may be sent,
+ * and who waits; the workflow `providerLimits` keeps it. Pure.
  *
  * Exact, not on average: a request counts from the latest moment at which it can have reached the endpoint, and the next one
  * that needs its place leaves a whole window after that. Times are those of the keeper; workers tell and are told distances
@@ -13,18 +14,35 @@ import {
   letPass,
   refusedUntil,
   stateOf,
+  troubledUntil,
   type Breaker,
   type BreakerRule,
 } from './circuit-breaker.js';
+import type { BudgetSpec, BudgetUse, HomeSpending, Standing } from './costs.js';
 import type { FailureCode } from './failures.js';
+import {
+  accountAt,
+  askMoney,
+  endOfMonth,
+  holdMoney,
+  knowsHome,
+  openAccount,
+  payHeld,
+  payLost,
+  takeIn,
+  useOf,
+  type Account,
+} from './provider-account.js';
 
 /** Names of the workflow, its update and its query, for the activity that starts it and the client that asks. */
 export const PROVIDER_LIMITS_WORKFLOW = 'providerLimits';
 export const EXCHANGE_UPDATE = 'exchange';
 export const PROVIDER_LIMITS_QUERY = 'providerLimits';
 
-/** With the queue in it: tasks of another queue have other workers, perhaps with another configuration. */
-export const providerKeeperOf = (taskQueue: string, provider: string): string => `provider/${taskQueue}/${provider}`;
+/** One for all workers of a namespace, whatever queue their tasks are on: a provider has one endpoint, and one bill. */
+export const providerKeeperOf = (provider: string): string => `provider/${provider}`;
+/** Every worker whose configuration has limits or a budget serves it, so that a keeper outlives the workers that began it. */
+export const KEEPERS_QUEUE = 'weaver-keepers';
 
 export interface ProviderLimits {
   readonly windowMs: number;
@@ -37,6 +55,8 @@ export interface ProviderLimits {
   /** Longest a call can take: what is not settled by then was lost with its worker. */
   readonly callMs: number;
   readonly breaker: BreakerRule;
+  /** Of whoever asks; null = none. Absent from workers that kept budgets and breakers in their homes. */
+  readonly budget?: BudgetSpec | null;
 }
 
 /** What a provider of the configuration may say of its limits. */
@@ -50,6 +70,7 @@ export interface LimitSettings {
   readonly concurrency: number;
   readonly callTimeoutSeconds: number;
   readonly breaker?: { readonly failures: number; readonly pauseSeconds: number };
+  readonly budget?: BudgetSpec;
 }
 
 export interface ReserveRequest {
@@ -60,6 +81,9 @@ export interface ReserveRequest {
   readonly answerTokensMax: number;
   /** Tells this reservation from others of the call, so that the end of one is not taken for that of another. */
   readonly reservation?: string;
+  /** What the request may cost, and what its call has cost before; absent = its cost is not known, or nobody counts it. */
+  readonly mostUsdMicros?: number;
+  readonly spentUsdMicros?: number;
 }
 
 /** What became of a reservation. All times are distances from the moment at which it was asked for. */
@@ -76,6 +100,8 @@ export interface Settlement {
   readonly code: FailureCode | null;
   /** The endpoint asks for a pause. */
   readonly pauseMs?: number;
+  /** What the call has cost, all its requests together; absent = nobody counts it. */
+  readonly spentUsdMicros?: number;
 }
 
 /** A call is over whose requests an earlier try of its step has sent, of a worker that is gone: nobody knows when. */
@@ -83,16 +109,22 @@ export interface EndedCall {
   readonly key: string;
   /** How long ago the try has begun that tells: what was reserved since is not meant. */
   readonly begunMs: number;
+  /** As in a settlement. */
+  readonly spentUsdMicros?: number;
 }
 
-/** One message of a worker: what has ended, and what it asks for. At most 25 of each, which is 7 KB. */
+/** One message of a worker: what has ended, and what it asks for. At most 15 of each, which is 7 KB. */
 export interface LimitsExchange {
   readonly limits: ProviderLimits;
+  /** Where the worker keeps its ledger, by the id of that home; told where there is a budget. */
+  readonly home?: string;
+  /** What that ledger has; told when the keeper has asked for it. */
+  readonly spending?: HomeSpending;
   readonly settled: readonly Settlement[];
   readonly ended?: readonly EndedCall[];
   readonly asked: readonly ReserveRequest[];
 }
-export const EXCHANGE_MAX = 25;
+export const EXCHANGE_MAX = 15;
 
 export type Reserved =
   /** To be sent not before `inMs` from now and not after `validMs` from when it was asked for. */
@@ -106,9 +138,13 @@ export type Reserved =
       readonly at: number;
       readonly failures: number;
       readonly code: FailureCode;
-    };
+    }
+  /** The budget is used up. `everTooLarge`: not even the whole of it would be enough. */
+  | { readonly kind: 'spent'; readonly key: string; readonly standing: Standing; readonly everTooLarge: boolean }
+  /** What the home has spent before is to be told first, and the question asked again. */
+  | { readonly kind: 'homeUnknown'; readonly key: string };
 
-export type WaitsFor = 'requests' | 'tokens' | 'concurrency' | 'pause' | 'queue';
+export type WaitsFor = 'requests' | 'tokens' | 'concurrency' | 'pause' | 'queue' | 'budget';
 
 /** Requests that reached the endpoint at `at` or a little before. */
 interface Bucket {
@@ -149,6 +185,8 @@ export interface ProviderBook {
   readonly callMs: number | null;
   /** How late those come who were told when. */
   readonly lateMs: number | null;
+  /** From the first question with a budget on; whoever asks then is counted, also without one. */
+  readonly account?: Account;
 }
 
 export const EMPTY_BOOK: ProviderBook = {
@@ -162,9 +200,9 @@ export const EMPTY_BOOK: ProviderBook = {
   lateMs: null,
 };
 
-/** With keys of 40 characters both fit into the 256 KB of a start input when the workflow continues as new. */
-export const OPEN_MAX = 1_000;
-export const TICKETS_MAX = 1_000;
+/** With the account both fit into the 256 KB of a start input when the workflow continues as new. */
+export const OPEN_MAX = 800;
+export const TICKETS_MAX = 800;
 
 /** A reservation is for now: a worker that is slower than this asks anew. Short against the window, for an unused one costs so much. */
 const VALID = { ms: 2_000, part: 6 } as const;
@@ -193,10 +231,10 @@ const PLACE_WAIT = { minMs: 300, maxMs: 30_000 } as const;
 const bound = ({ ms, part }: { readonly ms: number; readonly part: number }, { windowMs }: ProviderLimits): number =>
   Math.min(ms, Math.floor(windowMs / part));
 
-/** Null if the provider has no limits that workers share: then there is a keeper during a pause only (`pauseLimitsOf`). */
+/** Null if the provider has neither limits nor a budget: then there is a keeper while its endpoint is in trouble only (`troubleLimitsOf`). */
 export function limitsOf(settings: LimitSettings): ProviderLimits | null {
-  const { requestsPerMinute, tokensPerMinute, windowSeconds = 60, shared = false, breaker } = settings;
-  if (requestsPerMinute === undefined && tokensPerMinute === undefined && !shared) return null;
+  const { requestsPerMinute, tokensPerMinute, windowSeconds = 60, shared = false, breaker, budget = null } = settings;
+  if (requestsPerMinute === undefined && tokensPerMinute === undefined && !shared && budget === null) return null;
   // One request is the least that fits into a window.
   const windowMs = Math.max(windowSeconds * 1_000, Math.ceil(60_000 / (requestsPerMinute ?? Infinity)));
   const inWindow = (perMinute: number | undefined): number | null =>
@@ -208,25 +246,27 @@ export function limitsOf(settings: LimitSettings): ProviderLimits | null {
     concurrency: shared ? settings.concurrency : null,
     callMs: settings.callTimeoutSeconds * 1_000,
     breaker: breakerRuleOf(breaker),
+    budget,
   };
 }
 
 /** Nothing is counted in it; a reservation is valid for a part of it. */
-const PAUSE_WINDOW_MS = 12_000;
+const TROUBLE_WINDOW_MS = 12_000;
 
-/** Of a provider without limits, whose endpoint has asked for a pause: all workers keep to that. */
-export const pauseLimitsOf = ({ callTimeoutSeconds, breaker }: LimitSettings): ProviderLimits => ({
-  windowMs: PAUSE_WINDOW_MS,
+/** Of a provider without limits, whose endpoint has failed or has asked for a pause: all workers keep to that. */
+export const troubleLimitsOf = ({ callTimeoutSeconds, breaker }: LimitSettings): ProviderLimits => ({
+  windowMs: TROUBLE_WINDOW_MS,
   requests: null,
   tokens: null,
   concurrency: null,
   callMs: callTimeoutSeconds * 1_000,
   breaker: breakerRuleOf(breaker),
+  budget: null,
 });
 
-/** Nothing but a pause is kept. */
-export const keepsPauseOnly = ({ requests, tokens, concurrency }: ProviderLimits): boolean =>
-  requests === null && tokens === null && concurrency === null;
+/** Nobody has to be asked while the endpoint is in no trouble. */
+export const keepsTroubleOnly = ({ requests, tokens, concurrency, budget = null }: ProviderLimits): boolean =>
+  requests === null && tokens === null && concurrency === null && budget === null;
 
 export const breakerRuleOf = ({
   failures,
@@ -236,15 +276,20 @@ export const breakerRuleOf = ({
   pauseMs: pauseSeconds * 1_000,
 });
 
+interface Answered {
+  readonly book: ProviderBook;
+  readonly answer: Reserved;
+}
+
 /** A place now, or when to come again: the queue keeps the order in which it was asked. Asking again changes no place in it. */
 export function reserve(
   earlier: ProviderBook,
   limits: ProviderLimits,
   request: ReserveRequest,
   nowMs: number,
-): { readonly book: ProviderBook; readonly answer: Reserved } {
-  const { key, reservation } = request;
-  const of = reservation === undefined ? {} : { reservation };
+  home: string | null = null,
+): Answered {
+  const { key } = request;
   const book = forget(earlier, limits, nowMs);
   const refused = refusedUntil(book.breaker, limits.breaker, nowMs);
   if (refused !== null) {
@@ -252,6 +297,44 @@ export function reserve(
     const answer = { kind: 'open', key, at: refused, failures, code: lastFailure?.code ?? 'modelServer' } as const;
     return { book: withoutTicket(book, key), answer };
   }
+  const { book: asked, answer } = withinBudget(book, limits, request, { nowMs, home });
+  if (answer !== null) return { book: asked, answer };
+  const placed = findPlace(asked, limits, request, nowMs);
+  return placed.answer.kind === 'granted' ? { ...placed, book: held(placed.book, request, nowMs) } : placed;
+}
+
+/** Null = as far as money goes it may be sent. */
+function withinBudget(
+  book: ProviderBook,
+  { budget = null }: ProviderLimits,
+  { key, mostUsdMicros = 0 }: ReserveRequest,
+  { nowMs, home }: { readonly nowMs: number; readonly home: string | null },
+): { readonly book: ProviderBook; readonly answer: Reserved | null } {
+  if (budget === null) return { book, answer: null };
+  const opened = book.account ?? openAccount(nowMs);
+  if (home !== null && !knowsHome(opened, home)) return { book, answer: { kind: 'homeUnknown', key } };
+  const { account, answer } = askMoney(opened, budget, { key, mostUsdMicros }, { callMs: book.callMs, nowMs });
+  const next = { ...book, account };
+  if (answer.kind === 'granted') return { book: next, answer: null };
+  if (answer.kind === 'later') return { book: next, answer: { kind: 'wait', key, at: answer.at, why: 'budget' } };
+  return { book: withoutTicket(next, key), answer: { ...answer, kind: 'spent', key } };
+}
+
+function held(book: ProviderBook, request: ReserveRequest, nowMs: number): ProviderBook {
+  const { key, reservation, mostUsdMicros = 0, spentUsdMicros = 0 } = request;
+  if (book.account === undefined || reservation === undefined) return book;
+  return { ...book, account: holdMoney(book.account, { key, reservation, mostUsdMicros, spentUsdMicros }, nowMs) };
+}
+
+/** What a home has spent before it was known; whoever tells first is heard. */
+export function takeHomeIn(book: ProviderBook, spending: HomeSpending, nowMs: number): ProviderBook {
+  return { ...book, account: takeIn(accountAt(book.account ?? openAccount(nowMs), Infinity, nowMs), spending) };
+}
+
+/** In the windows and among those at once. */
+function findPlace(book: ProviderBook, limits: ProviderLimits, request: ReserveRequest, nowMs: number): Answered {
+  const { key, reservation } = request;
+  const of = reservation === undefined ? {} : { reservation };
   const tokens = estimate(book, limits, request);
   const met = book.tickets.find((ticket) => ticket.key === key);
   const known = met === undefined ? book : { ...book, lateMs: average(book.lateMs, Math.max(0, nowMs - met.wakeAt)) };
@@ -268,7 +351,7 @@ function grant(
   limits: ProviderLimits,
   { key, tokens, at, ...of }: Omit<Ticket, 'wakeAt'> & Pick<Grant, 'reservation'>,
   nowMs: number,
-): { readonly book: ProviderBook; readonly answer: Reserved } {
+): Answered {
   const inMs = Math.max(0, at - nowMs);
   const validMs = inMs + bound(VALID, limits);
   const given = {
@@ -294,7 +377,7 @@ function queue(
   { key, tokens }: Pick<Ticket, 'key' | 'tokens'>,
   nowMs: number,
   surely: Free,
-): { readonly book: ProviderBook; readonly answer: Reserved } {
+): Answered {
   // What is under way will most likely have been sent at once, and be settled by then.
   const likely = earliest(book, limits, { key, tokens }, nowMs, 'earliest');
   const { at, why } = likely.at > nowMs + bound(SOON, limits) ? likely : surely;
@@ -312,11 +395,12 @@ function queue(
 
 /** Books what became of a reservation. One that is not known (any more) changes nothing but what it says of the endpoint. */
 export function settle(
-  book: ProviderBook,
+  earlier: ProviderBook,
   limits: ProviderLimits,
   settlement: Settlement,
   nowMs: number,
 ): ProviderBook {
+  const book = paid(earlier, limits, settlement, nowMs);
   const { key, reservation, sentAfterMs, tokens, code, pauseMs } = settlement;
   const isOf = (one: Grant): boolean =>
     one.key === key && (reservation === undefined || one.reservation === undefined || one.reservation === reservation);
@@ -339,21 +423,45 @@ export function settle(
   return { ...told, open, past: add(book.past, limits, sent) };
 }
 
-/** What was given to the call counts as sent at the latest moment; its places among those at once are free. */
-export function endCall(
+function paid(
   book: ProviderBook,
-  limits: ProviderLimits,
-  { key, begunMs }: EndedCall,
+  { callMs }: ProviderLimits,
+  { key, reservation, spentUsdMicros }: Settlement,
   nowMs: number,
 ): ProviderBook {
-  return withoutLost(book, limits, key, nowMs - begunMs);
+  if (book.account === undefined || reservation === undefined || spentUsdMicros === undefined) return book;
+  const account = accountAt(book.account, callMs, nowMs);
+  return { ...book, account: payHeld(account, { key, reservation, spentUsdMicros }) };
+}
+
+/** What was given to the call counts as sent at the latest moment; its places among those at once are free. */
+export function endCall(
+  earlier: ProviderBook,
+  limits: ProviderLimits,
+  { key, begunMs, spentUsdMicros }: EndedCall,
+  nowMs: number,
+): ProviderBook {
+  const askedBy = nowMs - begunMs;
+  const book = withoutLost(earlier, limits, key, askedBy);
+  if (book.account === undefined || spentUsdMicros === undefined) return book;
+  const account = accountAt(book.account, limits.callMs, nowMs);
+  return { ...book, account: payLost(account, { key, askedBy, spentUsdMicros }) };
 }
 
 /** Nothing was sent of late, and nobody waits: the next one can begin with an empty book. */
 export function isForgotten(book: ProviderBook, limits: ProviderLimits, nowMs: number): boolean {
-  if (keepsPauseOnly(limits)) return book.pausedUntil <= nowMs;
+  if (remembersUntil(book, limits) > nowMs) return false;
+  if (keepsTroubleOnly(limits)) return true;
   const { past, open, tickets, pausedUntil, breaker } = forget(book, limits, nowMs);
-  return past.length + open.length + tickets.length === 0 && pausedUntil <= nowMs && breaker.openUntil === null;
+  const isClosed = breaker.openUntil === null || limits.budget !== undefined;
+  return past.length + open.length + tickets.length === 0 && pausedUntil <= nowMs && isClosed;
+}
+
+/** Until when the book says something beside what its windows hold: of a pause, of failures, of what the month has cost. */
+export function remembersUntil({ pausedUntil, breaker, account }: ProviderBook, limits: ProviderLimits): number {
+  // Of workers that kept the rest in their homes.
+  if (limits.budget === undefined) return keepsTroubleOnly(limits) ? pausedUntil : 0;
+  return Math.max(pausedUntil, troubledUntil(breaker, limits.breaker), account === undefined ? 0 : endOfMonth(account));
 }
 
 /** What people are shown. */
@@ -367,6 +475,8 @@ export interface LimitsStanding {
   readonly pausedUntil: number | null;
   readonly breaker: Breaker;
   readonly state: ReturnType<typeof stateOf>;
+  /** What is spent and held; null where nobody has a budget. */
+  readonly money: { readonly day: BudgetUse; readonly month: BudgetUse } | null;
 }
 
 export function standingOf(earlier: ProviderBook, limits: ProviderLimits, nowMs: number): LimitsStanding {
@@ -382,10 +492,11 @@ export function standingOf(earlier: ProviderBook, limits: ProviderLimits, nowMs:
     tokens: part(sum('tokens'), limits.tokens),
     concurrency: part(open.length, limits.concurrency),
     windowMs: limits.windowMs,
-    waiting: tickets.length,
+    waiting: new Set([...tickets, ...(book.account?.waiting ?? [])].map(({ key }) => key)).size,
     pausedUntil: pausedUntil > nowMs ? pausedUntil : null,
     breaker,
     state: stateOf(breaker, nowMs),
+    money: book.account === undefined ? null : useOf(book.account),
   };
 }
 
@@ -406,6 +517,8 @@ export function sayLimit(name: string, settings: LimitSettings, why: WaitsFor): 
       return `waits for provider ${name}: it has asked for a pause`;
     case 'queue':
       return `waits for provider ${name}: ${TICKETS_MAX} calls wait already`;
+    case 'budget':
+      return `waits for the budget of ${name}: calls under way hold the rest of it`;
     default:
       throw new TypeError(`unknown limit ${JSON.stringify(why satisfies never)}`);
   }
@@ -551,6 +664,7 @@ function forget(book: ProviderBook, limits: ProviderLimits, nowMs: number): Prov
     past: book.past.filter(({ at }) => at + windowMs > nowMs),
     open: book.open.some(isLost) ? book.open.filter((one) => !isLost(one)) : book.open,
     tickets: book.tickets.some(isLate) ? book.tickets.filter((one) => !isLate(one)) : book.tickets,
+    ...(book.account === undefined ? {} : { account: accountAt(book.account, callMs, nowMs) }),
   };
 }
 

@@ -191,6 +191,8 @@ export interface TaskSpec {
   readonly reproduceFirst?: true;
   /** Tests that fail at the base may go on failing, if others of them are mended. */
   readonly allowOldFailures?: true;
+  /** A model that is to do the task may propose to split it. Programs and people may in any case. */
+  readonly maySplit?: true;
   /** What guards do that find something in a change; absent = what each does by itself. */
   readonly guards?: GuardPolicies;
   readonly relatedFiles: readonly string[];
@@ -222,6 +224,11 @@ export interface TaskSpec {
   readonly shadowDecider?: string;
   /** Commit to start from in place of the tip of the base branch: a rerun starts where its predecessor did. */
   readonly baseCommit?: string;
+  /**
+   * True where the base may hold work that nobody has taken over yet (a sibling's branch, one of the task's own): what its set-up
+   * runs and leaves is no other task's. Written when the workspace is opened; not for task files.
+   */
+  readonly ownSetup?: true;
   /** Of a `resolve`: the branches that it merges, beside those of its prerequisites. Not for task files. */
   readonly merge?: readonly string[];
   /** Of a `resolve`: the files in which the branches do not fit. Not for task files. */

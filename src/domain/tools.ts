@@ -1,5 +1,6 @@
 /** The tools that a model works with: what it is told of them, and what a valid call asks for. No tool knows of git. */
 import { cutToCharacters } from './payload-limit.js';
+import type { Plan } from './proposal.js';
 
 /** A tool as the endpoint is told of it. */
 export interface ToolDeclaration {
@@ -63,6 +64,8 @@ export type ToolUse =
       readonly commitMessage: string;
       readonly criteria: readonly CriterionClaim[];
       readonly question: string | null;
+      /** The task is to be split in place of done. */
+      readonly split?: Plan;
     };
 
 /** Bounds of the tools, each with its reason. */
@@ -106,6 +109,7 @@ function describeUse(use: ToolUse): string {
     case 'run':
       return `run ${use.what}`;
     case 'finish':
+      if (use.split !== undefined) return `split into ${use.split.children.length}`;
       return use.question === null ? 'finish' : 'ask a person';
     default:
       throw new TypeError(`unknown tool ${JSON.stringify(use satisfies never)}`);
@@ -153,6 +157,20 @@ const criterion = strictObject({
   evidence: { type: 'string', description: 'What shows it: a command and its result, a file and line.' },
 });
 
+const finishFields = {
+  summary: { type: 'string', description: 'What was changed and why, for the reader of the change.' },
+  commitMessage: {
+    type: 'string',
+    description: 'Subject of at most 72 characters; a blank line and a body if needed.',
+  },
+  criteria: { type: 'array', items: criterion },
+  question: {
+    ...textOrNull,
+    description:
+      'Null. Only if neither the task nor the repository tells what must be known: one question that a person can answer in a sentence. The work stops until then.',
+  },
+};
+
 /** All tools, in a fixed order: endpoints remember a prompt by its beginning. */
 export const TOOLS: readonly ToolDeclaration[] = [
   declare('list_files', `Lists files of the repository that match a glob, ${TOOL_LIMITS.filesAPage} a page.`, {
@@ -192,17 +210,15 @@ export const TOOLS: readonly ToolDeclaration[] = [
       },
     },
   ),
-  declare('finish', 'Ends the work: all checks are then run on it. Only when you are done, or must ask a person.', {
-    summary: { type: 'string', description: 'What was changed and why, for the reader of the change.' },
-    commitMessage: {
-      type: 'string',
-      description: 'Subject of at most 72 characters; a blank line and a body if needed.',
-    },
-    criteria: { type: 'array', items: criterion },
-    question: {
-      ...textOrNull,
-      description:
-        'Null. Only if neither the task nor the repository tells what must be known: one question that a person can answer in a sentence. The work stops until then.',
-    },
-  }),
+  declare(
+    'finish',
+    'Ends the work: all checks are then run on it. Only when you are done, or must ask a person.',
+    finishFields,
+  ),
 ];
+
+/** The same, where the model may split the task: `finish` has more fields. The others stay what they are. */
+export const splittingTools = (more: Readonly<Record<string, unknown>>): readonly ToolDeclaration[] =>
+  TOOLS.map((tool) =>
+    tool.name === 'finish' ? { ...tool, parameters: strictObject({ ...finishFields, ...more }) } : tool,
+  );

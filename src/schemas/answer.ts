@@ -10,7 +10,7 @@ const text = { type: 'string' };
 const textOrNull = { type: ['string', 'null'] };
 
 /** For endpoints with a strict schema mode: there every field is required, and none may be added. */
-export const answerSchema: Readonly<Record<string, unknown>> = {
+export const answerSchema = {
   type: 'object',
   properties: {
     edits: {
@@ -35,7 +35,7 @@ export const answerSchema: Readonly<Record<string, unknown>> = {
   },
   required: ['edits', 'commitMessage', 'notes', 'question'],
   additionalProperties: false,
-};
+} satisfies Readonly<Record<string, unknown>>;
 
 export type ParsedAnswer = { readonly kind: 'ok'; readonly answer: Answer } | MalformedAnswer;
 

@@ -125,7 +125,13 @@ export function askShapes({ oneModel, microDollars }: AskParts) {
         }),
     ).optional();
   const modes = z
-    .strictObject({ turn: step('turn'), plan: step('plan'), judge: step('judge'), choose: step('choose') })
+    .strictObject({
+      turn: step('turn'),
+      plan: step('plan'),
+      judge: step('judge'),
+      choose: step('choose'),
+      resolve: step('resolve'),
+    })
     .transform((steps): StepModes => defined(steps));
   const shadowMap = z.strictObject({
     model: oneModel,
@@ -150,13 +156,14 @@ const STEP_MODES: Readonly<Record<AskStep, readonly AskMode[]>> = {
   plan: ASK_MODES,
   judge: ASK_MODES,
   choose: ASK_MODES,
+  resolve: ASK_MODES,
 };
 
 /** Modes and strategies that make no sense for the step. */
 function stepFaults(step: AskStep, { mode, vote, judge }: StepRules): readonly ShapeFault[] {
   const modes = STEP_MODES[step];
   if (!modes.includes(mode)) return [{ path: ['mode'], says: `must be one of ${modes.join(', ')} for modes.${step}` }];
-  if (step === 'plan' || mode !== 'consensus') return [];
+  if (step === 'plan' || step === 'resolve' || mode !== 'consensus') return [];
   const strategy = vote?.strategy ?? 'majority';
   return [
     ...(strategy === 'majority' || strategy === 'weighted'

@@ -48,6 +48,7 @@ const stepShape = {
   timeoutSeconds: seconds(1, PLAYBOOK_BOUNDS.stepSeconds).default(300),
   retries: z.number().int('must be a whole number').min(0).max(PLAYBOOK_BOUNDS.retries).default(0),
   network: z.boolean().default(false),
+  proposes: z.boolean().optional(),
 };
 
 const shape = {
@@ -63,8 +64,8 @@ export const playbookMap = z
   .transform(({ name, variables, steps }): Playbook => ({ name, variables, steps: steps.map(toStep) }));
 
 /** One of `run` and `check` is there: what else it may be, playbookFaults says. */
-function toStep({ run, check, when, ...step }: z.infer<z.ZodObject<typeof stepShape>>): PlaybookStep {
-  const common = { ...step, ...defined({ when }) };
+function toStep({ run, check, when, proposes, ...step }: z.infer<z.ZodObject<typeof stepShape>>): PlaybookStep {
+  const common = { ...step, ...defined({ when, proposes }) };
   return check === undefined ? { ...common, run: run ?? '' } : { ...common, check };
 }
 

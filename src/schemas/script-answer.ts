@@ -2,7 +2,7 @@
 import { isMap } from '../domain/plain-object.js';
 import type { Edit } from '../domain/edits.js';
 import { parseAnswer } from './answer.js';
-import { parsePlan } from './plan-answer.js';
+import { DONE_OR_SPLIT, parsePlan } from './plan-answer.js';
 
 export type ScriptAnswer =
   /** No answer: what it printed is for people. */
@@ -45,8 +45,7 @@ export function parseScriptAnswer(output: string): ScriptAnswer {
 }
 
 function planIn(object: Readonly<Record<string, unknown>>): ScriptAnswer {
-  if (object['edits'] != null)
-    return { kind: 'malformed', says: 'It has edits and children; a task is done or split.' };
+  if (object['edits'] != null) return { kind: 'malformed', says: DONE_OR_SPLIT };
   const parsed = parsePlan(JSON.stringify(object));
   return parsed.kind === 'ok' ? { kind: 'plan' } : { kind: 'malformed', says: parsed.faults.join(' ') };
 }

@@ -192,6 +192,7 @@ export function crossFaults(content: unknown): readonly ShapeFault[] {
     ...repeatedNames(content, 'checks'),
     ...repeatedNames(content, 'setup'),
     ...askingFaults(content),
+    ...splitFaults(content),
     ...modesFaults(content),
   ];
 }
@@ -230,9 +231,17 @@ function strayStep(content: unknown, step: AskStep): string | null {
       return fieldOf(chooses, 'model') === undefined
         ? null
         : 'stands beside chooseHandler.model: name the models in one of them';
+    case 'resolve':
+      return mayConflict(content) ? null : 'is for a task that may be split: handler: plan, or maySplit: true';
     default:
       throw new TypeError(`unknown step ${JSON.stringify(step satisfies never)}`);
   }
+}
+
+/** What a split task is made of may not fit together; its joins, and what they leave to others, have the step for it. */
+function mayConflict(content: unknown): boolean {
+  const made: readonly unknown[] = ['join', 'resolve', 'playbook', 'human', 'script'];
+  return mayUse(content, 'plan') || fieldOf(content, 'maySplit') === true || made.includes(fieldOf(content, 'handler'));
 }
 
 /** An agent of the configuration has a handler that is not known here. */
@@ -275,6 +284,18 @@ function askingFaults(content: unknown): readonly ShapeFault[] {
     ...(has('candidates') && ask !== undefined
       ? [{ path: ['candidates'], says: 'stands beside ask: name one of them' }]
       : []),
+  ];
+}
+
+/** Only who is asked to do the task can be offered to split it. */
+function splitFaults(content: unknown): readonly ShapeFault[] {
+  if (fieldOf(content, 'maySplit') !== true) return [];
+  const does = fieldOf(content, 'handler') === undefined || mayUse(content, 'one-shot') || mayUse(content, 'agent');
+  return [
+    ...(does ? [] : [{ path: ['maySplit'], says: 'is for handler: one-shot or agent' }]),
+    ...(fieldOf(content, 'candidates') === undefined
+      ? []
+      : [{ path: ['maySplit'], says: 'stands beside candidates, which are compared by their changes: leave one out' }]),
   ];
 }
 

@@ -360,6 +360,7 @@ const shape = {
   judge: z.union([z.literal(true), oneModel], 'must be true, or a provider with a model').optional(),
   reproduceFirst: z.boolean().optional(),
   allowOldFailures: z.boolean().optional(),
+  maySplit: z.boolean().optional(),
   guards: z
     .strictObject(guardsShape)
     .transform((policies): GuardPolicies => defined(policies))
@@ -495,6 +496,7 @@ export function toSpec(file: Stored, limits: Partial<LimitsSpec>): TaskSpec {
     ...criteriaOf(file),
     ...(file.reproduceFirst === true ? { reproduceFirst: true } : {}),
     ...(file.allowOldFailures === true ? { allowOldFailures: true } : {}),
+    ...(file.maySplit === true ? { maySplit: true } : {}),
     repo: { url: repo.url, ...defined({ baseBranch: repo.baseBranch, branch: repo.branch }) },
     handler: file.handler,
     ...(checks === undefined ? {} : { checks: named(checks) }),

@@ -2,20 +2,25 @@
 import { z } from 'zod';
 import { cutToCharacters } from '../domain/payload-limit.js';
 import { TOOL_LIMITS, TOOL_NAMES, type ToolCall, type ToolName, type ToolUse } from '../domain/tools.js';
+import { readPlan } from './plan-answer.js';
 
 export type ParsedCall =
   | { readonly kind: 'ok'; readonly call: ToolCall; readonly use: ToolUse }
   | { readonly kind: 'malformed'; readonly call: ToolCall; readonly says: string };
 
-/** Reads one call. Nothing is guessed: what does not fit is said. */
-export function parseToolCall(call: ToolCall): ParsedCall {
+/**
+ * Reads one call. Nothing is guessed: what does not fit is said.
+ * @param maySplit whether `finish` may propose children
+ */
+export function parseToolCall(call: ToolCall, maySplit = false): ParsedCall {
   const name = TOOL_NAMES.find((known) => known === call.name);
   const malformed = (says: string): ParsedCall => ({ kind: 'malformed', call, says: cut(says) });
   if (name === undefined)
     return malformed(`There is no tool ${quoted(call.name)}; there are ${TOOL_NAMES.join(', ')}.`);
   const given = parseArguments(call.arguments);
   if ('says' in given) return malformed(`${name}: ${given.says}`);
-  const read = readers[name].safeParse(given.value);
+  const reader = name === 'finish' && maySplit ? splittingFinish : readers[name];
+  const read = reader.safeParse(given.value);
   if (read.success) return { kind: 'ok', call, use: read.data };
   const faults = read.error.issues.slice(0, FAULTS_MAX).map(sayIssue);
   return malformed(`${name}: ${faults.join('; ')}.`);
@@ -92,6 +97,17 @@ const question = z
     return asked === '' ? null : asked.slice(0, TOOL_LIMITS.questionCharacters).toWellFormed();
   });
 
+const finishShape = {
+  summary: text.transform((value) => value.slice(0, TOOL_LIMITS.summaryCharacters).toWellFormed()),
+  commitMessage: text,
+  criteria: z
+    .array(criterion)
+    .max(1_000)
+    .nullish()
+    .transform((value) => value ?? []),
+  question,
+};
+
 const readers: Readonly<Record<ToolName, z.ZodType<ToolUse>>> = {
   list_files: z.strictObject({ glob: named, page }).transform((given) => ({ tool: 'list_files' as const, ...given })),
   search: z
@@ -135,16 +151,17 @@ const readers: Readonly<Record<ToolName, z.ZodType<ToolUse>>> = {
       timeoutSeconds: orNull(whole(TOOL_LIMITS.commandSecondsMax)),
     })
     .transform((given) => ({ tool: 'run' as const, ...given })),
-  finish: z
-    .strictObject({
-      summary: text.transform((value) => value.slice(0, TOOL_LIMITS.summaryCharacters).toWellFormed()),
-      commitMessage: text,
-      criteria: z
-        .array(criterion)
-        .max(1_000)
-        .nullish()
-        .transform((value) => value ?? []),
-      question,
-    })
-    .transform((given) => ({ tool: 'finish' as const, ...given })),
+  finish: z.strictObject(finishShape).transform((given) => ({ tool: 'finish' as const, ...given })),
 };
+
+/** Read as every plan is, and with its words. A strict schema makes the model send the fields: what is null or empty is not there. */
+const splittingFinish: z.ZodType<ToolUse> = z
+  .strictObject({ ...finishShape, children: z.unknown().optional(), join: z.unknown().optional() })
+  .transform(({ children, join, ...given }, context) => {
+    const use = { tool: 'finish' as const, ...given };
+    if (children == null || (Array.isArray(children) && children.length === 0)) return use;
+    const plan = readPlan({ children, join, notes: given.summary });
+    if (plan.kind === 'ok') return { ...use, split: plan.plan };
+    for (const { path, says } of plan.faults) context.addIssue({ code: 'custom', path: [...path], message: says });
+    return z.NEVER;
+  });

@@ -44,7 +44,7 @@ export const resumeQuery = defineQuery<ResumePoint | null, [ResumeRequest]>(RESU
 
 export const answerUpdate = defineUpdate<TaskStatus, [AnswerRequest]>(UPDATES.answer);
 export const approveUpdate = defineUpdate<TaskStatus, [ApproveRequest]>(UPDATES.approve);
-export const doneUpdate = defineUpdate<TaskStatus, [Said]>(UPDATES.done);
+export const doneUpdate = defineUpdate<TaskStatus, [Said, ...string[]]>(UPDATES.done);
 export const addInstructionUpdate = defineUpdate<TaskStatus, [InstructionRequest]>(UPDATES.addInstruction);
 export const pauseUpdate = defineUpdate<TaskStatus, [Said]>(UPDATES.pause);
 export const resumeUpdate = defineUpdate<TaskStatus, [Said]>(UPDATES.resume);

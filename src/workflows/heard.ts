@@ -12,14 +12,14 @@ const ANSWERS_MAX = 20;
 const BYTES_MAX = 64 * 1_024;
 
 /** An update that counts once: said again under its id, also to a later run, it is accepted and gets its first answer. */
-export function onUpdate<Answer, Request>(
+export function onUpdate<Answer, Given extends unknown[]>(
   heard: Heard,
-  update: UpdateDefinition<Answer, [Request]>,
-  does: (request: Request) => Answer,
-  { refusal, description }: { readonly refusal: (request: Request) => string | null; readonly description: string },
+  update: UpdateDefinition<Answer, Given>,
+  does: (...given: Given) => Answer,
+  { refusal, description }: { readonly refusal: (...given: Given) => string | null; readonly description: string },
 ): void {
-  setHandler(update, (request) => heard.once(() => does(request)), {
-    validator: (request) => refuse(heard.isRepeated ? null : refusal(request)),
+  setHandler(update, (...given: Given) => heard.once(() => does(...given)), {
+    validator: (...given: Given) => refuse(heard.isRepeated ? null : refusal(...given)),
     description,
   });
 }

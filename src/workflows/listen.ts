@@ -1,6 +1,6 @@
 /** What a task can be asked and told. A refused update leaves no event; an accepted one is recorded with who and why. */
 import { setHandler } from '@temporalio/workflow';
-import { DONE } from '../domain/outcome.js';
+import { DONE, SPLIT } from '../domain/outcome.js';
 import { defined } from '../domain/plain-object.js';
 import {
   addInstructionUpdate,
@@ -31,6 +31,7 @@ import {
   refusalOfBudget,
   refusalOfDone,
   refusalOfInstruction,
+  refusalOfPlan,
   refusalOfSaid,
 } from './refusals.js';
 import type { TaskRun } from './task-run.js';
@@ -74,9 +75,9 @@ function listenToPeople(run: TaskRun): void {
     refusal: (request) => refusalOfAnswer(run, { ...request, answer: wordOf(request) }),
     description: 'Approves or rejects what the task asks for.',
   });
-  onUpdate(heard, doneUpdate, (request) => answered(run, request, DONE), {
-    refusal: (said) => refusalOfDone(run, said),
-    description: 'The work that the task asks a person for is done.',
+  onUpdate(heard, doneUpdate, (said, ...plan) => done(run, said, plan), {
+    refusal: (said, ...plan) => refusalOfDone(run, said) ?? refusalOfPlan(plan),
+    description: 'The work that the task asks a person for is done, or the task is to be split.',
   });
   const instructed = (request: InstructionRequest): TaskStatus => {
     talk.instructions.push(request.text);
@@ -110,6 +111,12 @@ function listenToPeople(run: TaskRun): void {
     refusal: (request) => refusalOfBudget(run, request),
     description: 'New limits.',
   });
+}
+
+function done(run: TaskRun, said: Said, plan: readonly string[]): TaskStatus {
+  const { talk } = run;
+  if (plan.length > 0 && talk.question !== null) talk.hearPlan(talk.question.id, plan);
+  return answered(run, said, plan.length === 0 ? DONE : SPLIT);
 }
 
 const wordOf = ({ approved }: ApproveRequest): string => (approved === true ? 'approve' : 'reject');

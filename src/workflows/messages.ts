@@ -216,7 +216,10 @@ export const UPDATES = {
   answer: 'answer',
   /** ApproveRequest: the same for an approval. */
   approve: 'approve',
-  /** Said, whose `why` is the commit message: a person has done the work that the task asks for. */
+  /**
+   * Said, whose `why` is the commit message: a person has done the work that the task asks for. In its place a plan that splits
+   * the task, as JSON cut into further arguments.
+   */
   done: 'done',
   /** InstructionRequest: one more thing for the model to heed, from the next attempt or turn on. */
   addInstruction: 'addInstruction',

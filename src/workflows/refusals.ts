@@ -1,5 +1,8 @@
 /** Why something that is said to a task or a job is refused; null if it is not. Anything may come in from any client. */
+import { PAYLOAD_BYTES_MAX, utf8Bytes } from '../domain/payload-limit.js';
+import { PROPOSAL_CHARACTERS_MAX } from '../domain/proposal.js';
 import { fieldOf } from '../domain/task.js';
+import { fromTextParts } from '../domain/text-parts.js';
 import type { AnswerRequest, InstructionRequest } from './messages.js';
 import { INSTRUCTION_CHARACTERS_MAX, INSTRUCTIONS_MAX } from './talk.js';
 import type { JobRun } from './job-run.js';
@@ -58,6 +61,23 @@ export function refusalOfDone(run: TaskRun, said: unknown): string | null {
   const { question } = run.talk;
   if (question === null) return 'The task waits for nobody’s work.';
   return question.kind === 'work' ? null : `Question ${question.id} wants an answer, not work.`;
+}
+
+/** Only its size and its form: what it says is read by the step that takes it. */
+export function refusalOfPlan(parts: readonly unknown[]): string | null {
+  if (parts.length === 0) return null;
+  const texts = parts.filter((part) => typeof part === 'string');
+  const isLarge = texts.some((part) => utf8Bytes(JSON.stringify(part)) > PAYLOAD_BYTES_MAX);
+  if (texts.length < parts.length || isLarge) return 'The plan must be JSON, cut into texts of at most 8 KB.';
+  const characters = texts.reduce((sum, { length }) => sum + length, 0);
+  if (characters > PROPOSAL_CHARACTERS_MAX)
+    return `The plan has ${characters} characters; ${PROPOSAL_CHARACTERS_MAX} are the most.`;
+  try {
+    fromTextParts(texts);
+    return null;
+  } catch {
+    return 'The plan is no JSON.';
+  }
 }
 
 export function refusalOfInstruction(run: TaskRun, request: InstructionRequest): string | null {

@@ -63,7 +63,8 @@ export async function ask(
     repairs = null,
     earlier,
     expects = 'edits',
-  }: Partial<Pick<CallInput, 'repairs' | 'earlier'>> & { readonly expects?: 'edits' | 'plan' },
+    maySplit,
+  }: Partial<Pick<CallInput, 'repairs' | 'earlier' | 'maySplit'>> & { readonly expects?: 'edits' | 'plan' },
 ): Promise<Asked> {
   const known = run.steps.calls[turn - 1];
   if (known !== undefined) return { kind: 'asked', call: known };
@@ -84,6 +85,7 @@ export async function ask(
     repairs,
     ...(earlier === undefined ? {} : { earlier }),
     ...(expects === 'edits' ? {} : { expects }),
+    ...(maySplit === undefined ? {} : { maySplit }),
   });
   run.steps.calls.push(call);
   run.bookStep({});

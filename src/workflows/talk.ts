@@ -29,6 +29,8 @@ export class Talk {
   rests = 0;
   private seatedAfter = 0;
   private readonly answers = new Map<string, Answered>();
+  /** Plans that came in place of work, as parts of JSON, by the question that asked for it. Taken in the same run. */
+  private readonly plans = new Map<string, readonly string[]>();
   /** Milliseconds for which the clock of each question that has no answer yet has run. */
   private readonly open = new Map<string, number>();
   private arrived: Prerequisite[] = [];
@@ -64,6 +66,15 @@ export class Talk {
 
   answerTo(questionId: string): Answered | null {
     return this.answers.get(questionId) ?? null;
+  }
+
+  /** Empty if there is none. */
+  planFor(questionId: string): readonly string[] {
+    return this.plans.get(questionId) ?? [];
+  }
+
+  hearPlan(questionId: string, parts: readonly string[]): void {
+    this.plans.set(questionId, parts);
   }
 
   /** Opens a question; what follows if nobody answers is the decider's business. */

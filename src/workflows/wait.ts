@@ -48,6 +48,16 @@ export async function waitFor(run: TaskRun, { on, probeMs }: Extract<Decision, {
   }
 }
 
+const CLOCK_OF_OUTAGE_PATCH = 'outage-has-its-own-clock';
+
+/**
+ * What was waited for has come: an outage that is met from now on has all of its time, however long the wait was. Where the time
+ * was up nothing is booked, for the decider looks at how long it was.
+ */
+function bookCome(run: TaskRun): void {
+  if (run.record.blockedSince !== null && patched(CLOCK_OF_OUTAGE_PATCH)) run.bookGoesOn();
+}
+
 async function forAnswer(run: TaskRun, timeoutMs: number): Promise<void> {
   const { talk } = run;
   const { question } = talk;
@@ -68,6 +78,7 @@ async function forAnswer(run: TaskRun, timeoutMs: number): Promise<void> {
     run.book({ kind: 'answered', ...by });
   }
   await takePlace(run);
+  if (talk.answerTo(question.id) !== null) bookCome(run);
   run.enter('working', 'goes on');
 }
 
@@ -111,7 +122,9 @@ async function forBudget(run: TaskRun, timeoutMs: number): Promise<void> {
   const isEnough = (): boolean => shortOf(run) === null && talk.covers(talk.wants, usedBy(run));
   const isOver = (): boolean => isEnough() || talk.allowanceLeft === 'never';
   await condition(isOver, timeoutMs, { summary: 'waits for budget' });
+  const hasCome = isEnough();
   await takePlace(run);
+  if (hasCome) bookCome(run);
   run.enter('working', 'goes on');
 }
 
@@ -205,6 +218,7 @@ export async function forDependency(run: TaskRun, on: string): Promise<Outcome |
   const hasCome = await condition(() => run.talk.go !== null, limitMs, { summary: `waits for ${on}`.slice(0, 120) });
   const { go } = run.talk;
   if (!hasCome) await takePlaceAfterAll(run);
+  else if (go?.refused == null) bookCome(run);
   run.enter('working', 'goes on');
   if (!hasCome) return refusedDependency(run, `${on} has not ended in ${Math.round(limitMs / 1_000)} s`);
   return go?.refused == null ? null : refusedDependency(run, go.refused);

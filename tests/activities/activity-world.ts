@@ -9,6 +9,7 @@ import { createRecords } from '../../src/adapters/artifacts/records.js';
 import { createForge } from '../../src/adapters/forge/create-forge.js';
 import { createGit } from '../../src/adapters/git/create-git.js';
 import { createLedger, type Ledger } from '../../src/adapters/model/ledger.js';
+import { createCosts } from '../../src/adapters/model/costs';
 import { createModel } from '../../src/adapters/model/model.js';
 import { createRedactor } from '../../src/adapters/redact.js';
 import { runCommand } from '../../src/adapters/sandbox/run-command.js';
@@ -42,6 +43,7 @@ export function openActivityWorld(): ActivityWorld {
     records: createRecords({ home, redact: redactor.redact }),
     git: createGit({ home, environment, tokenOf: () => undefined, redact: redactor.redact }),
     model: createModel({ home, redact: redactor.redact, apiKeyOf: () => undefined, onWarning: () => {} }),
+    costs: createCosts(home),
     sandbox: createPlainSandbox(environment, runCommand),
     sandboxWarning: null,
     // None of the activities tested here tells anybody outside of its work.
@@ -50,6 +52,7 @@ export function openActivityWorld(): ActivityWorld {
     findSecrets: redactor.findSecrets,
     taskFolder: (lineage) => join(home, 'tasks', lineage),
     setupFolder: join(home, 'setups'),
+    roomForGround: () => Promise.resolve(),
     alone: (_lineage, work) => work(),
     testReports: createTestReports(),
     syntax: syntaxFault,

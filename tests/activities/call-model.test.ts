@@ -5,37 +5,25 @@ import { createModel, type RunningModel } from '../../src/adapters/model/model.j
 import { startScriptedEndpoint, type ScriptedEndpoint } from '../../src/adapters/model/scripted.js';
 import { buildPrompt } from '../../src/domain/prompt.js';
 import type { ProviderSettings } from '../../src/ports.js';
-import {
-  compileAdapter,
-  removeFolder,
-  requestProcessesOf,
-  requestProcessOf,
-  temporaryFolder,
-} from '../adapters/model/model-world.js';
+import { removeFolder, REQUEST_PROCESS, requestProcessesOf, temporaryFolder } from '../adapters/model/model-world.js';
 import { aSpec } from '../client/specs.js';
 import { openActivityWorld, type ActivityWorld } from './activity-world.js';
 import { LINEAGE } from './paid-answer.js';
 import { portsWithProvider, PROVIDER } from './provider-settings.js';
 
-let compiled: string;
 let endpoint: ScriptedEndpoint;
 let world: ActivityWorld;
 let model: RunningModel;
 let home: string;
 beforeAll(async () => {
-  compiled = compileAdapter(temporaryFolder());
   endpoint = await startScriptedEndpoint({ script: [] });
 });
-afterAll(async () => {
-  await endpoint.stop();
-  removeFolder(compiled);
-});
+afterAll(() => endpoint.stop());
 beforeEach(() => {
   world = openActivityWorld();
   home = temporaryFolder();
-  const requestProcessPath = requestProcessOf(compiled);
   const options = { home, redact: (text: string) => text, apiKeyOf: () => 'key', onWarning: () => undefined };
-  model = createModel({ ...options, requestProcessPath, idleSeconds: 5 });
+  model = createModel({ ...options, requestProcessPath: REQUEST_PROCESS, idleSeconds: 5 });
 });
 afterEach(() => {
   model.close();
@@ -236,6 +224,21 @@ describe('a plan', () => {
       kind: 'malformed',
       complaint: expect.stringContaining('child 1 depends on itself'),
     });
+  });
+
+  it('in place of edits is one where the task may be split, and asked for with a schema that has both', async () => {
+    const split = { edits: [], commitMessage: '', notes: '', question: null, children: [CHILD], join: false };
+    answers(split, { ...split, edits: [EDIT] }, { ...split, edits: [EDIT], children: null });
+    expect((await call({ maySplit: true })).verdict).toEqual({ kind: 'plan', children: 1 });
+    expect(JSON.stringify(lastRequest().response_format)).toContain(
+      '"required":["edits","commitMessage","notes","question","children","join"]',
+    );
+    const both = await call({ maySplit: true, name: 'a1.t2' });
+    expect(both.verdict).toEqual({
+      kind: 'malformed',
+      complaint: 'It has edits and children; a task is done or split.',
+    });
+    expect((await call({ maySplit: true, name: 'a1.t3' })).verdict).toMatchObject({ kind: 'usable', edits: 1 });
   });
 
   it('in place of edits is malformed', async () => {

@@ -5,7 +5,7 @@ import type { CheckInput, Checked } from '../../src/activities/contract.js';
 import { createRunChecks } from '../../src/activities/run-checks.js';
 import { countWords } from '../../src/domain/gate.js';
 import type { TaskSpec } from '../../src/domain/task.js';
-import { git, makeRepository } from '../e2e/world.js';
+import { makeRepository } from '../e2e/world.js';
 import { openActivityWorld, type ActivityWorld } from './activity-world.js';
 
 type Files = Readonly<Record<string, string>>;
@@ -25,6 +25,28 @@ interface Judged {
   readonly checked: Extract<Checked, { kind: 'checked' }>;
 }
 
+interface Opened {
+  readonly url: string;
+  readonly baseCommit: string;
+  readonly baseTree: string;
+}
+
+const repositories = new Map<string, Promise<Opened>>();
+
+/** One repository for all that begin with the same files: to make and to open one takes longer than most checks. */
+function opened(files: Files): Promise<Opened> {
+  const key = JSON.stringify(files);
+  const made = repositories.get(key) ?? openRepository(files, `r${repositories.size}`);
+  repositories.set(key, made);
+  return made;
+}
+
+async function openRepository(files: Files, name: string): Promise<Opened> {
+  const url = makeRepository(join(world.folder, `${name}.git`), files);
+  const { baseCommit, baseTree } = await world.ports.git.open({ url, branch: 'weaver/x' });
+  return { url, baseCommit, baseTree };
+}
+
 /** The checks at the base, then on the change; null removes a file. */
 async function judge(
   base: Files,
@@ -33,9 +55,7 @@ async function judge(
 ): Promise<Judged> {
   number += 1;
   const lineage = `l${number}`;
-  const url = makeRepository(join(world.folder, `${lineage}.git`), base);
-  await world.ports.git.open({ url, branch: 'weaver/x' });
-  const [baseCommit = '', baseTree = ''] = ['main', 'main^{tree}'].map((name) => git(url, 'rev-parse', name));
+  const { url, baseCommit, baseTree } = await opened(base);
   const ref = await world.spec({ repo: { url }, checks: [CHECK], ...spec });
   const changes = Object.entries(change).map(
     ([path, text]) => [path, text === null ? null : { mode: '100644', bytes: Buffer.from(text) }] as const,
@@ -445,9 +465,7 @@ const steady = ({ by: _by, startedAt: _from, endedAt: _to, ...rest }: Checked) =
 it('gives the same again when it is asked twice, without running anything', async () => {
   const file = join(world.folder, 'twice');
   const check = { ...CHECK, run: `printf x >> '${file}'; sh tests/run` };
-  const url = makeRepository(join(world.folder, 'twice.git'), SUITE);
-  await world.ports.git.open({ url, branch: 'weaver/x' });
-  const [baseCommit = '', baseTree = ''] = ['main', 'main^{tree}'].map((name) => git(url, 'rev-parse', name));
+  const { url, baseCommit, baseTree } = await opened(SUITE);
   const tree = await world.ports.git.write(url, baseTree, [
     ['two.txt', { mode: '100644', bytes: Buffer.from('wrong\n') }],
   ]);

@@ -1,10 +1,20 @@
 /** What the model's commands, and the code of a change, do to the ground of the checks does not reach those that judge. */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { createRunChecks } from '../../src/activities/run-checks.js';
 import { createRunTools } from '../../src/activities/run-tools.js';
 import { createAlone } from '../../src/adapters/git/alone.js';
+import { createGroundRoom } from '../../src/adapters/home/ground-room.js';
 import type { SetupSpec, TaskSpec } from '../../src/domain/task.js';
 import { openWorkWorld, type WorkWorld } from './work-world.js';
 
@@ -37,6 +47,7 @@ const setup = (network = true): readonly SetupSpec[] => [step(FETCH, network)];
 interface Asked {
   readonly lineage?: string;
   readonly tree?: string;
+  readonly baseTree?: string;
   readonly spec?: Partial<TaskSpec>;
 }
 
@@ -44,10 +55,12 @@ interface Asked {
 const LOOK = `find "$HOME" node_modules -mindepth 1 2>/dev/null | sed "s|$HOME|~|" | sort; ls -l node_modules/a | cut -c1; stat -c %a "$HOME/.tool"
 cat node_modules/.bin/runner node_modules/a/lib/* "$HOME/.tool/rc" "$HOME"/.npmrc 2>/dev/null; true`;
 
-async function look({ lineage = 'one', tree = world.baseTree, spec = {} }: Asked = {}): Promise<string> {
+async function look({ lineage = 'one', baseTree = world.baseTree, tree = baseTree, spec = {} }: Asked = {}) {
   const given = { setup: setup(), checks: [{ name: 'look', run: `${LOOK} # ${tree}`, timeoutSeconds: 20 }], ...spec };
   const input = await world.input(given, lineage);
-  const checked = await world.run(() => createRunChecks(world.ports, () => (now += DAY_MS))({ ...input, tree }));
+  const checked = await world.run(() =>
+    createRunChecks(world.ports, () => (now += DAY_MS))({ ...input, baseTree, tree }),
+  );
   if (checked.kind !== 'checked') throw new Error(checked.failure.detail);
   const [verdict] = checked.verdicts;
   return verdict === undefined ? '' : await world.log(verdict.log);
@@ -165,10 +178,84 @@ describe('what the checks of the base leave in the home', () => {
   });
 });
 
+const kept = (): readonly string[] => readdirSync(world.ports.setupFolder);
+
+describe('what a compiler has cached in the checks of the base', () => {
+  const CACHE = '~/.cache/go-build';
+  /** Stands for Go: fills its cache if it is empty, with what nobody makes twice, and says what is in it. */
+  const FILL = `test -e ${CACHE} || { mkdir -p ${CACHE} ~/.cache/other; head -c 2000000 /dev/urandom | tee ~/.cache/other/x > ${CACHE}/x; }
+sha256sum < ${CACHE}/x; test ! -e ~/.cache/other/x || echo all`;
+  const spec = { setup: [], checks: [{ name: 'look', run: FILL, timeoutSeconds: 20 }] };
+
+  it('is there for other tasks of that base, and nothing else is', async () => {
+    const [cached = '', all] = (await look({ spec })).split('\n');
+    expect(all).toBe('all');
+    expect(await look({ lineage: 'two', spec })).toBe(`${cached}\n`);
+    expect(await look({ lineage: 'three', tree: await written('x', ''), spec })).toBe(`${cached}\n`);
+  });
+
+  it('is there beside what a set-up has made', async () => {
+    const given = { setup: setup(), checks: [{ name: 'look', run: `${FILL}; cat ~/.tool/rc`, timeoutSeconds: 20 }] };
+    const first = await look({ spec: given });
+    expect(first).toMatch(/all\nstrict\n$/);
+    expect(await look({ lineage: 'two', spec: given })).toBe(first.replace('all\n', ''));
+    expect([setups(), kept().length]).toEqual([1, 2]);
+  });
+
+  it('is of no use to tasks of another base, nor what the code of a change has cached to anybody', async () => {
+    const other = await written('x', '');
+    const cached = await look({ spec });
+    expect(cached).toContain('all');
+    const second = await look({ lineage: 'two', baseTree: other, spec });
+    expect([second.includes('all'), second === cached]).toEqual([true, false]);
+    await look({ lineage: 'three', baseTree: await written('y', ''), tree: other, spec });
+    expect(kept().length).toBe(2);
+  });
+
+  it('takes the place of the one that nobody has used for the longest time, if there are twelve', async () => {
+    const others = Array.from({ length: 12 }, (_, index) => `caches-${index}`);
+    for (const [index, name] of others.entries()) {
+      mkdirSync(join(world.ports.setupFolder, name), { recursive: true });
+      writeFileSync(join(world.ports.setupFolder, name, 'mark.json'), '{"archives":null}');
+      utimesSync(join(world.ports.setupFolder, name, 'mark.json'), 1_000 + index, 1_000 + index);
+    }
+    await look({ spec });
+    expect(kept().filter((name) => !others.includes(name)).length).toBe(1);
+    expect(others.filter((name) => !kept().includes(name))).toEqual(['caches-0']);
+  });
+
+  it('is made again if what was kept of it has been damaged', async () => {
+    await look({ spec });
+    const [entry = ''] = kept();
+    appendFileSync(join(world.ports.setupFolder, entry, 'home.tar'), 'x');
+    expect(await look({ lineage: 'two', spec })).toContain('all');
+  });
+});
+
 it('a second run of the checks waits for the first: only one works in the work tree of a task', async () => {
   world = { ...world, ports: { ...world.ports, alone: createAlone(world.ports.taskFolder) } };
   const run = `echo begun >> '${inFolder('order')}'; sleep 0.3; echo done >> '${inFolder('order')}'`;
   const spec = { setup: [], checks: [{ name: 'slow', run, timeoutSeconds: 20 }] };
   await Promise.all([look({ spec }), look({ spec, tree: await written('x', '') }), tool(run, { spec })]);
   expect(readFileSync(inFolder('order'), 'utf8')).toBe('begun\ndone\n'.repeat(3));
+});
+
+it('is made anew for a task that had to give its own up while it waited', async () => {
+  const { ports } = world;
+  const roomForGround = createGroundRoom({
+    home: inFolder('home'),
+    closeWorkspace: (name) => ports.git.close(name),
+    freeBytesMin: 0,
+    groundsMax: 1,
+  });
+  world = { ...world, ports: { ...ports, roomForGround } };
+  const rests = (lineage: string): void => utimesSync(ports.taskFolder(lineage), 1, 1);
+  const tree = await written('value.txt', 'changed\n');
+  const before = await look({ tree });
+  rests('one');
+  await look({ lineage: 'two' });
+  expect(readdirSync(ports.taskFolder('one'))).toEqual([]);
+  rests('two');
+  expect(await look({ tree })).toBe(before);
+  expect(readdirSync(ports.taskFolder('two'))).toEqual([]);
 });

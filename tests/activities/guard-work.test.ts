@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { ActivityPorts } from '../../src/activities/activity-ports.js';
 import { guardWork } from '../../src/activities/guard-work.js';
 import type { TaskSpec } from '../../src/domain/task.js';
 import { aSpec } from '../client/specs.js';
@@ -25,13 +26,17 @@ beforeAll(async () => {
 });
 afterAll(() => world.clear());
 
-async function guard(change: Readonly<Record<string, string | Buffer>>, spec: Partial<TaskSpec> = {}) {
+async function guard(
+  change: Readonly<Record<string, string | Buffer>>,
+  spec: Partial<TaskSpec> = {},
+  ports: ActivityPorts = world.ports,
+) {
   const changes = Object.entries(change).map(
     ([path, text]) => [path, { mode: '100644', bytes: Buffer.from(text) }] as const,
   );
   const tree = await world.ports.git.write(url, baseTree, changes);
   const { patch } = await world.ports.git.diff(url, baseTree, tree, 1_000_000);
-  return await guardWork(world.ports, aSpec({ repo: { url }, ...spec }), { baseTree, tree }, patch);
+  return await guardWork(ports, aSpec({ repo: { url }, ...spec }), { baseTree, tree }, patch);
 }
 
 it('passes ordinary work', async () => {
@@ -83,4 +88,24 @@ it('lets a task weaken the tests that it may rewrite, and says so', async () => 
     kind: 'passed',
     warnings: ['tests/a.test.js: 1 assertion is gone from its tests.'],
   });
+});
+
+it('parses nothing where a task lets broken syntax through', async () => {
+  const parsed: string[] = [];
+  const { sourceParser } = world.ports;
+  const ports: ActivityPorts = {
+    ...world.ports,
+    sourceParser: {
+      ...sourceParser,
+      faults: (files) => {
+        parsed.push(...files.map(({ text }) => text));
+        return Promise.resolve(files.map(() => null));
+      },
+    },
+  };
+  const change = { 'a.json': '{"a": 2,}\n', 'a.py': 'def a(:\n' };
+  expect(await guard(change, { guards: { syntax: 'allow' } }, ports)).toEqual({ kind: 'passed', warnings: [] });
+  expect(parsed).toEqual([]);
+  expect(await guard(change, {}, ports)).toMatchObject({ failure: { code: 'syntaxError' } });
+  expect(parsed).toEqual([change['a.py']]);
 });

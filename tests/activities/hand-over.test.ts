@@ -4,6 +4,8 @@ import { dirname, join } from 'node:path';
 import type { HandOverInput } from '../../src/activities/contract.js';
 import { createCloseWorkspace } from '../../src/activities/close-workspace.js';
 import { createHandOver, createTakeWork } from '../../src/activities/hand-over.js';
+import { textParts } from '../../src/domain/text-parts.js';
+import { parsePlan } from '../../src/schemas.js';
 import { openWorkWorld, type WorkWorld } from './work-world.js';
 
 let world: WorkWorld;
@@ -19,9 +21,10 @@ async function handOver(changes: Partial<HandOverInput> = {}) {
   return { path, words, value: readFileSync(join(path, 'value.txt'), 'utf8') };
 }
 
-const take = async (message = '', changes: Partial<HandOverInput> = {}) => {
+const take = async (message = '', changes: Partial<HandOverInput> = {}, plan?: object) => {
   const input = { ...(await world.input({ handler: 'human' })), ...changes, message };
-  return await world.run(() => createTakeWork(world.ports)(input));
+  const parts = plan === undefined ? [] : textParts(plan);
+  return await world.run(() => createTakeWork(world.ports)(input, ...parts));
 };
 
 it('is there with the task beside it, and what the person has done stays when it is handed over again', async () => {
@@ -55,6 +58,18 @@ it('begins anew on another base, with a patch of what was done before', async ()
   expect(again.words).toContain(patch);
   writeFileSync(join(path, 'value.txt'), 'right\n');
   expect(await take('', { baseTree })).toMatchObject({ kind: 'made', stat: { filesChanged: 1 } });
+});
+
+it('takes a plan in place of work, however large, and says what is wrong with one', async () => {
+  await handOver();
+  const children = Array.from({ length: 5 }, (_, n) => ({ title: `Part ${n}`, description: 'Do it. '.repeat(500) }));
+  const made = await take('', {}, { children, join: true });
+  if (made.kind !== 'plan') throw new Error(`it is ${made.kind}`);
+  const plan = parsePlan((await world.ports.artifacts.get(made.answer)).toString('utf8'));
+  expect(plan).toMatchObject({ plan: { children: children.map(({ title }) => ({ title })), join: true } });
+  expect(await take('', {}, { children: [{ title: 'One' }] })).toMatchObject({
+    failure: { code: 'invalidPlan', detail: 'children[0].description: is missing.' },
+  });
 });
 
 it('says that the work is lost when somebody has removed it, and makes it anew', async () => {

@@ -150,6 +150,7 @@ describe('a signed landing', () => {
 const SEEN = () => join(world.folder, 'seen');
 const note = (words: string): string => `echo "${words}" >> '${SEEN()}'`;
 const seen = (): readonly string[] => (existsSync(SEEN()) ? readFileSync(SEEN(), 'utf8').trimEnd().split('\n') : []);
+const hooksSeen = (): readonly string[] => seen().map((line) => line.split(' ')[0] ?? '');
 const HOOKS = (): Files => ({
   '.githooks/pre-commit': `#!/bin/sh\n${note('pre-commit $(git diff --cached --name-only) $(cat value.txt)')}\n`,
   '.githooks/commit-msg': `#!/bin/sh\n${note('commit-msg $(head -n1 "$1")')}\ngrep -q '^Weaver-Task: ' "$1"\n`,
@@ -183,6 +184,17 @@ describe('hooks of the repository', () => {
       await (await ready({ files: HOOKS(), commit: { hooks: 'skip' }, ports: { settings } })).land(),
     ).toMatchObject({ kind: 'landed' });
     expect(seen()).toEqual(all);
+  });
+
+  it('are not asked again by the successor of a worker that was killed between two of them', async () => {
+    const { land } = await ready({ files: HOOKS(), commit: RUN });
+    let hooks = 0;
+    const killed: ActivityPorts['alone'] = (_lineage, work) =>
+      (hooks += 1) === 2 ? Promise.reject(new Error('killed')) : work();
+    await expect(land({ alone: killed })).rejects.toThrow('killed');
+    expect(hooksSeen()).toEqual(['pre-commit']);
+    expect(await land()).toMatchObject({ kind: 'landed' });
+    expect(hooksSeen()).toEqual(['pre-commit', 'commit-msg', 'pre-push']);
   });
 
   it.each([

@@ -4,6 +4,7 @@ import { createOpenWorkspace } from '../../src/activities/open-workspace.js';
 import type { Prerequisite } from '../../src/domain/job.js';
 import { PLAN_PROMPT_VERSION } from '../../src/domain/plan-prompt.js';
 import { PROMPT_VERSION } from '../../src/domain/prompt.js';
+import { SPLIT_PROMPT_VERSION } from '../../src/domain/split-prompt.js';
 import type { ModelChoice, TaskSpec } from '../../src/domain/task.js';
 import { textParts } from '../../src/domain/text-parts.js';
 import { aSpec } from '../client/specs.js';
@@ -150,6 +151,9 @@ describe('steps in modes of their own', () => {
   });
 });
 
+const isTrusted = async (...opened: Parameters<typeof open>): Promise<boolean> =>
+  (await specOf(await open(...opened))).ownSetup === undefined;
+
 describe('where a task starts', () => {
   it('is the commit that it names, though the base has moved on', async () => {
     const old = git(url, 'rev-parse', 'main');
@@ -187,6 +191,19 @@ describe('where a task starts', () => {
       'the branches of the prerequisites conflict (weaver/c): the task starts without them',
     );
     expect(opened).not.toHaveProperty('parents');
+  });
+
+  it('is trusted with what all tasks share only as the plain base branch', async () => {
+    await branch('weaver/b', { 'b.txt': 'b\n' });
+    await branch('weaver/c', { 'c.txt': 'c\n' });
+    expect(await isTrusted({})).toBe(true);
+    expect(await isTrusted({}, { stackOn: ['weaver/b'] })).toBe(false);
+    expect(await isTrusted({}, { stackOn: ['weaver/b', 'weaver/c'] })).toBe(false);
+    expect(await isTrusted({ repo: { url, branch: 'weaver/b' } })).toBe(false);
+    expect(await isTrusted({ baseCommit: git(url, 'rev-parse', 'weaver/b') })).toBe(false);
+    // A child's specification comes from its parent's.
+    const specRef = await world.spec({ repo: { url }, ownSetup: true });
+    expect(await isTrusted({}, { specRef })).toBe(true);
   });
 
   it('is for a join the base; its checks are looked for in the whole', async () => {
@@ -237,5 +254,21 @@ describe('a repository of many files', () => {
     const value = { spec: aSpec({ repo: { url } }), prerequisites: [], instructions: [] };
     const opened = await world.run(() => createOpenWorkspace(without)(INPUT, ...textParts(value)));
     expect(await promptOf(opened)).not.toContain('# Map of the repository');
+  });
+});
+
+describe('to split the task', () => {
+  it('is offered where the file says so, with the depth that the task has in its job', async () => {
+    const opened = await open({ maySplit: true });
+    expect(opened).toMatchObject({ maySplit: true, promptVersion: `${PROMPT_VERSION}+${SPLIT_PROMPT_VERSION}` });
+    expect(await promptOf(opened)).toContain('at depth 1 of its job');
+  });
+
+  it('is not offered where it was split as deep as may be, or is to be planned by now', async () => {
+    for (const input of [{ taskId: 'job/one/t/a.1.2.3.4' }, { handler: 'plan' }] as const) {
+      const opened = await open({ maySplit: true }, {}, input);
+      expect([opened.maySplit, opened.promptVersion]).toEqual([undefined, expect.not.stringContaining('+')]);
+      expect(await promptOf(opened)).not.toContain('may be split into smaller tasks');
+    }
   });
 });

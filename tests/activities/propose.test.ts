@@ -165,6 +165,16 @@ describe('the join of a plan', () => {
     });
   });
 
+  it('is told how its conflicts are asked about; the parts are not', async () => {
+    const modes = { judge: { mode: 'any' }, resolve: { mode: 'consensus' }, plan: { mode: 'single' } } as const;
+    const models = [{ provider: 'a' }, { provider: 'b' }];
+    const parent = { ...PARENT, handler: 'plan', judge: true, models, modes } as const;
+    const { children, joinSpec } = await propose({ children: [planned('One')], join: true }, parent);
+    const { judge, resolve } = modes;
+    expect((await stored(joinSpec)).modes).toEqual({ judge, resolve });
+    expect((await stored(children[0]?.spec ?? null)).modes).toEqual({ judge });
+  });
+
   it('is not there if the plan wants none', async () => {
     expect(await propose({ children: [planned('One')] })).toMatchObject({ join: false, joinSpec: null });
   });

@@ -19,7 +19,7 @@ async function takes(steps: readonly Given[], variables: Variables = {}, changes
   const playbook = { name: 'p', variables, steps: named };
   const input = await world.input({ handler: 'playbook', playbook, ...changes });
   const made: Made = await world.run(() => createRunPlaybook(world.ports)(input));
-  const log = made.kind === 'made' ? made.log : made.kind === 'failed' ? made.evidence : undefined;
+  const log = made.kind === 'failed' ? made.evidence : made.log;
   return { made, log: log === undefined ? '' : await world.log(log) };
 }
 
@@ -118,5 +118,40 @@ it('has a program that misses another one, or passes its exit code on, for faile
 it('refuses a value that another program would carry out', async () => {
   expect((await takes([{ run: "sh -c 'echo ${title}'" }])).made).toMatchObject({
     failure: { code: 'invalidPlaybook', detail: expect.stringContaining('hand it over as an argument') },
+  });
+});
+
+describe('a step that proposes', () => {
+  const plan = JSON.stringify({ children: [{ title: 'One', description: 'Do it.' }], join: false });
+
+  it('ends the playbook with the plan that it prints, apart from its words for people', async () => {
+    const { made, log } = await takes([
+      { run: 'echo half > value.txt' },
+      { run: `echo looking >&2; echo '${plan}'`, proposes: true },
+      { run: 'echo never' },
+    ]);
+    if (made.kind !== 'plan') throw new Error(`it is ${made.kind}`);
+    expect((await world.ports.artifacts.get(made.answer)).toString('utf8').trim()).toBe(plan);
+    expect(log).toMatch(/✓ step 2[^]*looking[^]*children/);
+    expect(log).not.toContain('step 3');
+  });
+
+  it('goes on where it prints none', async () => {
+    const { made, log } = await takes([{ run: 'echo right > value.txt; echo no need', proposes: true }]);
+    expect(made).toMatchObject({ kind: 'made', stat: { filesChanged: 1 } });
+    expect(log).toContain('no need');
+  });
+
+  it.each([
+    [
+      'a plan with a child that is none',
+      `echo '{"children":[{"title":"One"}]}'`,
+      /cannot be read: children\[0\]\.description: is missing/,
+    ],
+    ['work', `echo '{"commitMessage":"Done"}'`, /an answer without children/],
+    ['a plan, and fails', `echo '${plan}'; exit 3`, /step 1: exit code 3/],
+  ])('fails where it prints %s', async (_what, run, says) => {
+    const { made } = await takes([{ run, proposes: true }, { run: 'echo right > value.txt' }]);
+    expect(made).toMatchObject({ failure: { code: 'playbookFailed', detail: expect.stringMatching(says) } });
   });
 });

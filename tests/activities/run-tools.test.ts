@@ -4,6 +4,7 @@ import type { ToolsDone } from '../../src/activities/contract';
 import { createRunTools } from '../../src/activities/run-tools';
 import { createSay } from '../../src/activities/say';
 import type { TaskSpec } from '../../src/domain/task';
+import { parsePlan } from '../../src/schemas';
 import type { ArtifactRef } from '../../src/domain/outcome';
 import { git, makeRepository } from '../e2e/world';
 import { openActivityWorld, type ActivityWorld } from './activity-world';
@@ -282,6 +283,21 @@ describe('finishing', () => {
     const { finish: done, said } = await turn(calls, { spec });
     expect(done).toBeUndefined();
     expect(said.at(-1)).toMatch(says);
+  });
+
+  it('may split the task where that is offered: nothing of what it has changed is kept', async () => {
+    await open({ 'a.txt': 'a\n' });
+    const children = [{ title: 'One', description: 'Do it.' }];
+    const split = finish({ children, join: true, commitMessage: '' });
+    const { finish: done } = await turn([write('b', 'b'), split], {
+      spec: { maySplit: true, acceptanceCriteria: ['x'] },
+    });
+    if (done?.kind !== 'plan') throw new Error(`it is ${done?.kind}`);
+    expect(done.callId).toBe('c1');
+    const plan = parsePlan((await world.ports.artifacts.get(done.answer)).toString('utf8'));
+    expect(plan).toMatchObject({ plan: { children, join: true, notes: 's' } });
+    const { malformed, said } = await turn([split]);
+    expect([malformed, said[0]]).toEqual([true, expect.stringContaining('there is no "children"')]);
   });
 
   it('with a question needs no change', async () => {

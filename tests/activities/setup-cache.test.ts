@@ -30,11 +30,21 @@ const CHECK = `node_modules/.bin/a | grep -qx ran && grep -qx package node_modul
 
 const step = (name: string, run: string, network: boolean): SetupSpec => ({ name, run, timeoutSeconds: 30, network });
 
-async function checks(lineage: string, given: { readonly fetch?: string; readonly tree?: string } = {}) {
+interface Given {
+  readonly fetch?: string;
+  readonly tree?: string;
+  readonly ownSetup?: true;
+}
+
+async function checks(lineage: string, given: Given = {}) {
   const fetch = (given.fetch ?? FETCH).replaceAll('FETCHED', join(world.folder, 'fetched'));
   const setup = [step('fetch', fetch, true), step('build', BUILD, false)];
   const input = await world.input(
-    { setup, checks: [{ name: 'all', run: `${CHECK} # ${lineage}`, timeoutSeconds: 20 }] },
+    {
+      setup,
+      checks: [{ name: 'all', run: `${CHECK} # ${lineage}`, timeoutSeconds: 20 }],
+      ...(given.ownSetup === undefined ? {} : { ownSetup: given.ownSetup }),
+    },
     lineage,
   );
   // A base of another kind: what a change would need is fetched for it alone (ground.test.ts).
@@ -84,6 +94,16 @@ it('not without a lock file, which alone says what is fetched', async () => {
   await checks('one', { tree });
   expect([await checks('two', { tree }), fetched()]).toEqual([[true], 2]);
   expect(existsSync(world.ports.setupFolder)).toBe(false);
+});
+
+it('not from a base that holds what nobody has taken over yet, which may use what others have fetched', async () => {
+  const ownSetup = true;
+  // An installer runs scripts of the repository, and this one is not that of the lock files.
+  const script = { mode: '100644', bytes: Buffer.from('echo forged\n') };
+  const tree = await world.ports.git.write(world.url, world.baseTree, [['install.sh', script]]);
+  expect([await checks('stacked', { tree, ownSetup }), fetched()]).toEqual([[true], 1]);
+  expect([await checks('plain'), fetched()]).toEqual([[true], 2]);
+  expect([await checks('beside', { tree, ownSetup }), fetched()]).toEqual([[true], 2]);
 });
 
 it('leaves nothing of itself in the home of the commands', async () => {

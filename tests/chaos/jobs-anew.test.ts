@@ -13,16 +13,18 @@ import { seededRandom } from './points';
 
 const SOAK = process.env['WEAVER_SOAK'] === '1';
 const SEED = 20_261_121;
-const SIZE = { tasks: SOAK ? 40 : 20, wrongFirstEvery: 4, splitEvery: 10 };
+const SIZE = SOAK
+  ? { tasks: 40, wrongFirstEvery: 4, splitEvery: 10 }
+  : { tasks: 14, wrongFirstEvery: 4, splitEvery: 7 };
 const ROUNDS = SOAK ? 10 : 1;
 /** A few tasks long: there are many moments at which something could be lost. */
-const EVENTS_MAX = SOAK ? 50 : 30;
+const EVENTS_MAX = SOAK ? 50 : 24;
 /** Retries have to ask for more: the slices of so few attempts are of one each. */
 const BUDGET = { whenSpent: 'wait', attempts: 120 } as const;
 const STOPPED = ['slow0', 'slow1', 'slow2'];
 const SPLITS_AT_ONCE = SOAK ? 5 : 2;
 const SPLITS = SOAK ? 25 : SPLITS_AT_ONCE;
-const CHILDREN = 6;
+const CHILDREN = SOAK ? 6 : 4;
 /** From the answer of the model to the last start of a child. */
 const SPLITTING_MS = 400;
 const NEVER_SECONDS = 86_400;

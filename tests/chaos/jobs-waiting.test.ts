@@ -13,6 +13,7 @@ const SOAK = process.env['WEAVER_SOAK'] === '1';
 const TASKS = SOAK ? 5_000 : 250;
 /** Submitted one after the other: thousands that begin at once would measure how the server's queue is worked off. */
 const TASKS_PER_JOB = SOAK ? 100 : 50;
+const COUNT_EVERY_MS = 500;
 /** Each asks again every five minutes, so of thousands some are always awake. */
 const ASLEEP_SHARE = 0.9;
 const WATCHED_MS = SOAK ? 600_000 : 30_000;
@@ -71,8 +72,9 @@ it(
 const waiters = (name: string): readonly JobTask[] =>
   Array.from({ length: TASKS_PER_JOB }, (_, n) => ({ id: `t${n}`, dependsOn: [], content: { title: `${name} ${n}` } }));
 
-/** As the server lists them, some moments late. */
+/** As the server lists them, some moments late. It counts by reading: asked without a pause it would be what takes longest. */
 async function asleep(name: string): Promise<number> {
+  await new Promise((wake) => setTimeout(wake, COUNT_EVERY_MS));
   const query = `WorkflowId STARTS_WITH 'job/${name}/t/' AND WeaverPhase = 'waiting'`;
   return (await jobs.client.workflow.count(query)).count;
 }

@@ -7,7 +7,7 @@ import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import type { JobInput, JobResult } from '../../src/client/index';
 import type { JobSpec, JobTask, JobTaskRow } from '../../src/domain/job';
 import type { JobStatus, JobTasksPage } from '../../src/workflows/messages';
-import type { ScriptRule } from '../../src/adapters/model/scripted';
+import type { ScriptedRequest, ScriptRule } from '../../src/adapters/model/scripted';
 import { answerValue, branchesOf, git, until, valueFiles, World, type WorldOptions } from '../e2e/world';
 import { seededRandom } from './points';
 
@@ -38,6 +38,7 @@ export interface JobAccount {
 
 export class JobsWorld {
   readonly workers: ChildProcess[] = [];
+  private readonly texts = new WeakMap<ScriptedRequest, string>();
   private constructor(
     readonly world: World,
     private readonly connection: Connection,
@@ -172,8 +173,15 @@ export class JobsWorld {
 
   /** What the endpoint was asked for the job; its tasks' titles begin with its name. */
   prompts(name: string): readonly string[] {
-    const bodies = this.world.endpoint.requests().map(({ body }) => JSON.stringify(body));
+    const bodies = this.world.endpoint.requests().map((request) => this.textOf(request));
     return bodies.filter((body) => body.includes(`# ${name} `));
+  }
+
+  /** Some wait for a request by looking through all of them again and again. */
+  private textOf(request: ScriptedRequest): string {
+    const text = this.texts.get(request) ?? JSON.stringify(request.body);
+    this.texts.set(request, text);
+    return text;
   }
 
   private async notOnce(name: string, rows: readonly JobTaskRow[]): Promise<readonly string[]> {

@@ -10,7 +10,7 @@ const SECOND = '/second';
 const FILES = {
   'value.txt': 'wrong\n',
   'check.sh': [
-    `if [ "$JAVA_HOME" != ${SECOND} ]; then while :; do date >> ticks.txt; sleep 0.05; done; fi`,
+    `if [ "$JAVA_HOME" != ${SECOND} ]; then while :; do echo tick >> ticks.txt; sleep 0.2; done; fi`,
     'grep -qx right value.txt',
     '',
   ].join('\n'),
@@ -28,14 +28,14 @@ it.each(['auto', 'none'])(
     try {
       const worker = await world.startWorker();
       const url = world.repository('left', FILES);
-      const running = world.run({
+      const running = world.carryOut({
         title,
         description: 'Make the value right.',
         repo: { url, branch: 'left' },
         checks: [{ name: 'value', run: 'sh check.sh', timeoutSeconds: 20 }],
       });
       const checks = () => descendantsOf(worker.pid ?? 0).filter((one) => !isRequestProcess(one));
-      await until(() => checks().some(({ command }) => command === 'sleep 0.05'), 'the check runs');
+      await until(() => checks().some(({ command }) => command === 'sleep 0.2'), 'the check runs');
       const below = checks();
       expect(below.length).toBeGreaterThan(1);
       worker.kill('SIGKILL');

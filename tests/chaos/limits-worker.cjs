@@ -5,9 +5,11 @@ const { NativeConnection, Worker } = require('@temporalio/worker');
 const { dist, address, taskQueue, home, bundle, provider } = JSON.parse(process.argv.at(-1));
 const ours = (path) => require(join(dist, path));
 const { createCallModel } = ours('activities/call-model.js');
+const { KEEPERS_QUEUE } = ours('domain/provider-limits.js');
 const { heartbeatInterceptor } = ours('activities/heartbeat.js');
 const { failureInterceptor } = ours('activities/to-failure.js');
 const { createArtifactStore } = ours('adapters/artifacts/artifact-store.js');
+const { createCosts } = ours('adapters/model/costs.js');
 const { createModel } = ours('adapters/model/model.js');
 const { createRedactor } = ours('adapters/redact.js');
 
@@ -19,6 +21,7 @@ async function main() {
   const ports = {
     model,
     artifacts: createArtifactStore({ home, redactor }),
+    costs: createCosts(home),
     // Nobody is told: what is counted here is counted at the endpoint.
     events: { emit: () => Promise.resolve() },
     settings: { provider: () => provider, identity: String(process.pid) },
@@ -38,7 +41,13 @@ async function main() {
     stickyQueueScheduleToStartTimeout: '2 seconds',
     maxConcurrentActivityTaskExecutions: 200,
   });
-  const running = worker.run();
+  const keepers = await Worker.create({
+    connection,
+    taskQueue: KEEPERS_QUEUE,
+    workflowBundle: { codePath: bundle },
+    stickyQueueScheduleToStartTimeout: '2 seconds',
+  });
+  const running = Promise.all([worker.run(), keepers.run()]);
   process.stdout.write('polls\n');
   await running;
   model.close();

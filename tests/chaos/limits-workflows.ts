@@ -1,10 +1,7 @@
-/** Workflows of the limiter's test: the keeper as weaver has it, and a caller that asks the model again and again. */
+/** Beside the keeper as weaver has it: a caller that asks the model again and again. */
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import type { ArtifactRef } from '../../src/domain/outcome.js';
 import { paidCall } from '../../src/workflows/steps.js';
-
-export { providerLimits } from '../../src/workflows/provider-limits.js';
-export { interceptors } from '../../src/workflows/size-guard.js';
 
 /** Ends with the number of its calls when it is cancelled. */
 export async function caller(lineage: string, prompt: ArtifactRef, provider: string): Promise<number> {

@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger, Runtime } from '@temporalio/worker';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { createArtifactStore } from '../../src/adapters/artifacts/artifact-store';
 import { startScriptedEndpoint, type ScriptedEndpoint } from '../../src/adapters/model/scripted';
 import { createRedactor } from '../../src/adapters/redact';
@@ -15,6 +15,7 @@ import type { ArtifactRef } from '../../src/domain/outcome';
 import type { ProviderSettings } from '../../src/ports';
 import { mostInWindow } from '../domain/limits-simulation';
 import { CLI, endProcess, saysIn, startTestServer, until } from '../e2e/world';
+import { bundleOfTests } from '../workflows/own-workflows';
 import { keepFigures } from './keep-figures';
 
 const SOAK = process.env['WEAVER_SOAK'] === '1';
@@ -46,10 +47,8 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'weaver-limits-'));
   server = await startTestServer(folder);
   endpoint = await startScriptedEndpoint({ script: [{ answers: [{ kind: 'text', text: 'yes', delayMs: 30 }] }] });
-  const workflowsPath = require.resolve('./limits-workflows');
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
   bundle = join(folder, 'bundle.js');
-  writeFileSync(bundle, code);
+  writeFileSync(bundle, await bundleOfTests());
   connection = await Connection.connect({ address: server.address });
   client = new Client({ connection });
 }, 120_000);
@@ -141,7 +140,7 @@ function lostOf(arrivals: readonly number[]): number {
 
 /** What the keeper and a caller have cost. */
 async function effort(): Promise<Readonly<Record<string, number>>> {
-  const keeper = await client.workflow.getHandle(`provider/${QUEUE}/limited`).describe();
+  const keeper = await client.workflow.getHandle('provider/limited').describe();
   const caller = await client.workflow.getHandle('caller-0').describe();
   return { keeperEvents: keeper.historyLength, callerEvents: caller.historyLength };
 }

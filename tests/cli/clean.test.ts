@@ -50,7 +50,7 @@ it('removes offline only what is known to have ended a week ago', async () => {
     exitCode: 0,
     stdout: 'Would remove 1 work tree, 1 task folder.\n  job~ended~t~0\n',
   });
-  const swept = lastJson(await desk.weaver(['clean', '--offline', '--json'])) as Swept;
+  const swept = lastJson(await desk.weaver(['clean', '--offline', '--json'], { ownProcess: true })) as Swept;
   expect(swept).toEqual({
     dryRun: false,
     removed: { workspaces: 1, taskFolders: 1, ledgers: 0, artifacts: 0 },

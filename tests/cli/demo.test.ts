@@ -6,7 +6,7 @@ describe('the demo', () => {
   it('needs nothing: it pushes a commit of the scripted answer to a repository made on the spot, and says so', async () => {
     const desk = openDesk();
     const startedAt = Date.now();
-    const { exitCode, stdout, stderr } = await desk.weaver(['demo']);
+    const { exitCode, stdout, stderr } = await desk.weaver(['demo'], { ownProcess: true });
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: expect.stringContaining('No model is configured') });
     expect(stdout).toMatch(
       /^succeeded\n[^]*branch {3}weaver\/\S+\n[^]*commit {3}[0-9a-f]{40}[^]*changed {2}\d+ files?, [^]*1 attempt, 1 call, [^]*web ui {3}http/,

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import type { CloudEvent } from '../../src/domain/events.js';
 import { startReceiver, type Receiver } from '../adapters/events/receiver.js';
 import { until } from '../client/until.js';
-import { answerValue, CHECK, CLI, endProcess, runProcess, valueFiles, World, type CliResult } from '../e2e/world.js';
+import { answerValue, CHECK, CLI, endProcess, valueFiles, World, type CliResult } from '../e2e/world.js';
 import { spawn } from 'node:child_process';
 
 let world: World;
@@ -88,7 +88,7 @@ describe('a task', () => {
 
 describe('weaver events', () => {
   it('shows what was told, oldest first', async () => {
-    const shown = await world.cli(['events']);
+    const shown = await world.cli(['events'], { ownProcess: true });
     expect(shown.exitCode).toBe(0);
     expect(linesOf(shown)).toHaveLength(LIFE.length);
     expect(linesOf(shown)[4]).toMatch(/ {2}call\.ended +job\/hard\/t\/0 {2}attempt 1 · a1\.t1 · answered$/);
@@ -136,7 +136,7 @@ describe('weaver events', () => {
 
 describe('weaver graph and weaver report', () => {
   it('draw a job as Mermaid and as SVG', async () => {
-    const mermaid = await world.cli(['graph', 'hard']);
+    const mermaid = await world.cli(['graph', 'hard'], { ownProcess: true });
     expect(mermaid.stdout).toMatch(
       /^flowchart LR\n {2}t0\["0<br\/>Twice as hard<br\/>#10003; succeeded"\]:::succeeded\n/,
     );
@@ -202,7 +202,7 @@ describe('a webhook that is down', () => {
     const repo = world.repository('third', valueFiles());
     const task = { title: 'Untold', description: 'The value is wrong.', repo: { url: repo }, checks: [CHECK] };
     expect(await world.run(task)).toMatchObject({ state: 'succeeded' });
-    const doctor = () => runProcess(process.execPath, [CLI, 'doctor'], { env: world.env, cwd: world.folder });
+    const doctor = () => world.cli(['doctor']);
     await until(
       async () => /takes no events since .*: ECONNREFUSED; 8 wait/.test((await doctor()).stdout),
       'doctor says so',

@@ -39,7 +39,7 @@ const FAULTS = [
 
 describe('LC-43 misuse ends with 2', () => {
   it('an unknown command, with what was probably meant', async () => {
-    const { exitCode, stderr, stdout } = await desk.weaver(['stauts', 'x']);
+    const { exitCode, stderr, stdout } = await desk.weaver(['stauts', 'x'], { ownProcess: true });
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toBe("error: unknown command 'stauts'\n(Did you mean status?)\n(weaver --help shows how)\n");
   });
@@ -62,7 +62,7 @@ describe('LC-43 misuse ends with 2', () => {
   });
 
   it('the same from standard input, as one object', async () => {
-    const result = await desk.weaver(['run', '-', '--json'], { input: BAD_TASK });
+    const result = await desk.weaver(['run', '-', '--json'], { input: BAD_TASK, ownProcess: true });
     expect(result.exitCode).toBe(2);
     expect(lastJson(result)).toEqual({
       jobId: null,
@@ -106,7 +106,7 @@ describe('LC-43 misuse ends with 2', () => {
 describe('the configuration', () => {
   it('that is not valid ends with 3 and names every fault', async () => {
     const config = file('bad.config.yaml', 'provider: {}\nsandbox: maybe\n');
-    const result = await desk.weaver(['list', '--config', config, '--json']);
+    const result = await desk.weaver(['list', '--config', config, '--json'], { ownProcess: true });
     expect(result.exitCode).toBe(3);
     expect(lastJson(result)).toMatchObject({ exitCode: 3, failure: { code: 'badConfiguration' } });
     expect(result.stderr).toMatch(/bad\.config\.yaml:1.*\n.*bad\.config\.yaml:2/);
@@ -140,8 +140,10 @@ describe('a configured Temporal that is not there', () => {
   });
 
   it('has a report for the program that runs a task', async () => {
-    const result = await desk.weaver(['run', '--title', 'x', '--repo', '/srv/x.git', '--json'], { env });
-    expect(lastJson(result)).toMatchObject({
+    const args = ['run', '--title', 'x', '--repo', '/srv/x.git', '--json'];
+    const result = await desk.weaver(args, { env, ownProcess: true });
+    expect({ ...(lastJson(result) as object), code: result.exitCode }).toMatchObject({
+      code: 4,
       exitCode: 4,
       state: 'notSubmitted',
       failure: { code: 'temporalUnreachable' },
@@ -151,7 +153,8 @@ describe('a configured Temporal that is not there', () => {
 
 describe('without a server', () => {
   it('a list is empty, and nothing is started for it', async () => {
-    expect(await desk.weaver(['list', '--json'])).toEqual({ exitCode: 0, stdout: '[]\n', stderr: '' });
+    const listed = await desk.weaver(['list', '--json'], { ownProcess: true });
+    expect(listed).toEqual({ exitCode: 0, stdout: '[]\n', stderr: '' });
   });
 
   it('a worker has nothing to poll', async () => {
@@ -223,13 +226,14 @@ describe('the doctor', () => {
     const refusing = await serve(401);
     const { exitCode, ok, verdicts } = await examine({
       PATH: '/nowhere',
+      WEAVER_CONFIG: file('disk.yaml', 'disk: { freeGb: 99999 }\n'),
       OPENAI_BASE_URL: refusing.url,
       OPENAI_API_KEY: 'wrong',
       TEMPORAL_ADDRESS: '127.0.0.1:1',
     });
     refusing.server.close();
     expect({ exitCode, ok }).toEqual({ exitCode: 3, ok: false });
-    expect(verdicts).toMatchObject({ git: 'fail', temporal: 'fail', 'model openai': 'fail' });
+    expect(verdicts).toMatchObject({ git: 'fail', temporal: 'fail', 'model openai': 'fail', disk: 'warn' });
   });
 
   it('asks the endpoint, and tells a dead one', async () => {

@@ -50,8 +50,8 @@ const jobFile = (tasks: readonly FileTask[], more: object = {}): string =>
     tasks: tasks.map((task) => ({ title: `Mend ${task.id}`, description: 'The value is wrong.', ...task })),
   });
 
-const runJob = async (text: string, args: readonly string[] = []) => {
-  const result = await desk.weaver(['run', '-', '--json', ...args], { input: text });
+const runJob = async (text: string, args: readonly string[] = [], ownProcess = false) => {
+  const result = await desk.weaver(['run', '-', '--json', ...args], { input: text, ownProcess });
   return { ...result, report: lastJson(result) as JobReport };
 };
 
@@ -65,7 +65,7 @@ const DIAMOND: readonly FileTask[] = [
 describe('a job that succeeds', () => {
   let first: Awaited<ReturnType<typeof runJob>>;
   beforeAll(async () => {
-    first = await runJob(jobFile(DIAMOND), ['--key', 'diamond']);
+    first = await runJob(jobFile(DIAMOND), ['--key', 'diamond'], true);
   }, 120_000);
 
   it('ends with 0 and one object that says everything', () => {
@@ -198,7 +198,7 @@ describe('a job that goes on', () => {
     expect(shown.stdout).toMatch(/^state +running · 0 of 3 done · 1 running · .*2 wait for dependency slow$/m);
     expect(shown.stdout).toMatch(/^waiting +2 wait for dependency slow$/m);
 
-    const waited = await runJob(jobFile(tasks), ['--key', 'slow', '--timeout', '1']);
+    const waited = await runJob(jobFile(tasks), ['--key', 'slow', '--timeout', '1'], true);
     expect(waited).toMatchObject({ exitCode: 124, report: { jobId: 'job/slow', state: 'running', exitCode: 124 } });
     expect(waited.stderr).toContain('job/slow goes on');
 

@@ -33,7 +33,7 @@ const task = (title: string) =>
 const json = async <T>(...args: readonly string[]): Promise<T> => lastJson(await desk.weaver([...args, '--json'])) as T;
 
 it('without a server nothing waits, and an answer reaches nobody', async () => {
-  const waiting = await desk.weaver(['waiting']);
+  const waiting = await desk.weaver(['waiting'], { ownProcess: true });
   expect({ exitCode: waiting.exitCode, stderr: waiting.stderr }).toEqual({ exitCode: 0, stderr: 'Nothing waits.\n' });
   const answer = await desk.weaver(['answer', 'nobody', 'yes', '--json']);
   expect({ ...(lastJson(answer) as object), code: answer.exitCode }).toMatchObject({
@@ -43,7 +43,7 @@ it('without a server nothing waits, and an answer reaches nobody', async () => {
 }, 60_000);
 
 it('a run shows the question and the command that answers it, and ends when it is answered', async () => {
-  const running = desk.weaver(['run', '-', '--key', 'asks'], { input: task('Asks once') });
+  const running = desk.weaver(['run', '-', '--key', 'asks'], { input: task('Asks once'), ownProcess: true });
   await until(async () => (await json<readonly Waiting[]>('waiting')).length === 1, 'the question', 60_000);
   const [waiting] = await json<readonly Waiting[]>('waiting');
   const rows = await json<readonly TaskRow[]>('list', '--waiting', 'human');

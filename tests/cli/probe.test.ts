@@ -44,7 +44,7 @@ it('says that nobody has asked yet, without asking', async () => {
 });
 
 it('says what the endpoint can and what that has cost, and remembers it', async () => {
-  const result = await doctor('--probe', '--json');
+  const result = await desk.weaver(['doctor', '--probe', '--json'], { env: { LOCAL_KEY: API_KEY }, ownProcess: true });
   const { findings } = lastJson(result) as { readonly findings: readonly { readonly name: string }[] };
   expect(findings.find(({ name }) => name === 'probe local')).toEqual({
     name: 'probe local',

@@ -1,4 +1,5 @@
 /** `weaver run` and its company on a machine of one: embedded server, own worker, real git, a scripted endpoint. */
+import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ScriptedEndpoint } from '../../src/adapters/model/scripted.js';
@@ -38,18 +39,17 @@ afterAll(async () => {
   await desk.clear();
 });
 
-const task = (title: string, more: object = {}): string =>
+const task = (title: string): string =>
   JSON.stringify({
     title,
     description: 'The value is wrong.',
     repo: { url: repo },
     checks: [CHECK],
     tags: ['desk'],
-    ...more,
   });
 
-const runTask = async (title: string, args: readonly string[] = [], more: object = {}) => {
-  const result = await desk.weaver(['run', '-', '--json', ...args], { input: task(title, more) });
+const runTask = async (title: string, args: readonly string[] = [], ownProcess = false) => {
+  const result = await desk.weaver(['run', '-', '--json', ...args], { input: task(title), ownProcess });
   return { ...result, report: lastJson(result) as RunReport };
 };
 
@@ -62,7 +62,7 @@ const serverRuns = async (): Promise<boolean> =>
 const key = 'mend-it';
 let first: Awaited<ReturnType<typeof runTask>>;
 beforeAll(async () => {
-  first = await runTask('Twice as hard', ['--key', key]);
+  first = await runTask('Twice as hard', ['--key', key], true);
 });
 
 describe('a task that succeeds', () => {
@@ -136,7 +136,7 @@ describe('a task that has succeeded', () => {
   });
 
   it('can be looked at without a server: status, decisions, diff, logs', async () => {
-    const status = await desk.weaver(['status', key, '--json']);
+    const status = await desk.weaver(['status', key, '--json'], { ownProcess: true });
     expect(lastJson(status)).toMatchObject({
       state: 'succeeded',
       branch: first.report.branch,
@@ -212,7 +212,7 @@ describe('a task that fails', () => {
 
 describe('a task that nobody waits for', () => {
   it('goes on: --timeout ends with 124, an interrupt with 130, and the next run carries both on', async () => {
-    const timedOut = await runTask('Slow one', ['--key', 'slow-1', '--timeout', '1']);
+    const timedOut = await runTask('Slow one', ['--key', 'slow-1', '--timeout', '1'], true);
     expect({ exitCode: timedOut.exitCode, report: timedOut.report }).toEqual({
       exitCode: 124,
       report: expect.objectContaining({ jobId: 'job/slow-1', state: 'running', exitCode: 124 }),
@@ -230,14 +230,14 @@ describe('a task that nobody waits for', () => {
     expect(JSON.parse(stdout)).toMatchObject({ jobId: 'job/slow-2', state: 'running', exitCode: 130 });
     expect(await serverRuns()).toBe(false);
 
-    const third = await runTask('Slow three');
+    const third = await runTask('Slow three', [], true);
     expect(third.exitCode).toBe(0);
     expect(third.stderr).toContain('2 other tasks are open from before');
-    expect((await runTask('Slow one', ['--key', 'slow-1'])).report).toMatchObject({
+    expect((await runTask('Slow one', ['--key', 'slow-1'], true)).report).toMatchObject({
       exitCode: 0,
       calls: { inDoubt: 0 },
     });
-    expect((await desk.weaver(['run', ...flags])).exitCode).toBe(0);
+    expect((await desk.weaver(['run', ...flags], { ownProcess: true })).exitCode).toBe(0);
     for (const title of ['Slow one', 'Slow two', 'Slow three']) expect(requestsAbout(title)).toBe(1);
   }, 120_000);
 
@@ -289,22 +289,17 @@ describe('a task that nobody waits for', () => {
   }, 120_000);
 });
 
-describe('without a model', () => {
-  const bare = { OPENAI_BASE_URL: '', OPENAI_API_KEY: '', WEAVER_MODEL: '' };
-  const flags = [
-    '--repo',
-    '',
-    '--title',
-    'Nobody knows this',
-    '--description',
-    'It is wrong.',
-    '--check',
-    'sh check.sh',
-  ];
+/** Without a model. */
+const bare = { OPENAI_BASE_URL: '', OPENAI_API_KEY: '', WEAVER_MODEL: '' };
+const runUnknown = (...more: readonly string[]) => {
+  const unknown = ['--repo', repo, '--title', 'Nobody knows this', '--description', 'It is wrong.'];
+  return desk.weaver(['run', ...unknown, '--check', 'sh check.sh', ...more], { env: bare });
+};
 
+describe('without a model', () => {
   it('a run ends with the words of the scripted endpoint, and leaves alone what was submitted for a model', async () => {
     await runTask('For a model', ['--detach', '--key', 'for-a-model']);
-    const result = await desk.weaver(['run', ...flags.with(1, repo), '--json'], { env: bare });
+    const result = await runUnknown('--json');
     expect(lastJson(result)).toMatchObject({
       exitCode: 5,
       failure: { message: expect.stringContaining('scripted endpoint') },
@@ -314,40 +309,36 @@ describe('without a model', () => {
     ]);
     expect((await runTask('For a model', ['--key', 'for-a-model'])).exitCode).toBe(0);
   }, 60_000);
+});
 
-  it('a run leaves its task to a worker that has one', async () => {
-    const up = desk.start(['up']);
+describe('beside weaver up', () => {
+  let up: ChildProcess;
+  let stderr = '';
+  beforeAll(async () => {
+    up = desk.start(['up', '--json']);
+    up.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
     await saysIn(up, /polls weaver/);
-    const result = await desk.weaver(['run', ...flags.with(1, repo)], { env: bare });
+  });
+
+  it('a run without a model leaves its task to a worker that has one', async () => {
+    const result = await runUnknown();
     expect({ exitCode: result.exitCode, stderr: result.stderr }).toEqual({
       exitCode: 0,
       stderr: expect.stringContaining('The worker that polls weaver carries it out.'),
     });
-    await endProcess(up);
   }, 60_000);
-});
 
-describe('a run beside weaver up', () => {
-  it('leaves what is open to it, and says so', async () => {
-    const up = desk.start(['up']);
-    await saysIn(up, /polls weaver/);
+  it('a run leaves what is open to it, and says so', async () => {
     await runTask('Slow and unwanted beside', ['--detach', '--key', 'beside']);
-    const impatient = await runTask('Slow four', ['--key', 'slow-4', '--timeout', '1']);
-    const run = await runTask('Quick beside');
+    const impatient = await runTask('Slow four', ['--key', 'slow-4', '--timeout', '1'], true);
+    const run = await runTask('Quick beside', [], true);
     await desk.weaver(['cancel', 'beside', '--reason', 'seen']);
-    await endProcess(up);
     expect(impatient.stderr).toMatch(/job\/slow-4\/t\/0 goes on with the worker that runs here \(\d+@\S+\)/);
     expect(run.stderr).toMatch(/still open: carried on by the worker that runs here \(\d+@\S+\)\./);
     expect(run.stderr).not.toContain('by the next `weaver up`');
   }, 120_000);
-});
 
-describe('the server of weaver up', () => {
-  it('is started again when it dies, and tasks go on', async () => {
-    const up = desk.start(['up', '--json']);
-    let stderr = '';
-    up.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-    await saysIn(up, /polls weaver/);
+  it('its server is started again when it dies, and tasks go on', async () => {
     const folder = join(desk.folder, 'home', 'temporal');
     const before = await findRunningServer(folder);
     await runTask('Slow with a break', ['--detach', '--key', 'break']);

@@ -27,7 +27,12 @@ const create = (name: string, ...args: readonly string[]): Promise<CliResult> =>
 it('shows what it has made, and that nobody is there to carry it out', async () => {
   const times = ['--cron', '30 3 * * 1-5', '--timezone', 'Europe/Berlin', '--jitter', '5m'];
   const policies = ['--overlap', 'buffer-one', '--catch-up', '2h', '--pause-after', '3', '--paused'];
-  const { exitCode, stdout, stderr } = await create('shown', ...times, ...policies);
+  const { exitCode, stdout, stderr } = await world.cli(
+    ['schedule', 'create', 'shown', 'task.json', ...times, ...policies],
+    {
+      ownProcess: true,
+    },
+  );
   expect(stderr).toBe('warning No worker polls weaver: it fires while one does (`weaver worker`).\n');
   expect(exitCode).toBe(0);
   const lines = stdout.split('\n');
@@ -44,7 +49,7 @@ it('shows what it has made, and that nobody is there to carry it out', async () 
 
 it('lists schedules by name, with --json too', async () => {
   await create('listed', '--every', '1h');
-  const { stdout } = await world.cli(['schedule', 'list', '--json']);
+  const { stdout } = await world.cli(['schedule', 'list', '--json'], { ownProcess: true });
   const rows = JSON.parse(stdout) as readonly ScheduleRow[];
   expect(rows.find(({ name }) => name === 'listed')).toEqual({
     name: 'listed',

@@ -5,17 +5,25 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { startScriptedEndpoint, type ScriptedEndpoint, type ScriptRule } from '../../src/adapters/model/scripted.js';
 import { stopRunningServer } from '../../src/adapters/server/temporal-server.js';
+import { openCommands } from '../e2e/commands.js';
 import { API_KEY, CLI, endProcess, makeRepository, runProcess, valueFiles, type CliResult } from '../e2e/world.js';
 
 export interface Desk {
   readonly folder: string;
   readonly env: Readonly<Record<string, string>>;
+  /** In a process of its own where a test is about the process, or where the process ends before its worker has. */
   weaver(
     args: readonly string[],
-    options?: { readonly env?: Readonly<Record<string, string>>; readonly input?: string },
+    options?: {
+      readonly env?: Readonly<Record<string, string>>;
+      readonly input?: string;
+      readonly ownProcess?: boolean;
+    },
   ): Promise<CliResult>;
   /** A process that stays; ended with the desk at the latest. */
   start(args: readonly string[], env?: Readonly<Record<string, string>>): ChildProcess;
+  /** Ends what still runs here. */
+  end(): Promise<void>;
   clear(): Promise<void>;
 }
 
@@ -31,27 +39,29 @@ export function openDesk(more: Readonly<Record<string, string>> = {}): Desk {
     WEAVER_REQUESTER: 'ana@desk',
     ...more,
   };
+  const cwd = join(folder, 'work');
   const started: ChildProcess[] = [];
+  const commands = openCommands({ cli: CLI, env, cwd });
+  const end = async () => void (await Promise.all([commands.stop(), ...started.map(endProcess)]));
   return {
     folder,
     env,
-    weaver: (args, options = {}) =>
-      runProcess(process.execPath, [CLI, ...args], {
-        env: { ...env, ...options.env },
-        cwd: join(folder, 'work'),
-        ...(options.input === undefined ? {} : { input: options.input }),
-      }),
+    weaver(args, { ownProcess = false, ...options } = {}) {
+      if (!ownProcess) return commands.run(args, options);
+      return runProcess(process.execPath, [CLI, ...args], { ...options, env: { ...env, ...options.env }, cwd });
+    },
     start(args, extra = {}) {
       const child = spawn(process.execPath, [CLI, ...args], {
         env: { ...env, ...extra },
-        cwd: join(folder, 'work'),
+        cwd,
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       started.push(child);
       return child;
     },
+    end,
     async clear() {
-      await Promise.all(started.map(endProcess));
+      await end();
       rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
     },
   };
@@ -73,6 +83,8 @@ export async function openScriptedDesk(script: readonly ScriptRule[]): Promise<S
     endpoint,
     repo,
     async clear() {
+      // Whoever runs there starts a server again that has ended.
+      await desk.end();
       await stopRunningServer(join(desk.folder, 'home', 'temporal'));
       await desk.clear();
       await endpoint.stop();

@@ -84,10 +84,11 @@ it('a budget is told with what is spent, held and left', () => {
   };
   expect(
     budgetLines([
-      { provider: 'openai', standings: [standing, { ...standing, period: 'month', reservedUsdMicros: 0 }] },
+      { provider: 'openai', source: 'keeper', standings: [standing] },
+      { provider: 'openai', source: 'host', standings: [{ ...standing, period: 'month', reservedUsdMicros: 0 }] },
     ]),
   ).toEqual([
-    'openai: $4.20 of $5.00 spent today, $0.30 held by calls under way or in doubt, $0.50 left until 2026-11-22 00:00 UTC',
-    'openai: $4.20 of $5.00 spent this month, $0.80 left until 2026-11-22 00:00 UTC',
+    'openai: $4.20 of $5.00 spent today, $0.30 held by calls under way, $0.50 left until 2026-11-22 00:00 UTC',
+    'openai: $4.20 of $5.00 spent this month, $0.80 left until 2026-11-22 00:00 UTC (calls of this host alone)',
   ]);
 });

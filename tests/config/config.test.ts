@@ -83,10 +83,12 @@ describe('without a file and without variables', () => {
       commit: {},
       sandbox: 'auto',
       concurrency: { workflows: 40, activities: 64, checks: expect.any(Number) },
+      disk: { freeBytesMin: null, groundsMax: 50 },
       logLevel: 'info',
       telemetry: { listen: null },
       events: { webhook: null, file: null, keepDays: 30 },
       recordings: null,
+      secretPaths: [],
       environment: { HOME: folder },
       requester: `${userInfo().username}@${hostname()}`,
     });

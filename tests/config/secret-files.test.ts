@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -79,6 +79,23 @@ describe('a secret in a file', () => {
       TEMPORAL_API_KEY_FILE: file('key', `${SECRET}\n`),
     });
     expect([temporal.connection['apiKey'], secrets()]).toEqual([SECRET, [SECRET]]);
+  });
+
+  it('is in a place that no command may see, as are the other files that hold secrets', () => {
+    file('key', SECRET);
+    mkdirSync(join(folder, 'mount', '..2026'), { recursive: true });
+    symlinkSync('..2026', join(folder, 'mount', '..data'));
+    writeFileSync(join(folder, 'mount', '..2026', 'token'), SECRET);
+    symlinkSync('..data/token', join(folder, 'mount', 'token'));
+    const { secretPaths } = config(
+      {
+        OPENAI_API_KEY_FILE: 'key',
+        WEAVER_GIT_TOKEN_FILE: join(folder, 'mount', 'token'),
+        TEMPORAL_CONFIG_FILE: file('temporal.toml', '[profile.default]\nnamespace = "default"\n'),
+      },
+      'commit: { sign: { key: signing-key } }\n',
+    );
+    expect(secretPaths).toEqual(['key', 'mount', 'temporal.toml', 'signing-key'].map((name) => join(folder, name)));
   });
 
   it('reaches no child process, nor does its path', () => {

@@ -1,13 +1,18 @@
 /**
  * Every example of the README and of docs is run: `yaml` blocks become the file that their first line names, `sh` and `js`
- * blocks are carried out in order, in a folder of their own, with `weaver`, `npm` and `temporal` on PATH.
+ * blocks are carried out in order, in a folder of their own, with `weaver`, `npm` and `temporal` on PATH. `npm start` is a process
+ * of its own; commands called `weaver` are carried out by one process that stays, most of whose time would go into loading.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
+import { createInterface } from 'node:readline';
 import { delimiter, join, resolve } from 'node:path';
 import { DEMO_FILES, DEMO_SCRIPT } from '../../src/adapters/model/demo-script';
 import type { ScriptRule } from '../../src/adapters/model/scripted';
 import { loadConfig } from '../../src/config';
+import { openCommands, type Commands } from '../e2e/commands';
 import { branchesOf, CLI, runProcess, World, type CliResult } from '../e2e/world';
 
 const ROOT = resolve(__dirname, '../..');
@@ -80,15 +85,22 @@ const COMPARE_SCRIPT: readonly ScriptRule[] = [
 ];
 
 let world: World;
+let commands: Commands;
+let desk: Server;
 let folder = '';
 
 beforeAll(async () => {
   world = await World.start({ script: [...COMPARE_SCRIPT, ...SPLIT_SCRIPT, ...DEMO_SCRIPT] });
   folder = mkdtempSync(join(tmpdir(), 'weaver-docs-'));
+  commands = openCommands({ cli: CLI, env: world.env, cwd: folder });
+  desk = createServer((client) => void answer(client)).listen(join(folder, 'desk'));
+  await once(desk, 'listening');
   makeCommands(join(folder, 'bin'));
 }, 120_000);
 
 afterAll(async () => {
+  desk.close();
+  await commands.stop();
   await world.stop();
   rmSync(folder, { recursive: true, force: true });
 }, 60_000);
@@ -149,13 +161,29 @@ async function carryOut(place: string, { language, text }: Block): Promise<CliRe
   return null;
 }
 
+interface Asked {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+}
+
+/** What tests/docs/weaver.cjs asks. A worker of its own, and all that belongs to it, is a process of its own. */
+async function answer(client: Socket): Promise<void> {
+  const { value } = await createInterface({ input: client })[Symbol.asyncIterator]().next();
+  const { args, ...place } = JSON.parse(value) as Asked;
+  const result = args.includes('--worker')
+    ? await runProcess(process.execPath, [CLI, ...args], place)
+    : await commands.run(args, place);
+  client.end(JSON.stringify(result));
+}
+
 /** The commands as a user has them; `npm start` without its set-up, which has happened. */
 function makeCommands(bin: string): void {
   mkdirSync(bin);
-  const weaver = `exec "${process.execPath}" "${CLI}"`;
+  const node = `exec "${process.execPath}"`;
   const command = (name: string, script: string) =>
     writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-  command('weaver', `${weaver} "$@"`);
-  command('npm', `shift; [ "$1" = -- ] && shift; ${weaver} "$@"`);
+  command('weaver', `${node} "${join(__dirname, 'weaver.cjs')}" "${join(folder, 'desk')}" "$@"`);
+  command('npm', `shift; [ "$1" = -- ] && shift; ${node} "${CLI}" "$@"`);
   command('temporal', `exec "${process.env['WEAVER_TEMPORAL_BINARY']}" "$@"`);
 }

@@ -1,4 +1,11 @@
-import { artifactsIn, endedLineages, isPast, lineagesOf } from '../../src/domain/housekeeping.js';
+import {
+  artifactsIn,
+  endedLineages,
+  freeBytesWanted,
+  isPast,
+  isResting,
+  lineagesOf,
+} from '../../src/domain/housekeeping.js';
 import { lineageOf } from '../../src/domain/lineage.js';
 
 const HOUR_MS = 3_600_000;
@@ -46,4 +53,17 @@ it('finds the artifacts that a value names, at any depth', () => {
     [log.sha256, 'log'],
     [diff.sha256, 'diff'],
   ]);
+});
+
+it.each([
+  ['a gigabyte of an ordinary disk', null, 250e9, 1e9],
+  ['a twentieth of a small one', null, 64e6, 3.2e6],
+  ['what is configured', 5e9, 64e6, 5e9],
+  ['nothing where that is configured', 0, 250e9, 0],
+])('wants free before a work tree is made: %s', (_, configured, diskBytes, wanted) => {
+  expect(freeBytesWanted(configured, diskBytes)).toBe(wanted);
+});
+
+it('takes for resting whoever was not seen for longer than a model thinks', () => {
+  expect([isResting(4 * 60_000), isResting(6 * 60_000)]).toEqual([false, true]);
 });

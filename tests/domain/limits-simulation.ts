@@ -52,6 +52,7 @@ export function simulate(limits: ProviderLimits, simulation: Simulation): Simula
       const { answer } = given;
       if (answer.kind !== 'granted') {
         waits.set(key, (waits.get(key) ?? 0) + 1);
+        if (answer.kind !== 'wait' && answer.kind !== 'open') throw new Error(`nobody has a budget: ${answer.kind}`);
         // A durable timer, then the way of a step.
         return agenda.add(answer.at - agenda.now + 20 + way(), () => question(key));
       }

@@ -1,5 +1,6 @@
 import { DEFAULT_PROTECT } from '../../src/config/default-protect';
-import { buildPrompt, PROMPT_VERSION, type PromptParts } from '../../src/domain/prompt';
+import { buildPrompt, inBlocks, PROMPT_VERSION, type PromptParts } from '../../src/domain/prompt';
+import { buildAgentPrompt } from '../../src/domain/agent-prompt';
 import type { ProtectSpec } from '../../src/domain/task';
 
 const parts = (own: readonly ProtectSpec[], builtIn?: readonly ProtectSpec[]): PromptParts => ({
@@ -73,4 +74,29 @@ describe('the rules for files', () => {
 
 it('has a version of its own since it shows a map', () => {
   expect(PROMPT_VERSION).toBe('one-shot@3');
+});
+
+describe('the offer to split the task', () => {
+  const word = `${'f'.repeat(12)}`;
+  const offered = { ...parts([], DEFAULT_PROTECT), fence: word, structure: ['a'], splitDepth: 1 };
+  const { splitDepth: _, ...plain } = offered;
+
+  it('stands between the rules of the answer and those for files, and changes nothing else', () => {
+    const [before, after] = [system(plain), system(offered)];
+    const offer = after.slice(before.indexOf('\nRules for files:') + 1, after.indexOf('\nRules for files:'));
+    expect(after).toBe(before.replace('\nRules for files:', `\n${offer}\nRules for files:`));
+    expect(offer).toMatch(/when in doubt, do it[^]*"children"[^]*"join"[^]*at depth 1 of its job/);
+    expect(user(offered)).toBe(user(plain));
+  });
+
+  it('is not made to who answers in blocks', () => {
+    expect(inBlocks(buildPrompt(offered))).toEqual(inBlocks(buildPrompt(plain)));
+    expect(inBlocks(buildPrompt(plain))).not.toBeNull();
+  });
+
+  it('tells an agent how its tools take the children', () => {
+    const [offer = ''] = buildAgentPrompt(offered).map(({ content }) => content);
+    expect(offer).toMatch(/call finish with "children"/);
+    expect(buildAgentPrompt(plain)[0]?.content).not.toContain('children');
+  });
 });

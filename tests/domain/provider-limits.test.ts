@@ -5,7 +5,7 @@ import {
   isForgotten,
   limitsOf,
   OPEN_MAX,
-  pauseLimitsOf,
+  troubleLimitsOf,
   reserve,
   sayLimit,
   settle,
@@ -17,6 +17,7 @@ import {
   type Reserved,
   type Settlement,
 } from '../../src/domain/provider-limits.js';
+import { HELD_MAX, openAccount } from '../../src/domain/provider-account.js';
 import { mostInWindow, simulate } from './limits-simulation.js';
 
 const SETTINGS: LimitSettings = { concurrency: 4, callTimeoutSeconds: 120 };
@@ -238,12 +239,31 @@ describe('the book', () => {
     const keeper = new Keeper(given);
     const startMs = 1_795_278_000_000;
     const waiting = { tokens: 100_000, wakeAt: startMs };
-    const grant = (n: number) => ({ askedAt: startMs, from: startMs, at: startMs + n, tokens: 100_000 + n });
+    const hold = { reservation: '12345678', at: startMs, mostUsdMicros: 100_000, beforeUsdMicros: 100_000 };
+    const grant = (n: number) => ({
+      reservation: '12345678',
+      askedAt: startMs,
+      from: startMs,
+      at: startMs + n,
+      tokens: 100_000 + n,
+    });
     keeper.book = {
       ...EMPTY_BOOK,
       past: Array.from({ length: 500 }, (_, n) => ({ at: startMs - n, requests: 1_000, tokens: 1_000_000 })),
       open: Array.from({ length: OPEN_MAX }, (_, n) => ({ key: keyOf(n), ...grant(n) })),
       tickets: Array.from({ length: TICKETS_MAX }, (_, n) => ({ key: keyOf(n), at: startMs + n, ...waiting })),
+      account: {
+        ...openAccount(startMs),
+        homes: Array.from({ length: 200 }, (_, n) => String(n).padStart(8, '0')),
+        held: Array.from({ length: HELD_MAX }, (_, n) => ({ key: keyOf(n), ...hold })),
+        lapsed: Array.from({ length: 50 }, (_, n) => ({ key: keyOf(n), ...hold })),
+        waiting: Array.from({ length: 200 }, (_, n) => ({
+          key: keyOf(n),
+          mostUsdMicros: 100_000,
+          rounds: 1,
+          wakeAt: startMs,
+        })),
+      },
     };
     expect(JSON.stringify(keeper.book).length).toBeLessThan(256 * 1_024);
     expect(keeper.ask('one more', startMs)).toMatchObject({ kind: 'wait', why: 'queue' });
@@ -328,7 +348,7 @@ describe('a call that is tried again while its first try is not settled', () => 
 });
 
 describe('a provider without limits', () => {
-  const given = pauseLimitsOf(SETTINGS);
+  const given = troubleLimitsOf(SETTINGS);
 
   it('is asked as often as one likes, until its endpoint asks for a pause: then nobody goes before it is over', () => {
     const keeper = new Keeper(given);
@@ -350,5 +370,18 @@ describe('a provider without limits', () => {
     expect(isForgotten(keeper.book, given, 4_999)).toBe(false);
     keeper.ask('b', 5_000);
     expect(isForgotten(keeper.book, given, 5_001)).toBe(true);
+  });
+
+  it('needs one while failures of its endpoint say anything, and none after an answer', () => {
+    const keeper = new Keeper(given);
+    keeper.tell({ key: 'a', reservation: '', code: 'modelServer' }, 0);
+    expect(isForgotten(keeper.book, given, 599_999)).toBe(false);
+    expect(isForgotten(keeper.book, given, 600_000)).toBe(true);
+    for (const key of ['b', 'c', 'd', 'e']) keeper.tell({ key, reservation: '', code: 'modelServer' }, 1_000);
+    expect(keeper.ask('f', 2_000)).toMatchObject({ kind: 'open', at: 31_000, failures: 5 });
+    expect(keeper.ask('f', 31_000)).toMatchObject({ kind: 'granted' });
+    expect(keeper.ask('g', 31_001)).toMatchObject({ kind: 'open' });
+    keeper.tell({ key: 'f' }, 31_500);
+    expect(isForgotten(keeper.book, given, 31_500)).toBe(true);
   });
 });

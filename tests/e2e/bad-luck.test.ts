@@ -452,13 +452,15 @@ function runAll(): void {
 async function runRow(row: Row): Promise<RunResult & { readonly stderr: string }> {
   const url = world.repository(slug(row.name), row.files ?? valueFiles());
   row.prepare?.(world, url);
-  return await world.run({
+  const task = {
     title: titleOf(row),
     description: 'Make the value right.',
     repo: { url },
     checks: [CHECK],
     ...row.task?.(world, url),
-  });
+  };
+  // The first row of each exit code shows that the process ends with it too.
+  return await world.run(task, [], { ownProcess: row === ROWS.find(({ exitCode }) => exitCode === row.exitCode) });
 }
 
 function runOf(row: Row): Promise<RunResult & { readonly stderr: string }> {

@@ -55,9 +55,15 @@ const requests = (before: readonly number[]): readonly number[] =>
 
 const sum = (all: readonly number[]): number => all.reduce((a, b) => a + b, 0);
 
-async function compare(text: string, ...args: readonly string[]): Promise<CliResult & { readonly report: Report }> {
+const compare = (text: string, ...args: readonly string[]) => compareIn({ ownProcess: false }, text, ...args);
+
+async function compareIn(
+  place: { readonly ownProcess: boolean },
+  text: string,
+  ...args: readonly string[]
+): Promise<CliResult & { readonly report: Report }> {
   writeFileSync(join(world.folder, 'cases.yaml'), text);
-  const result = await world.cli(['compare', 'cases.yaml', '--json', ...args]);
+  const result = await world.cli(['compare', 'cases.yaml', '--json', ...args], place);
   return { ...result, report: JSON.parse(result.stdout.trim().split('\n').at(-1) ?? '{}') as Report };
 }
 
@@ -139,7 +145,7 @@ it('keeps what was answered when it is cancelled, and goes on with the rest late
   providers.at('c').setScript([rule('6 times 7', says('It is 42.')), rule('capital', { kind: 'hang' })]);
   const text = CASES.replace('modes: [single, all]', 'thresholds: { success: 0 }');
   const before = counts();
-  const running = compare(text, '--key', 'stopped');
+  const running = compareIn({ ownProcess: true }, text, '--key', 'stopped');
   await until(() => providers.at('c').count - (before[2] ?? 0) === 3, 'c was asked what it does not answer');
   world.processes.at(-1)?.kill('SIGINT');
   const stopped = await running;

@@ -1,4 +1,7 @@
-/** Tasks of jobs taken up again; children that wait for a place; what a job and its tasks keep of deadlines, updates and questions. */
+/**
+ * Tasks of jobs taken up again; children that wait for a place; what a job and its tasks keep of deadlines, updates and
+ * questions, also where they continue as new.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,7 +12,18 @@ import type { ReadSpec } from '../../src/client/again';
 import { WeaverClient, type JobResult } from '../../src/client/index';
 import type { JobSpec, JobTask } from '../../src/domain/job';
 import type { JobStatus, JobTasksPage, TaskResult, TaskStatus } from '../../src/workflows/messages';
-import { answerValue, CHECK, git, until, valueFiles, World, type CliResult, type RunResult } from './world';
+import {
+  answerValue,
+  branchesOf,
+  CHECK,
+  commitsOn,
+  git,
+  until,
+  valueFiles,
+  World,
+  type CliResult,
+  type RunResult,
+} from './world';
 
 let world: World;
 let client: Client;
@@ -56,6 +70,13 @@ beforeAll(async () => {
       rule('# Quarter', { ...write('quarter.txt', '1/4\n'), delayMs: 700 }),
       rule('# Late one', write('late.txt', '1\n'), { ...write('late.txt', '2\n'), delayMs: 60_000 }),
       rule('# Late two', write('late.txt', '1\n'), { ...write('late.txt', '2\n'), delayMs: 60_000 }),
+      rule(
+        '# Again and again',
+        write('value.txt', 'one\n'),
+        write('value.txt', 'two\n'),
+        { ...write('value.txt', 'three\n'), delayMs: 1_500 },
+        write('value.txt', 'right\n'),
+      ),
       rule('# Slow', { kind: 'json', delayMs: 60_000, value: answerValue('right') }),
       { answers: [{ kind: 'json', value: answerValue('right') }] },
     ],
@@ -337,6 +358,51 @@ it('an update counts once, also when its job has continued as new meanwhile', as
   await expect(say('resume', 'third')).rejects.toMatchObject({ cause: { message: 'The job is not paused.' } });
   await weaver.stop('job/anew', { reason: 'seen' });
 }, 60_000);
+
+describe('a task of many attempts', () => {
+  /** Less than an attempt has, so that each one has a run of its own. */
+  const EVENTS_MAX = 20;
+
+  it('goes on in a new run with its attempts, its spending and what people have said', async () => {
+    const url = world.repository('again', valueFiles());
+    const spec = {
+      title: 'Again and again',
+      description: 'Make the value right.',
+      repo: { url, branch: 'again' },
+      checks: [CHECK],
+      limits: { attempts: 6, wallTimeSeconds: 600, outageSeconds: 600 },
+    };
+    const suffix = 'abcd1234';
+    const input = { schemaVersion: 1, spec, requester: 'test', lineage: 'again', suffix, eventsMax: EVENTS_MAX };
+    const workflowId = 'job/again/t/0';
+    const handle = await client.workflow.start('codingTask', { workflowId, taskQueue: 'weaver', args: [input] });
+    await until(() => world.requestsFor('# Again and again') >= 3, 'the third attempt is under way');
+    const told = { by: 'test', why: 'it helps', text: 'Think of the word right.' };
+    await handle.executeUpdate('addInstruction', { args: [told] });
+    const result = (await handle.result()) as TaskResult;
+    expect(result).toMatchObject({ state: 'succeeded', attempts: 4, spending: { callsSent: 4, callsInDoubt: 0 } });
+    expect(commitsOn(url, 'again')).toBe(1);
+    expect(branchesOf(url)).toEqual(['again', 'main']);
+    const { count } = await client.workflow.count(`WorkflowId = '${workflowId}'`);
+    expect(count).toBeGreaterThanOrEqual(3);
+    const last = lastAsked('# Again and again');
+    expect(last).toContain('Think of the word right.');
+    expect(last).toContain('value is three');
+    const status: TaskStatus = await handle.query('status');
+    expect(status).toMatchObject({ state: 'succeeded', attempt: 4, title: 'Again and again' });
+  }, 120_000);
+
+  it('has one account, numbered without a gap', async () => {
+    const { stdout } = await world.cli(['decisions', 'job/again/t/0', '--json']);
+    const entries = stdout
+      .trim()
+      .split('\n')
+      .flatMap((line) => JSON.parse(line) as { readonly sequence?: number } | { readonly sequence?: number }[]);
+    const numbers = entries.flatMap(({ sequence }) => (sequence === undefined ? [] : [sequence]));
+    expect(numbers).toEqual(numbers.map((_, index) => index));
+    expect(numbers.length).toBeGreaterThanOrEqual(9);
+  });
+});
 
 it('a pause stops the clock of an open question, and the rest of its time goes on afterwards', async () => {
   const people = { approve: ['push'], waitSeconds: 3, unanswered: 'reject' };

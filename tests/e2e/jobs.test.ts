@@ -1,4 +1,4 @@
-/** Jobs of many tasks on a real server: order, policies of edges, stacking, decomposition, cancel, continuing as new. */
+/** Jobs of many tasks on a real server: order, policies of edges, stacking, decomposition, cancel, continuing as new, a dead worker. */
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { JobInput, JobResult } from '../../src/client/index';
 import type { JobSpec, JobTask } from '../../src/domain/job';
@@ -23,6 +23,8 @@ const child = (title: string, more: object = {}) => ({
   ...more,
 });
 const planned = (children: readonly object[], join: boolean) => ({ children, join, notes: '', question: null });
+/** Every third one waits for the one before it. */
+const EIGHT = Array.from({ length: 8 }, (_, n) => child(`Part ${n + 1}.`, { dependsOn: n % 3 === 2 ? [n] : [] }));
 
 beforeAll(async () => {
   world = await World.start({
@@ -54,6 +56,11 @@ beforeAll(async () => {
       { when: { contains: '# Right side' }, answers: [{ kind: 'json', value: write('side.txt', 'right\n') }] },
       { when: { contains: '# Part one' }, answers: [{ kind: 'json', value: write('one.txt', '1\n') }] },
       { when: { contains: '# Part two' }, answers: [{ kind: 'json', value: write('two.txt', '2\n') }] },
+      { when: { contains: '# Split up' }, answers: [{ kind: 'json', value: planned(EIGHT, false) }] },
+      ...EIGHT.map(({ title }, n) => ({
+        when: { contains: `# ${title}` },
+        answers: [{ kind: 'json' as const, value: write(`part-${n + 1}.txt`, 'x\n') }],
+      })),
       { when: { contains: '# On top' }, answers: [{ kind: 'json', value: write('top.txt', 'top\n') }] },
       { answers: [{ kind: 'json', value: answerValue('right') }] },
     ],
@@ -100,6 +107,8 @@ const resultOf = async (handle: WorkflowHandle): Promise<JobResult> => (await ha
 const rowsOf = async (handle: WorkflowHandle) =>
   (await handle.query<JobTasksPage, [{ from: number; limit: number }]>('jobTasks', { from: 0, limit: 500 })).rows;
 const row = async (handle: WorkflowHandle, path: string) => (await rowsOf(handle)).find((each) => each.path === path);
+const failureOf = async (taskId: string) =>
+  (await client.workflow.getHandle(taskId).query<TaskStatus>('status')).failure;
 const bare = (name: string): string => `${world.folder}/remotes/${name}.git`;
 
 it('WT-22 to WT-24 begins a task only when all that it depends on has ended well, and tells it their results', async () => {
@@ -183,9 +192,10 @@ it('WT-25 and WT-43 splits a task into children that outlive it, and joins their
   expect(z?.startedAt).toBeGreaterThanOrEqual(joined?.endedAt ?? Infinity);
 });
 
-it('makes the conflict of a join a task of its own, which is judged and asked about like all work', async () => {
+it('makes the conflict of a join a task of its own, which is mended by a vote, judged and asked about like all work', async () => {
   const people = { approve: ['push'], waitSeconds: 1, unanswered: 'approve' };
-  const content = { handler: 'plan', acceptanceCriteria: ['Both sides are in it'], judge: true, people };
+  const modes = { resolve: { mode: 'consensus', models: ['scripted-1', 'scripted-2'].map(ofScripted) } };
+  const content = { handler: 'plan', acceptanceCriteria: ['Both sides are in it'], judge: true, people, modes };
   const job = jobOf('conflict', [task('p', 'Split in conflict', { content })], {
     defaults: { checks: [{ name: 'there', run: 'true', timeoutSeconds: 20 }], limits: { attempts: 2 } },
   });
@@ -205,7 +215,10 @@ it('makes the conflict of a join a task of its own, which is judged and asked ab
   expect(git(bare('conflict'), 'log', '-1', '--format=%B', resolved?.branch ?? '')).toContain('1 met (judge)');
   const { stdout } = await world.cli(['decisions', 'job/conflict/t/p.3.1']);
   expect(stdout).toContain('May this change be pushed?');
+  expect(stdout).toMatch(/consensus/);
 });
+
+const ofScripted = (model: string) => ({ provider: 'openai', model });
 
 it('D-18 counts a decomposition without children as a failure', async () => {
   const handle = await start(
@@ -250,6 +263,17 @@ it('D-11 cancels a whole job: what runs is stopped, what had not begun never doe
   expect(Date.now() - startedAt).toBeLessThan(10_000);
   expect((await rowsOf(handle)).map(({ state }) => state)).toEqual(['cancelled', 'cancelled', 'cancelled']);
   expect(branchesOf(bare('whole'))).toEqual(['main']);
+  expect((await failureOf('job/whole/t/s1'))?.detail).toContain('ana: all of it');
+});
+
+it('knows why a task was cancelled, also where the cancel comes before its reason', async () => {
+  const handle = await start('overtaken', jobOf('overtaken', [task('s', 'Slow one overtaken')]));
+  await until(async () => world.requestsFor('Slow one overtaken') > 0, 'the task asks');
+  const overtaken = client.workflow.getHandle('job/overtaken/t/s');
+  await overtaken.cancel();
+  await overtaken.signal('requestCancel', { reason: 'late words', requester: 'ana' });
+  await resultOf(handle);
+  expect((await failureOf('job/overtaken/t/s'))?.detail).toContain('ana: late words');
 });
 
 it('deletes the branches of what is cancelled, where that is asked for', async () => {
@@ -300,3 +324,55 @@ it('continues as new without losing a task or a report', async () => {
   const status = await handle.query<JobStatus>('jobStatus');
   expect(status.spending.callsSent).toBe(24);
 });
+
+/** Types of events of a task, as the server has them. */
+async function eventsOf(taskId: string): Promise<readonly string[]> {
+  try {
+    const { events } = await client.workflow.getHandle(taskId).fetchHistory();
+    return (events ?? []).flatMap(({ eventType }) => (eventType == null ? [] : [String(eventType)]));
+  } catch {
+    return []; // it has not been started yet
+  }
+}
+
+/** As the protocol numbers them. */
+const STARTED = '31';
+const SIGNALLED = '26';
+
+it.each([
+  ['the job has granted it', SIGNALLED, 1],
+  ['half of the children have started', STARTED, EIGHT.length / 2],
+] as const)(
+  'D-14 loses no child and makes none twice when the worker dies as soon as %s',
+  async (when, event, count) => {
+    const name = `killed-${event}-${count}`;
+    const { defaults } = jobOf(name, [], { defaults: { checks: [{ ...CHECK, run: 'true' }] } });
+    const spec: unknown = { title: 'Split up', description: 'Split up, please.', handler: 'plan', ...defaults };
+    const input = { schemaVersion: 1, requester: 'ana', spec } as JobInput;
+    const workflow = { taskQueue: 'weaver', workflowId: `job/${name}`, args: [input] };
+    const handle = await client.workflow.start('job', workflow);
+    const parent = `job/${name}/t/0`;
+    const [worker] = world.processes.splice(0, 1);
+    await until(async () => (await eventsOf(parent)).filter((each) => each === event).length >= count, when);
+    worker?.kill('SIGKILL');
+    await world.startWorker();
+    const { summary } = await resultOf(handle);
+    expect(summary?.counts).toEqual({ decomposed: 1, succeeded: EIGHT.length });
+    const paths = EIGHT.map((_, n) => `0.${n + 1}`);
+    expect((await rowsOf(handle)).slice(1).map(({ path, parent: of }) => [path, of])).toEqual(
+      paths.map((path) => [path, '0']),
+    );
+    const seen: string[] = [];
+    await until(async () => {
+      seen.length = 0;
+      const query = `WorkflowType = 'codingTask' AND WorkflowId STARTS_WITH '${parent}.'`;
+      for await (const { workflowId } of client.workflow.list({ query })) seen.push(workflowId);
+      return seen.length >= EIGHT.length;
+    }, 'the server lists them');
+    expect(seen.toSorted()).toEqual(paths.map((path) => `job/${name}/t/${path}`).toSorted());
+    expect(branchesOf(bare(name))).toHaveLength(EIGHT.length + 1);
+    // Paid for once each, and for the plan: whoever was asked when the worker died is not asked again.
+    expect(summary?.spending).toMatchObject({ callsSent: EIGHT.length + 1, callsInDoubt: 0 });
+  },
+  180_000,
+);

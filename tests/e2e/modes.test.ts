@@ -219,7 +219,8 @@ describe('every answer', () => {
 
 describe('a vote', () => {
   it('LS-47, LS-59, MD-02 is held among those who answer; one that fails does not end it', async () => {
-    const answers = { a: says('Paris'), b: status(401), c: says(' paris '), d: says('Rome') };
+    // The last of three decides: two that agree would not wait for the third.
+    const answers = { a: says('Paris', { delayMs: 500 }), b: status(401), c: says(' paris '), d: says('Rome') };
     const result = await ask(answers, { mode: 'consensus', vote: { quorum: 2 } });
     expect(result.vote).toMatchObject({ kind: 'decided', votes: 2, voters: 3 });
     expect(['a', 'c']).toContain(result.winner?.provider);
@@ -362,7 +363,7 @@ it.each([
   ['all', 'a failed, b ok, c ok, d ok', 'b'],
   ['consensus', 'a failed, b ok, c ok, d ok', 'd'],
 ] as const)('LS-15 %s asks as its name says', async (mode, ends, winner) => {
-  const answers = { a: status(401), b: says('x'), c: says('y', { delayMs: 60 }), d: says('y') };
+  const answers = { a: status(401), b: says('x'), c: says('y', { delayMs: 500 }), d: says('y') };
   const result = await ask(answers, { mode, concurrency: 1 });
   expect([states(result).join(', '), result.winner?.provider ?? null]).toEqual([ends, winner]);
 });

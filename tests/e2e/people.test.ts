@@ -35,6 +35,9 @@ const childOf = (title: string) => ({
   checks: [],
   dependsOn: [],
 });
+/** A call is tried so often before its outage is the decider's business. */
+const TRIES = [1, 2, 3, 4];
+const DOWN: ScriptedAnswer = { kind: 'status', status: 503, body: { error: { message: 'overloaded' } } };
 const rule = (title: string, ...answers: readonly ScriptedAnswer[]) => ({ when: { contains: title }, answers });
 
 let world: World;
@@ -46,6 +49,7 @@ beforeAll(async () => {
     script: [
       rule('Needs an answer', asks('Which value is meant?'), says('right')),
       rule('Needs one answer only', asks('Which one?'), says('right')),
+      rule('Slow to be answered', asks('Which value?'), ...TRIES.map((): ScriptedAnswer => DOWN), says('right')),
       rule('Needs approval', says('right')),
       rule('Rejected once', says('right')),
       rule('Nobody comes', says('right')),
@@ -130,6 +134,17 @@ describe('a question', () => {
     });
     expect((await world.cli(['watch', 'asked'])).exitCode).toBe(0);
     expect(JSON.stringify(world.endpoint.requests().at(-1)?.body)).toContain('The one that is right');
+  });
+
+  it('is no part of the outage that the task meets when it goes on', async () => {
+    const outageSeconds = 1;
+    const { jobId, taskId } = await weaver.submit(task('Slow to be answered', { limits: { outageSeconds } }));
+    await untilWaits(taskId);
+    const seenAt = Date.now();
+    await until(() => Date.now() - seenAt > outageSeconds * 1_000, 'the question is older than an outage may be');
+    await weaver.answer(taskId, 'The right one');
+    expect(await weaver.result(jobId)).toMatchObject({ state: 'completed', task: { attempts: 1 } });
+    expect(world.requestsFor('Slow to be answered')).toBe(2 + TRIES.length);
   });
 
   it('takes one answer: the same id gives the first result again, others are refused and leave no event', async () => {

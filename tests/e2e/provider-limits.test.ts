@@ -1,5 +1,6 @@
-/** A provider with limits, and one that is broken, as tasks and people meet them. */
+/** Providers as tasks and people meet them: one with limits, one that is broken, one that was probed, one that takes its time. */
 import type { Client } from '@temporalio/client';
+import { keepProbe } from '../../src/adapters/model/probes';
 import { answerValue, CHECK, until, valueFiles, World, type CliResult } from './world';
 
 /** One request in fifteen seconds: two tasks that begin together meet there, also on a slow machine. */
@@ -24,12 +25,33 @@ providers:
     baseUrl: {endpoint}
     model: scripted-1
     breaker: { failures: 2, pauseSeconds: 12 }
+  # By the variables alone the level would be the highest.
+  probed:
+    baseUrl: {endpoint}
+    model: probed-1
+    level: auto
 `;
+const PROBE = (baseUrl: string) => ({
+  kind: 'probed' as const,
+  at: '2026-11-21T10:00:00.000Z',
+  baseUrl,
+  model: 'probed-1',
+  api: 'chat' as const,
+  listed: true,
+  level: 'json-object' as const,
+  dialect: { level: 'json-object' as const, tokensField: 'max_tokens' as const, streaming: 'none' as const },
+  countsTokens: true,
+  calls: 2,
+  tokens: 60,
+  costUsdMicros: 0,
+  unpriced: true,
+});
 const WINDOW_MS = 15_000;
 const PAUSE_MS = 12_000;
 const RETRY_AFTER_MS = 8_000;
 /** Longer than a call waits for its place in an activity. */
 const NARROW_MS = 4_000;
+const LATENCY_MS = 2_000;
 
 const right = { kind: 'json', value: answerValue('right') } as const;
 const oops = { kind: 'status', status: 500, body: 'oops' } as const;
@@ -42,6 +64,7 @@ let broken: ReturnType<World['run']>;
 beforeAll(async () => {
   world = await World.start({
     config: CONFIG,
+    workers: 0,
     script: [
       { when: { contains: 'Limited' }, answers: [right] },
       { when: { contains: 'Broken' }, answers: [oops, oops, right] },
@@ -52,8 +75,11 @@ beforeAll(async () => {
       },
       { when: { contains: 'Paused' }, answers: [right] },
       { when: { contains: 'Narrow' }, answers: [{ ...right, delayMs: NARROW_MS }] },
+      { when: { contains: 'Probed' }, answers: [{ ...right, delayMs: LATENCY_MS }] },
     ],
   });
+  await keepProbe(world.home, PROBE(world.endpoint.baseUrl));
+  await world.startWorker();
   client = await world.connect();
   broken = world.run(task('Broken one.', 'broken'), ['--key', 'broken']);
   broken.catch(() => undefined); // awaited by its test
@@ -139,7 +165,7 @@ it('keeps all tasks from an endpoint that has asked one of them for a pause, als
   await until(() => startedAt('Paused one').length === 1, 'it is asked');
   const [askedAt = 0] = startedAt('Paused one');
   await until(async () => {
-    const keeper = client.workflow.getHandle('provider/weaver/pausing');
+    const keeper = client.workflow.getHandle('provider/pausing');
     return (await keeper.describe().catch(() => null))?.status.name === 'RUNNING';
   }, 'the pause is known');
   const second = world.carryOut({ ...task('Paused two.', 'pausing'), key: 'paused-2' });
@@ -171,5 +197,17 @@ it('lets no activity wait for a place of its provider: the task sleeps, and noth
 it('asks nobody for a provider without limits', async () => {
   const result = await world.run(task('Free one.', 'openai'), ['--key', 'free']);
   expect(result).toMatchObject({ state: 'succeeded' });
-  await expect(client.workflow.getHandle('provider/weaver/openai').describe()).rejects.toThrow(/not found/i);
+  await expect(client.workflow.getHandle('provider/openai').describe()).rejects.toThrow(/not found/i);
+}, 60_000);
+
+it('lets tasks wait for their models at the same time, and asks these as a probe has found', async () => {
+  const titles = ['Probed alpha.', 'Probed beta.', 'Probed gamma.'];
+  const results = await Promise.all(titles.map((title) => world.carryOut(task(title, 'probed'))));
+  expect(results.map(({ state }) => state)).toEqual(['succeeded', 'succeeded', 'succeeded']);
+  const asked = titles.map(startedAt);
+  expect(asked.map(({ length }) => length)).toEqual([1, 1, 1]);
+  // Each had been asked before the first one had its answer. How long it takes in all, `npm run bench` says (call).
+  expect(Math.max(...asked.flat()) - Math.min(...asked.flat())).toBeLessThan(LATENCY_MS);
+  const [first] = world.endpoint.requests().filter(({ body }) => JSON.stringify(body).includes('Probed'));
+  expect(first?.body).toMatchObject({ stream: false, response_format: { type: 'json_object' } });
 }, 60_000);

@@ -1,14 +1,24 @@
-/** Everything that can start a job: any Temporal client, the `temporal` command, a schedule, the library. */
+/**
+ * Everything that can start a job: schedules of weaver (what a person types, what fires, what becomes of the jobs), any Temporal
+ * client, the `temporal` command, a schedule of Temporal, the library.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
-import type { JobInput, JobResult } from '../../src/client/index';
-import { answerValue, CHECK, commitsOn, runProcess, until, valueFiles, World } from './world';
+import type { JobInput, JobResult, ScheduleView, Triggered } from '../../src/client/index';
+import type { ScheduledJobResult } from '../../src/workflows/schedule-messages';
+import { answerValue, branchesOf, CHECK, commitsOn, runProcess, until, valueFiles, World } from './world';
 
 let world: World;
 let client: Client;
 
 beforeAll(async () => {
   world = await World.start({
-    script: [{ when: { contains: 'Started by' }, answers: [{ kind: 'json', value: answerValue('right') }] }],
+    script: [
+      { when: { contains: 'Never right' }, answers: [{ kind: 'json', value: answerValue('still wrong') }] },
+      { when: { contains: 'Slow' }, answers: [{ kind: 'json', value: answerValue('right'), delayMs: 60_000 }] },
+      { answers: [{ kind: 'json', value: answerValue('right') }] },
+    ],
   });
   client = await world.connect();
 }, 120_000);
@@ -16,6 +26,250 @@ beforeAll(async () => {
 afterAll(async () => {
   await world.stop();
 }, 60_000);
+
+const task = (url: string, more: object = {}) => ({
+  title: 'Nightly of ${date}',
+  description: 'Make the value ${wanted}, for ${schedule}.',
+  repo: { url, branch: '${schedule}-${scheduledTime}' },
+  checks: [CHECK],
+  limits: { attempts: 1 },
+  ...more,
+});
+
+/** A file of that name in the world's folder. */
+function fileOf(name: string, content: object): string {
+  writeFileSync(join(world.folder, `${name}.json`), JSON.stringify(content));
+  return `${name}.json`;
+}
+
+async function weaver(...args: readonly string[]): Promise<string> {
+  const { exitCode, stdout, stderr } = await world.cli(args);
+  if (exitCode !== 0) throw new Error(`weaver ${args.join(' ')} ended with ${exitCode}\n${stdout}${stderr}`);
+  return stdout;
+}
+
+const describeOf = async (name: string): Promise<ScheduleView> =>
+  JSON.parse(await weaver('schedule', 'describe', name, '--json')) as ScheduleView;
+
+async function trigger(name: string): Promise<Triggered & { readonly jobId: string }> {
+  const triggered = JSON.parse(await weaver('schedule', 'trigger', name, '--json')) as Triggered;
+  return { ...triggered, jobId: triggered.jobId ?? '' };
+}
+
+/** Of the jobs that the schedule's runs stood for, oldest first, when `count` runs have ended. */
+async function runsOf(name: string, count: number): Promise<readonly ScheduledJobResult[]> {
+  const handle = client.schedule.getHandle(name);
+  await until(async () => (await handle.describe()).info.recentActions.length >= count, `${count} runs of ${name}`);
+  const { recentActions } = (await handle.describe()).info;
+  return await Promise.all(
+    recentActions.map(
+      ({ action: { workflow } }) =>
+        client.workflow
+          .getHandle(workflow.workflowId, workflow.firstExecutionRunId)
+          .result() as Promise<ScheduledJobResult>,
+    ),
+  );
+}
+
+const jobResult = (jobId: string): Promise<JobResult> =>
+  client.workflow.getHandle(jobId).result() as Promise<JobResult>;
+
+it('carries a file with parameters to a pushed commit, and shows the run', async () => {
+  const url = world.repository('nightly', valueFiles());
+  const file = fileOf('nightly', task(url));
+  const times = ['--cron', '30 3 * * *', '--timezone', 'Europe/Berlin', '--at', 'sat,sun 10:00'];
+  const created = JSON.parse(
+    await weaver('schedule', 'create', 'nightly', file, ...times, '--param', 'wanted=right', '--json'),
+  ) as ScheduleView;
+  expect(created).toMatchObject({
+    timezone: 'Europe/Berlin',
+    times: ['cron 30 3 * * *', 'at sat,sun 10:00'],
+    overlap: 'skip',
+    catchUpMs: 3_600_000,
+    jitterMs: 0,
+    key: 'nightly-${scheduledTime}',
+    parameters: { wanted: 'right' },
+    paused: false,
+    runs: [],
+  });
+  expect(created.next).toHaveLength(5);
+  const { jobId, kind, begun } = await trigger('nightly');
+  expect({ kind, begun, jobId }).toEqual({
+    kind: 'started',
+    begun: true,
+    jobId: expect.stringMatching(/^job\/nightly-\d{8}T\d{6}Z$/),
+  });
+  const { task: ended } = await jobResult(jobId);
+  const branch = jobId.replace('job/', '');
+  expect({ state: ended.state, branch: ended.branch }).toEqual({ state: 'succeeded', branch });
+  expect(commitsOn(url, branch)).toBe(1);
+  expect(world.requestsFor('Make the value right, for nightly.')).toBe(1);
+  const { runs, counts } = await describeOf('nightly');
+  expect(runs).toEqual([
+    expect.objectContaining({
+      jobId,
+      state: 'completed',
+      failure: null,
+      webUrl: expect.stringContaining('job%2Fnightly-'),
+    }),
+  ]);
+  expect(counts).toEqual({ started: 1, skipped: 0, missed: 0 });
+  expect(await weaver('schedule', 'list')).toMatch(
+    /^nightly +active +\d{4}-\d\d-\d\d \d\d:\d\d +cron 30 3 .*Nightly of /m,
+  );
+}, 60_000);
+
+it('makes one job of two triggers for the same time', async () => {
+  const url = world.repository('twice', valueFiles());
+  await weaver(
+    'schedule',
+    'create',
+    'twice',
+    fileOf('twice', task(url, { title: 'Twice on ${date}' })),
+    '--cron',
+    '0 3 * * *',
+    '--param',
+    'wanted=right',
+  );
+  const span = ['--from', '2026-11-01T03:00:00Z', '--to', '2026-11-02T03:00:00Z'];
+  await weaver('schedule', 'backfill', 'twice', ...span);
+  const first = await runsOf('twice', 2);
+  expect(first.map(({ jobId, started, state }) => ({ jobId, started, state }))).toEqual([
+    { jobId: 'job/twice-20261101T030000Z', started: true, state: 'completed' },
+    { jobId: 'job/twice-20261102T030000Z', started: true, state: 'completed' },
+  ]);
+  await weaver('schedule', 'backfill', 'twice', ...span);
+  const all = await runsOf('twice', 4);
+  expect(all.slice(2).map(({ jobId, started }) => ({ jobId, started }))).toEqual([
+    { jobId: 'job/twice-20261101T030000Z', started: false },
+    { jobId: 'job/twice-20261102T030000Z', started: false },
+  ]);
+  expect(branchesOf(url).toSorted()).toEqual(['main', 'twice-20261101T030000Z', 'twice-20261102T030000Z']);
+  expect(world.requestsFor('for twice')).toBe(2);
+}, 60_000);
+
+it('skips a run while the job before still runs, and passes a cancel of the run on to the job', async () => {
+  const url = world.repository('slow', valueFiles());
+  const file = fileOf('slow', { ...task(url), title: 'Slow one' });
+  await weaver('schedule', 'create', 'slow', file, '--every', '1d', '--param', 'wanted=right');
+  const { jobId } = await trigger('slow');
+  expect((await trigger('slow')).kind).toBe('skipped');
+  expect((await describeOf('slow')).runs).toEqual([expect.objectContaining({ jobId, state: 'running' })]);
+  const [running] = (await client.schedule.getHandle('slow').describe()).info.runningActions;
+  await client.workflow.getHandle(running?.workflow.workflowId ?? '').cancel();
+  await until(async () => (await describeOf('slow')).runs[0]?.state === 'cancelled', 'the job is cancelled');
+  expect((await client.workflow.getHandle(jobId).describe()).status.name).toBe('CANCELLED');
+}, 60_000);
+
+it('is paused after so many failed jobs in a row, and counts anew when it is resumed', async () => {
+  const url = world.repository('failing', valueFiles());
+  const file = fileOf('failing', { ...task(url), title: 'Never right' });
+  const given = ['--every', '1d', '--param', 'wanted=right', '--pause-after', '2'];
+  await weaver('schedule', 'create', 'failing', file, ...given);
+  const failed: string[] = [];
+  const failOnce = async (): Promise<ScheduledJobResult> => {
+    const { jobId } = await trigger('failing');
+    failed.push(jobId);
+    const result = (await runsOf('failing', failed.length)).at(-1);
+    if (result?.jobId !== jobId) throw new Error(`${result?.jobId} is not ${jobId}`);
+    return result;
+  };
+  expect(await failOnce()).toMatchObject({
+    state: 'failed',
+    failure: 'checksFailed',
+    failuresInARow: 1,
+    paused: false,
+  });
+  expect(await describeOf('failing')).toMatchObject({ paused: false, failuresInARow: 1 });
+  expect(await failOnce()).toMatchObject({ failuresInARow: 2, paused: true });
+  const view = await describeOf('failing');
+  expect({ paused: view.paused, failures: view.failuresInARow }).toEqual({ paused: true, failures: 2 });
+  expect(view.note).toBe(
+    `Paused by weaver after 2 failed jobs in a row: ${failed
+      .toReversed()
+      .map((id) => `${id} (checksFailed)`)
+      .join(', ')}`,
+  );
+  await weaver('schedule', 'resume', 'failing');
+  expect(await describeOf('failing')).toMatchObject({ paused: false, failuresInARow: 0 });
+  expect(await failOnce()).toMatchObject({ failuresInARow: 1, paused: false });
+}, 90_000);
+
+it('ends with the start of the job where nothing depends on its end', async () => {
+  const url = world.repository('free', valueFiles());
+  const file = fileOf('free', { ...task(url), title: 'Slow and free' });
+  await weaver(
+    'schedule',
+    'create',
+    'free',
+    file,
+    '--every',
+    '1d',
+    '--param',
+    'wanted=right',
+    '--overlap',
+    'allow-all',
+  );
+  const { jobId } = await trigger('free');
+  expect(await runsOf('free', 1)).toEqual([expect.objectContaining({ jobId, started: true, state: null })]);
+  expect((await client.workflow.getHandle(jobId).describe()).status.name).toBe('RUNNING');
+  await client.workflow.getHandle(jobId).cancel();
+}, 60_000);
+
+it('fires by itself, without anybody near', async () => {
+  const url = world.repository('itself', valueFiles());
+  const file = fileOf('itself', task(url, { title: 'By itself on ${date}' }));
+  await weaver(
+    'schedule',
+    'create',
+    'itself',
+    file,
+    '--every',
+    '2s',
+    '--param',
+    'wanted=right',
+    '--key',
+    'itself-${date}',
+  );
+  const runs = await runsOf('itself', 2);
+  await weaver('schedule', 'pause', 'itself', '--why', 'seen enough');
+  expect(runs.map(({ started }) => started).slice(0, 2)).toEqual([true, false]);
+  expect(new Set(runs.map(({ jobId }) => jobId)).size).toBe(1);
+  expect(await describeOf('itself')).toMatchObject({ paused: true, note: 'seen enough' });
+}, 60_000);
+
+const part = (id: string) => ({ id, title: `Part ${id} of \${date}`, description: 'Make the value ${wanted}.' });
+
+it('carries a job file with its dependencies', async () => {
+  const url = world.repository('many', valueFiles());
+  const file = fileOf('many', {
+    title: 'Two parts of ${date}',
+    repo: { url },
+    limits: { attempts: 1 },
+    checks: [CHECK],
+    tasks: [
+      { ...part('a'), repo: { branch: 'a-${scheduledTime}' } },
+      { ...part('b'), repo: { branch: 'b-${scheduledTime}' }, dependsOn: ['a'] },
+    ],
+  });
+  await weaver('schedule', 'create', 'many', file, '--every', '1d', '--param', 'wanted=right');
+  const { jobId } = await trigger('many');
+  const [run] = await runsOf('many', 1);
+  expect(run).toMatchObject({ jobId, state: 'completed', failure: null });
+  const time = jobId.replace('job/many-', '');
+  expect(branchesOf(url).toSorted()).toEqual([`a-${time}`, `b-${time}`, 'main']);
+}, 60_000);
+
+it('is gone when it is deleted', async () => {
+  const file = fileOf('gone', task('/nowhere', { description: 'x ${wanted}' }));
+  await weaver('schedule', 'create', 'gone', file, '--every', '1h', '--param', 'wanted=right');
+  await weaver('schedule', 'delete', 'gone');
+  const { exitCode, stderr } = await world.cli(['schedule', 'describe', 'gone']);
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 2,
+    stderr: expect.stringContaining('No schedule gone is known here.'),
+  });
+});
 
 /** What a person would write into a task file. */
 const taskFile = (name: string) => ({
@@ -56,21 +310,21 @@ it('is started by the temporal command', async () => {
 
 it('is started by a schedule', async () => {
   const schedule = await client.schedule.create({
-    scheduleId: 'nightly',
+    scheduleId: 'calendar',
     spec: { calendars: [{ hour: 3 }] },
     action: {
       type: 'startWorkflow',
       workflowType: 'job',
-      workflowId: 'job/nightly',
+      workflowId: 'job/calendar',
       taskQueue: 'weaver',
-      args: [input('nightly')],
+      args: [input('calendar')],
     },
     policies: { overlap: 'SKIP', catchupWindow: '1 minute' },
   });
   await schedule.trigger();
   const started = async () => (await schedule.describe()).info.recentActions[0]?.action.workflow.workflowId;
   await until(async () => (await started()) !== undefined, 'the schedule starts a job');
-  expectLanded('nightly', (await client.workflow.getHandle((await started()) ?? '').result()) as JobResult);
+  expectLanded('calendar', (await client.workflow.getHandle((await started()) ?? '').result()) as JobResult);
   await schedule.delete();
 });
 

@@ -120,7 +120,7 @@ it('a run that leaves the work to others refuses to record or replay', async () 
 /** `weaver watch --tokens`, and what it has printed so far. */
 async function watching(id: string, ...more: readonly string[]) {
   let stdout = '';
-  const ended = world.cli(['watch', id, '--tokens', ...more]);
+  const ended = world.cli(['watch', id, '--tokens', ...more], { ownProcess: true });
   const child = world.processes.at(-1);
   child?.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString('utf8')));
   return { ended, printed: () => stdout };

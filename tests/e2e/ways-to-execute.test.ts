@@ -16,12 +16,23 @@ agents:
   off: { handler: human, enabled: false }
 `;
 
+const child = (title: string) => ({ title, description: `${title}.` });
+const NO_EDITS = { edits: [], commitMessage: '', notes: 'Too large.', question: null, join: false };
+/** The task itself again, which is refused; then two parts. */
+const SPLITS = [
+  [{ title: 'One answer that splits', description: 'The value is wrong.' }],
+  ['Answer part one', 'Answer part two'].map(child),
+].map((children) => ({ kind: 'json' as const, value: { ...NO_EDITS, children } }));
+
 let world: World;
 let weaver: WeaverClient;
 
 beforeAll(async () => {
   world = await World.start({
-    script: [{ answers: [{ kind: 'json', value: answerValue('right') }] }],
+    script: [
+      { when: { contains: ['# One answer that splits'] }, answers: SPLITS },
+      { answers: [{ kind: 'json', value: answerValue('right') }] },
+    ],
     config: AGENTS,
   });
   weaver = new WeaverClient(await world.connect(), { requester: 'ben@test' });
@@ -93,7 +104,7 @@ describe('a script', () => {
   }, 60_000);
 
   it('may have its task split: its proposal goes the way of every plan', async () => {
-    const children = ['Script part one', 'Script part two'].map((title) => ({ title, description: `${title}.` }));
+    const children = ['Script part one', 'Script part two'].map(child);
     const given = task('Script that splits', script(`echo '${JSON.stringify({ children, join: false })}'`));
     const { state, summary } = await weaver.result(await begin(given));
     expect([state, summary?.counts]).toEqual(['completed', { decomposed: 1, succeeded: 2 }]);
@@ -112,7 +123,43 @@ describe('a script', () => {
   }, 60_000);
 });
 
+it('a model that may split the task in place of doing it hears why a proposal is refused, and makes another one', async () => {
+  const taskId = await begin(task('One answer that splits', { maySplit: true }));
+  const { state, summary } = await weaver.result(taskId);
+  expect([state, summary?.counts]).toEqual(['completed', { decomposed: 1, succeeded: 2 }]);
+  const [first, second] = (await weaver.decisions(taskId)).map(({ decision, outcome }) => [
+    decision.kind,
+    outcome.kind,
+  ]);
+  expect([first, second]).toEqual([
+    ['retry', 'proposed'],
+    ['decompose', 'proposed'],
+  ]);
+  const asked = world.endpoint.requests().map(({ body }) => JSON.stringify(body));
+  expect(
+    asked.filter((body) => body.includes('invalidPlan') && body.includes('is the task itself again')),
+  ).toHaveLength(1);
+  // Its children are small: they are asked for edits alone.
+  expect(asked.filter((body) => body.includes('# Answer part') && body.includes('children'))).toEqual([]);
+}, 60_000);
+
 describe('a person', () => {
+  it('may say how the task is to be split in place of doing it', async () => {
+    const taskId = await begin(task('Work to be split', { handler: 'human' }));
+    await untilAsks(taskId);
+    await expect(weaver.done(taskId, { children: [{ title: 'Hand part one' }] })).rejects.toThrow(
+      'children[0].description is missing',
+    );
+    const children = ['Hand part one', 'Hand part two'].map((title, n) => ({ ...child(title), id: `part-${n}` }));
+    const file = join(world.folder, 'parts.json');
+    writeFileSync(file, JSON.stringify(children));
+    const said = await world.cli(['done', taskId, '--children', file, '--message', 'two things']);
+    expect([said.exitCode, said.stdout]).toEqual([0, expect.stringMatching(/^to be split: /)]);
+    const { state, summary } = await weaver.result(taskId);
+    expect([state, summary?.counts]).toEqual(['completed', { decomposed: 1, succeeded: 2 }]);
+    expect((await weaver.decisions(taskId)).map(({ decision }) => decision.kind)).toEqual(['wait', 'decompose']);
+  }, 60_000);
+
   it('finds a work tree, hears what is wrong with the work, and lands it', async () => {
     const given = task('Work for a person', { handler: 'human' });
     const taskId = await begin(given);
@@ -172,7 +219,7 @@ describe('an agent', () => {
 
   it('is refused where it is unknown or disabled: at once where the configuration is at hand, else by the worker', async () => {
     const run = async (agent: string, env: Readonly<Record<string, string>> = {}) =>
-      await world.run(task(`Agent ${agent} ${Object.keys(env).length}`, { agent }), [], env);
+      await world.run(task(`Agent ${agent} ${Object.keys(env).length}`, { agent }), [], { env });
     expect(await run('mendre')).toMatchObject({
       exitCode: 3,
       state: 'notSubmitted',

@@ -5,7 +5,7 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { startScriptedEndpoint, type ScriptedEndpoint, type ScriptRule } from '../../src/adapters/model/scripted';
 import { DYNAMIC_CONFIG } from '../../src/adapters/server/dynamic-config';
@@ -13,11 +13,15 @@ import { startTemporalServer } from '../../src/adapters/server/temporal-server';
 import { reportOf, type ShownPullRequest } from '../../src/client/run-report';
 import { WeaverClient } from '../../src/client/weaver-client';
 import { ATTENDED_OUTAGE_SECONDS } from '../../src/domain/task';
+import { importCommit, initBare } from '../fast-import';
 import { recordHistories } from '../replay/recorded-histories';
 import { searchAttributeTypes } from '../../src/workflows/messages';
+import { openCommands, type Commands } from './commands';
 
 const ROOT = resolve(__dirname, '../..');
 export const CLI = join(ROOT, 'dist/cli.js');
+/** What a command is called that works itself, and sets a process up for that. */
+const WORKS = new Set(['worker', 'up', 'demo', '--worker']);
 /** Looks like a key, so that a leak of it is recognised anywhere. */
 export const API_KEY = 'sk-test-5c1f0e7d9a2b4c6d8e0f1a2b3c4d5e6f';
 
@@ -57,13 +61,16 @@ export class World {
   readonly processes: ChildProcess[] = [];
   private readonly connections: Connection[] = [];
   private library: Promise<WeaverClient> | null = null;
+  private readonly commands: Commands;
   private constructor(
     readonly folder: string,
     readonly home: string,
     readonly server: Awaited<ReturnType<typeof startTemporalServer>>,
     readonly endpoint: ScriptedEndpoint,
     readonly env: Readonly<Record<string, string>>,
-  ) {}
+  ) {
+    this.commands = openCommands({ cli: CLI, env, cwd: folder });
+  }
 
   static async start({ script, env = {}, config, workers = 1 }: WorldOptions): Promise<World> {
     const folder = mkdtempSync(join(tmpdir(), 'weaver-world-'));
@@ -103,11 +110,16 @@ export class World {
     return child;
   }
 
-  /** Ends with the world at the latest. */
+  /** Ends with the world at the latest. In a process of its own if it works itself, or if a test is about the process. */
   cli(
     args: readonly string[],
-    options: { readonly env?: Readonly<Record<string, string>>; readonly input?: string } = {},
+    options: {
+      readonly env?: Readonly<Record<string, string>>;
+      readonly input?: string;
+      readonly ownProcess?: boolean;
+    } = {},
   ): Promise<CliResult> {
+    if (options.ownProcess !== true && !args.some((arg) => WORKS.has(arg))) return this.commands.run(args, options);
     return runProcess(process.execPath, [CLI, ...args], {
       started: (child) => this.processes.push(child),
       env: { ...this.env, ...options.env },
@@ -120,11 +132,11 @@ export class World {
   async run(
     task: Readonly<Record<string, unknown>>,
     args: readonly string[] = [],
-    env: Readonly<Record<string, string>> = {},
+    options: { readonly env?: Readonly<Record<string, string>>; readonly ownProcess?: boolean } = {},
   ): Promise<RunResult & { readonly stderr: string }> {
     const { stdout, stderr, exitCode } = await this.cli(['run', '-', '--json', ...args], {
       input: JSON.stringify(task),
-      env,
+      ...options,
     });
     const last = stdout.trim().split('\n').at(-1) ?? '';
     let result: RunResult;
@@ -165,7 +177,7 @@ export class World {
   async stop(keepsHistories = true): Promise<void> {
     await Promise.all(this.connections.map((connection) => connection.close()));
     if (keepsHistories && process.env['WEAVER_RECORD_HISTORIES'] === '1') await recordHistories(this.server.address);
-    await Promise.all(this.processes.map(endProcess));
+    await Promise.all([this.commands.stop(), ...this.processes.map(endProcess)]);
     await this.endpoint.stop();
     await this.server.stop();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
@@ -201,19 +213,12 @@ export function git(cwd: string, ...args: readonly string[]): string {
 }
 
 export function makeRepository(bare: string, files: Readonly<Record<string, string>>): string {
-  const work = `${bare}.work`;
-  mkdirSync(work, { recursive: true });
-  mkdirSync(bare, { recursive: true });
-  git(bare, 'init', '--bare', '--quiet', '.');
-  git(work, 'init', '--quiet', '.');
-  for (const [path, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(work, path)), { recursive: true });
-    writeFileSync(join(work, path), text);
-  }
-  git(work, 'add', '--all');
-  git(work, 'commit', '--quiet', '--message', 'first');
-  git(work, 'push', '--quiet', bare, 'HEAD:refs/heads/main');
-  rmSync(work, { recursive: true, force: true });
+  initBare(bare);
+  const imported = Object.entries(files).map(
+    ([path, text]) => [path, { mode: '100644', bytes: Buffer.from(text) }] as const,
+  );
+  const author = 'Test <test@localhost>';
+  importCommit(bare, { branch: 'main', author, message: 'first\n', files: new Map(imported) });
   return bare;
 }
 

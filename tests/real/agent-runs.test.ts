@@ -8,7 +8,7 @@ import { git, World, type RunResult } from '../e2e/world';
 import { agentCases, type AgentCase } from './agent-cases';
 import { buildCase, type BuiltCase } from './build';
 import { recordConversation, type RecordedConversation } from './conversations';
-import { judge } from './judge';
+import { createJudge } from './judge';
 
 const SOAK = process.env['WEAVER_SOAK'] === '1';
 /** One in each of two languages that need no compiler, and the two manners that most work is done in. */
@@ -29,6 +29,7 @@ interface Run {
   readonly seconds: number;
 }
 
+const { judge } = createJudge();
 let world: World;
 const runs = new Map<string, Run>();
 

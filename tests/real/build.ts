@@ -31,7 +31,7 @@ export interface BuiltCase {
   readonly repositoryUrl: string;
   readonly taskFile: string;
   /** What the task file says. */
-  readonly task: Readonly<Record<string, unknown>>;
+  readonly task: Readonly<Record<string, unknown>> & { readonly repo: Readonly<Record<string, string>> };
   readonly taskBranch: string;
   readonly files: readonly FixedFile[];
   readonly answers: Answers;
@@ -83,7 +83,7 @@ async function commitBase(real: RealCase, source: string, repository: string): P
   return repository;
 }
 
-function taskOf(real: RealCase, url: string, branch: string): Readonly<Record<string, unknown>> {
+function taskOf(real: RealCase, url: string, branch: string): BuiltCase['task'] {
   return {
     title: real.title,
     description: real.description,

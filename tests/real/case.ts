@@ -7,6 +7,8 @@ export interface Release {
   readonly version: string;
   /** SHA-256 of the archive as the registry serves it, in hex. */
   readonly sha256: string;
+  /** Of Python: the files as they are installed. A source distribution is built before it is handed out, for ten seconds. */
+  readonly isWheel?: true;
 }
 
 /** A source file and what is done to its text. */

@@ -1,6 +1,8 @@
-import { swap, type RealCase } from './case.js';
+import { swap, type RealCase, type Release } from './case.js';
 
 const TEST_COMMAND = 'python3 -m unittest -v test_known_bug';
+
+const wheel = (version: string, sha256: string): Release => ({ version, sha256, isWheel: true });
 
 const cachetools: RealCase = {
   name: 'cachetools-missing-not-stored',
@@ -72,8 +74,8 @@ const natsort: RealCase = {
   name: 'natsort-current-folder',
   language: 'python',
   package: 'natsort',
-  base: { version: '8.0.1', sha256: '2e8fbc2b9e44ed7cbdf55d782375d706ba8742591c1c5910992542f3899abbed' },
-  fixed: { version: '8.0.2', sha256: 'feb87e0ce1dc1f8f3f21e18a85216c790e746d76a5ff6889563394605f504a2b' },
+  base: wheel('8.0.1', 'c504a229c38926e047e9c3952a08920bc585efb62d7d160514ace9898b00ac0b'),
+  fixed: wheel('8.0.2', '09cff3cabb617f9794f643758ab5b337c1c0af1a6df11edf5c04de496fd7fb26'),
   title: 'Sorting paths fails if one of them is the current folder',
   description:
     'With ns.PATH every item is taken apart as a path. The path "." has no parts in pathlib, and neither has an empty one, ' +
@@ -116,8 +118,8 @@ const semver: RealCase = {
   name: 'semver-zero-part',
   language: 'python',
   package: 'semver',
-  base: { version: '2.10.1', sha256: 'b08a84f604ef579e474ce448672a05c8d50d1ee0b24cee9fb58a12b260e4d0dc' },
-  fixed: { version: '2.10.2', sha256: 'c0a4a9d1e45557297a722ee9bac3de2ec2ea79016b6ffcaca609b0bc62cf4276' },
+  base: wheel('2.10.1', '21eb9deafc627dfd122e294f96acd0deadf1b5b7758ab3bbdf3698155dca4705'),
+  fixed: wheel('2.10.2', '21e80ca738975ed513cba859db0a0d2faca2380aef1962f48272ebf9a8a44bd4'),
   title: 'Index access to a version part that is zero raises IndexError',
   description:
     'VersionInfo can be indexed and sliced. A part whose value is 0 is taken for a missing one: version[1] of "1.0.2" raises ' +
@@ -162,5 +164,5 @@ class KnownBugTest(unittest.TestCase):
   },
 };
 
-/** From the Python package registry, as source distributions. */
+/** From the Python package registry: one as a source distribution, with its own tests. */
 export const pythonCases: readonly RealCase[] = [cachetools, natsort, semver];

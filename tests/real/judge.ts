@@ -14,16 +14,40 @@ export interface Judgement {
 
 const CHECK_TIMEOUT_MS = 120_000;
 
-/** Whether a pushed branch mends the bug: a fresh clone of it, with the tests as they are on `main`, must pass the check. */
-export const judge = (real: RealCase, repositoryUrl: string, branch: string): Promise<Judgement> =>
-  inClone(repositoryUrl, branch, async (clone, home) => {
-    await restoreTests(real, clone);
-    return runCheck(real, clone, home);
-  });
+/** Each looks at a branch in a fresh clone of its own. */
+interface Judge {
+  /** Whether a pushed branch mends the bug: with the tests as they are on `main`, it must pass the check. */
+  readonly judge: (real: RealCase, repositoryUrl: string, branch: string) => Promise<Judgement>;
+  /** What the check says of a branch as it stands, tests included. */
+  readonly checkAsPushed: (real: RealCase, repositoryUrl: string, branch: string) => Promise<Judgement>;
+}
 
-/** What the check says of a branch as it stands, tests included. */
-export const checkAsPushed = (real: RealCase, repositoryUrl: string, branch: string): Promise<Judgement> =>
-  inClone(repositoryUrl, branch, (clone, home) => runCheck(real, clone, home));
+/** Runs the check of a case once for each state of the files that it is asked about, whatever branches have come to it. */
+export function createJudge(): Judge {
+  const known = new Map<string, Promise<Judgement>>();
+  const check = async (real: RealCase, clone: string, home: string): Promise<Judgement> => {
+    const state = `${real.name} ${await treeIn(clone)}`;
+    const judgement = known.get(state) ?? runCheck(real, clone, home);
+    known.set(state, judgement);
+    return judgement;
+  };
+  return {
+    judge: (real, repositoryUrl, branch) =>
+      inClone(repositoryUrl, branch, async (clone, home) => {
+        await restoreTests(real, clone);
+        return await check(real, clone, home);
+      }),
+    checkAsPushed: (real, repositoryUrl, branch) =>
+      inClone(repositoryUrl, branch, (clone, home) => check(real, clone, home)),
+  };
+}
+
+/** The id of all files as they lie there. */
+async function treeIn(clone: string): Promise<string> {
+  const start = { cwd: clone, env: isolatedGit(), timeoutMs: 30_000 };
+  await mustRun('git', ['add', '--all', '--force'], start);
+  return await mustRun('git', ['write-tree'], start);
+}
 
 async function inClone<T>(url: string, branch: string, use: (clone: string, home: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'weaver-judge-'));

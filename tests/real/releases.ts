@@ -54,6 +54,10 @@ export async function fetchArchive(archive: Archive, options: FetchOptions = def
 /** Unpacks an archive so that the package's files stand at the top of `folder`, which must not exist yet. */
 export async function unpack(archive: Archive, file: string, folder: string): Promise<void> {
   const start = { cwd: dirname(file), env: process.env, timeoutMs: UNPACK_TIMEOUT_MS };
+  if (archive.release.isWheel === true) {
+    await mustRun('python3', [...UNZIP, file, folder], start);
+    return;
+  }
   if (archive.language !== 'go') {
     await mkdir(folder, { recursive: true });
     await mustRun('tar', ['-xzf', file, '-C', folder, '--strip-components=1', '--no-same-owner'], start);
@@ -61,15 +65,22 @@ export async function unpack(archive: Archive, file: string, folder: string): Pr
   }
   // Module archives are zip files with the module and its version as the top folder.
   const whole = await mkdtemp(join(dirname(folder), 'module-'));
-  await mustRun('python3', ['-m', 'zipfile', '-e', file, whole], start);
+  await mustRun('python3', [...UNZIP, file, whole], start);
   await rename(join(whole, `${archive.package}@${archive.release.version}`), folder);
   await rm(whole, { recursive: true, force: true });
 }
 
+const UNZIP = ['-m', 'zipfile', '-e'];
+
 const label = ({ package: name, release }: Archive): string => `${name} ${release.version}`;
 
 const fileName = (archive: Archive): string =>
-  `${label(archive).replaceAll(/[^A-Za-z0-9.]+/g, '-')}${archive.language === 'go' ? '.zip' : '.tar.gz'}`;
+  `${label(archive).replaceAll(/[^A-Za-z0-9.]+/g, '-')}${endingOf(archive)}`;
+
+function endingOf({ language, release }: Archive): string {
+  if (release.isWheel === true) return '.whl';
+  return language === 'go' ? '.zip' : '.tar.gz';
+}
 
 async function hashOf(file: string): Promise<string | null> {
   try {
@@ -100,9 +111,10 @@ const fetchers: Readonly<Record<Language, Fetcher>> = {
       `${archive.package}==${archive.release.version} --hash=sha256:${archive.release.sha256}\n`,
     );
     // The hash is checked by pip before it runs anything of the archive.
-    const args = ['-m', 'pip', 'download', '--quiet', '--no-deps', '--no-binary', ':all:', '--require-hashes'];
+    const form = archive.release.isWheel === true ? '--only-binary' : '--no-binary';
+    const args = ['-m', 'pip', 'download', '--quiet', '--no-deps', form, ':all:', '--require-hashes'];
     await ask(archive, 'python3', [...args, '-r', requirements, '-d', folder], folder, env);
-    return only(archive, folder, '.tar.gz');
+    return only(archive, folder, endingOf(archive));
   },
   javascript: async (archive, folder, env) => {
     const spec = `${archive.package}@${archive.release.version}`;

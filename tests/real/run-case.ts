@@ -1,13 +1,11 @@
-import { mkdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { startScriptedEndpoint } from '../../src/adapters/model/scripted.js';
-import { buildCase, type Answers } from './build.js';
+import type { ScriptRule } from '../../src/adapters/model/scripted.js';
+import type { World } from '../e2e/world.js';
+import type { Answers, BuiltCase } from './build.js';
 import type { RealCase } from './case.js';
-import { run } from './commands.js';
 
 /** What the endpoint answers, attempt after attempt; a task has as many attempts as there are answers. */
-export const recordings = {
+const recordings = {
   right: ['right'],
   'wrong-then-right': ['wrong', 'right'],
   'always-wrong': ['wrong', 'wrong'],
@@ -17,93 +15,66 @@ export const recordings = {
 
 export type Recording = keyof typeof recordings;
 
-/** Longer than two attempts with a cold Go build each. */
-const RUN_TIMEOUT_MS = 300_000;
-
 const resultSchema = z.looseObject({
   state: z.string(),
+  exitCode: z.number(),
   branch: z.string().nullish(),
   commit: z.string().nullish(),
 });
 
 export interface CaseRun {
   readonly state: string;
-  /** Of the program, as the shell sees it. */
+  /** Of the program, as the shell sees it, or what it would be. */
   readonly exitCode: number | null;
   readonly branch: string | null;
   readonly commit: string | null;
-  /** The whole JSON object that the program ended with. */
-  readonly result: Readonly<Record<string, unknown>>;
   readonly requests: number;
-  readonly repositoryUrl: string;
   readonly taskBranch: string;
-  /** Everything the program printed. */
-  readonly output: string;
 }
 
-/** Runs weaver itself on a case, from the built command line, with a recording in place of a model. */
+/** By `weaver run` on the task file, or by the same task given to the library. */
+type Way = 'command line' | 'library';
+
+/** The runs of a case are tasks of one repository; by their titles they are told apart. */
+const titleOf = (real: RealCase, recording: Recording): string => `${real.title} (${recording})`;
+
+export const ruleFor = (real: RealCase, { answers }: BuiltCase, recording: Recording): ScriptRule => ({
+  when: { contains: titleOf(real, recording) },
+  answers: recordings[recording].map((name) => ({ kind: 'text', text: answers[name] })),
+});
+
+/** Runs weaver itself on a case, with a recording in place of a model. */
 export async function runCase(
+  world: World,
   real: RealCase,
+  built: BuiltCase,
   recording: Recording,
-  folders: { readonly work: string; readonly home: string },
+  way: Way,
 ): Promise<CaseRun> {
-  const work = join(folders.work, `${real.name}-${recording}`);
-  const { repositoryUrl, taskFile, taskBranch, answers } = await buildCase(real, work);
-  await mkdir(folders.home, { recursive: true });
-  const endpoint = await startScriptedEndpoint({
-    script: [{ answers: recordings[recording].map((name) => ({ kind: 'text', text: answers[name] })) }],
-  });
-  try {
-    const cli = resolve(__dirname, '../../dist/cli.js');
-    const env = {
-      ...process.env,
-      WEAVER_HOME: folders.home,
-      // Runs share a server, and each has an endpoint of its own: no worker may take up another one's task.
-      WEAVER_TASK_QUEUE: `${real.name}-${recording}`,
-      OPENAI_BASE_URL: endpoint.baseUrl,
-      OPENAI_API_KEY: 'recorded-answers-need-no-key',
-    };
-    const attempts = `limits.attempts=${recordings[recording].length}`;
-    const ended = await run('node', [cli, 'run', taskFile, '--json', '--set', attempts], {
-      cwd: work,
-      env,
-      timeoutMs: RUN_TIMEOUT_MS,
-    });
-    const result = lastObject(ended.stdout, ended.output);
-    return {
-      state: result.state,
-      exitCode: ended.exitCode,
-      branch: result.branch ?? null,
-      commit: result.commit ?? null,
-      result,
-      requests: endpoint.requests().length,
-      repositoryUrl,
-      taskBranch,
-      output: ended.output,
-    };
-  } finally {
-    await endpoint.stop();
-  }
+  const title = titleOf(real, recording);
+  const taskBranch = `${built.taskBranch}-${recording}`;
+  const changed = { title, branch: taskBranch, attempts: recordings[recording].length };
+  const result = way === 'library' ? await carryOut(world, built, changed) : await runCommand(world, built, changed);
+  const { state, exitCode, branch = null, commit = null } = result;
+  return { state, exitCode, branch, commit, requests: world.requestsFor(title), taskBranch };
 }
 
-/** The last JSON object of the output, on one line or over several. */
-function lastObject(stdout: string, output: string): z.infer<typeof resultSchema> {
-  const starts = [...stdout.matchAll(/^\{/gm)].map(({ index }) => index).toReversed();
-  for (const start of starts) {
-    const parsed = tryParse(stdout.slice(start));
-    if (parsed.success) return parsed.data;
-  }
-  throw new Error(`the program ended without a JSON object; it printed:\n${output.slice(-2_000)}`);
+/** What is another thing in each run. */
+interface Changed {
+  readonly title: string;
+  readonly branch: string;
+  readonly attempts: number;
 }
 
-function tryParse(text: string) {
-  try {
-    return resultSchema.safeParse(JSON.parse(text));
-  } catch (cause) {
-    if (isSyntaxError(cause)) return { success: false } as const;
-    throw cause;
-  }
-}
+const carryOut = (world: World, { task }: BuiltCase, { title, branch, attempts }: Changed) =>
+  world.carryOut({ ...task, title, repo: { ...task.repo, branch }, limits: { attempts } });
 
-const isSyntaxError = (cause: unknown): boolean =>
-  typeof cause === 'object' && cause !== null && 'name' in cause && cause.name === 'SyntaxError';
+async function runCommand(world: World, { taskFile }: BuiltCase, { title, branch, attempts }: Changed) {
+  const given = [`title=${title}`, `repo.branch=${branch}`, `limits.attempts=${attempts}`];
+  const args = ['run', taskFile, '--json', ...given.flatMap((each) => ['--set', each])];
+  const { exitCode, stdout, stderr } = await world.cli(args);
+  const last = stdout.trim().split('\n').at(-1) ?? '';
+  if (!last.startsWith('{'))
+    throw new Error(`the program ended without a JSON object; it printed:\n${stdout}${stderr}`);
+  return { ...resultSchema.parse(JSON.parse(last)), exitCode };
+}

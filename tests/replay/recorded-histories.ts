@@ -6,9 +6,9 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { Client, Connection } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils';
 
-const HISTORIES = join(__dirname, 'histories');
+export const HISTORIES = join(__dirname, 'histories');
 
-export interface RecordedHistory {
+interface RecordedHistory {
   readonly name: string;
   readonly workflowId: string;
   readonly history: unknown;

@@ -44,9 +44,11 @@ it('is the same when a finished specification is read again', () => {
   const spec = specOf({
     ask: { mode: 'consensus', stop: { costUsd: 1 }, vote: { strategy: 'weighted', weights: { a: 2 }, maxCostUsd: 1 } },
     shadow: { model: 'local', rate: 0.25 },
+    maySplit: true,
   });
   expect(parseTask(JSON.stringify(spec))).toEqual({ kind: 'ok', spec });
   expect(spec.shadow).toEqual({ model: { provider: 'local' }, rate: 0.25, gate: false });
+  expect(spec.maySplit).toBe(true);
 });
 
 it.each([
@@ -58,6 +60,11 @@ it.each([
   [{ candidates: 3, handler: 'plan' }, 'candidates is for handler: one-shot'],
   [{ candidates: 3, ask: 'any' }, 'candidates stands beside ask: name one of them'],
   [{ candidates: 6 }, 'candidates must be at most 5'],
+  [{ maySplit: true, handler: 'plan' }, 'maySplit is for handler: one-shot or agent'],
+  [
+    { maySplit: true, candidates: 2 },
+    'maySplit stands beside candidates, which are compared by their changes: leave one out',
+  ],
   [{ shadow: { model: 'x', rate: 2 } }, 'shadow.rate must be at most 1'],
 ])('refuses %j', (more, says) => expect(faultsOf(more)).toEqual([says]));
 
@@ -146,6 +153,7 @@ describe('modes of single steps', () => {
       'modes.choose stands beside chooseHandler.model: name the models in one of them',
     ],
     [{ modes: { plan: 'any' } }, 'modes.plan is for handler: plan'],
+    [{ modes: { resolve: 'any' } }, 'modes.resolve is for a task that may be split: handler: plan, or maySplit: true'],
     [{ handler: 'plan', ask: 'any', modes: { plan: 'any' } }, 'modes.plan stands beside ask: name one of them'],
     [
       { judge: true, models: ['a'], modes: { judge: 'any' } },

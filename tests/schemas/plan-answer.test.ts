@@ -1,4 +1,4 @@
-import { parsePlan, planSchema } from '../../src/schemas';
+import { answerOrSplitSchema, answerSchema, parsePlan, parseSplit, planSchema } from '../../src/schemas';
 
 const CHILD = {
   title: 'Add the parser',
@@ -39,6 +39,40 @@ describe('the schema of a plan', () => {
   });
 });
 
+describe('the schema of an answer that may split the task', () => {
+  it('is that of an answer with two more fields, as strict as the others', () => {
+    expect(looseObjects(answerOrSplitSchema)).toEqual([]);
+    const { required, properties, ...rest } = answerSchema;
+    expect(answerOrSplitSchema).toMatchObject({ ...rest, properties, required: [...required, 'children', 'join'] });
+  });
+});
+
+describe('an answer that may split the task', () => {
+  const EDIT = { op: 'delete', path: 'a', content: null, search: null, replace: null, to: null };
+  const answer = { edits: [], commitMessage: '', notes: 'Two steps.', question: null };
+
+  it('splits it with a plan in place of edits, and is read as every plan', () => {
+    expect(parseSplit(JSON.stringify({ ...answer, ...PLAN }))).toEqual({ kind: 'ok', plan: PLAN });
+  });
+
+  it.each([
+    ['has edits', { ...answer, edits: [EDIT], children: null, join: false }],
+    ['asks', { ...answer, question: 'Which?', children: [], join: false }],
+    ['knows nothing of children', { ...answer, edits: [EDIT] }],
+    ['writes a file about children', { ...answer, edits: [{ ...EDIT, op: 'write', content: '{"children":[1]}' }] }],
+    ['is prose', 'I do it.'],
+  ])('does not where it %s', (_how, given) => {
+    expect(parseSplit(typeof given === 'string' ? given : JSON.stringify(given))).toEqual({ kind: 'none' });
+  });
+
+  it('is told what to mend where it does both, or names a child that is none', () => {
+    const both = parseSplit(JSON.stringify({ ...answer, ...PLAN, edits: [EDIT] }));
+    expect(both).toEqual({ kind: 'malformed', faults: ['It has edits and children; a task is done or split.'] });
+    const wrong = parseSplit(JSON.stringify({ ...answer, children: [{ ...CHILD, title: '' }] }));
+    expect(wrong).toEqual({ kind: 'malformed', faults: ['children[0].title: must not be empty.'] });
+  });
+});
+
 describe('a plan', () => {
   it.each([
     ['as it should be', TEXT],
@@ -73,6 +107,14 @@ describe('a plan', () => {
 
   it('without children is read: to refuse it is the decision of the decider', () => {
     expect(parsePlan('{"children":[]}')).toMatchObject({ kind: 'ok', plan: { children: [] } });
+  });
+
+  it('may call children by ids, as programs and people do', () => {
+    const named = [
+      { ...CHILD, id: 'parser' },
+      { ...SECOND, dependsOn: ['parser', 1] },
+    ];
+    expect(parsePlan(JSON.stringify({ children: named }))).toMatchObject({ plan: { children: [CHILD, SECOND] } });
   });
 
   it('names a prerequisite twice and means it once', () => {

@@ -660,7 +660,7 @@ describe('a start input', () => {
       message:
         'title must be a text: put it in quotes; description is missing; ' +
         'repo.url has a password or token in it: take it out, and set the variable that git.tokenEnv names (WEAVER_GIT_TOKEN); ' +
-        'extra is no field; there are title, description, acceptanceCriteria, criterionChecks, judge, reproduceFirst, allowOldFailures, guards, repo, handler, agent, script, playbook, variables, alternatives, chooseHandler, checks, relatedFiles, protect, limits, models, ask, modes, candidates, shadow, setup, commit, landing, tags, key, people, decider, shadowDecider, baseCommit, priority',
+        'extra is no field; there are title, description, acceptanceCriteria, criterionChecks, judge, reproduceFirst, allowOldFailures, maySplit, guards, repo, handler, agent, script, playbook, variables, alternatives, chooseHandler, checks, relatedFiles, protect, limits, models, ask, modes, candidates, shadow, setup, commit, landing, tags, key, people, decider, shadowDecider, baseCommit, priority',
     });
   });
 

@@ -60,3 +60,36 @@ describe('a malformed call is told precisely what to mend', () => {
     expect(says('x'.repeat(10_000), {}).length).toBeLessThanOrEqual(600);
   });
 });
+
+describe('a finish that may split the task', () => {
+  const child = { title: 'One', description: 'Do it.' };
+  const finish = { summary: 'Too much.', commitMessage: '', criteria: [], question: null };
+  const read = (more: object, maySplit: boolean) => parseToolCall(call('finish', { ...finish, ...more }), maySplit);
+
+  it('has the children as every plan has them, and the summary for its notes', () => {
+    expect(read({ children: [child], join: true }, true)).toMatchObject({
+      kind: 'ok',
+      use: {
+        tool: 'finish',
+        split: { children: [{ ...child, dependsOn: [], checks: [] }], join: true, notes: 'Too much.' },
+      },
+    });
+  });
+
+  it.each([[{}], [{ children: null, join: false }], [{ children: [], join: null }]])(
+    'only finishes with %j',
+    (more) => {
+      expect(read(more, true)).toMatchObject({ kind: 'ok', use: { ...finish, tool: 'finish' } });
+      expect(JSON.stringify(read(more, true))).not.toContain('split');
+    },
+  );
+
+  it('is told which child is wrong, and that there are no children where none are offered', () => {
+    expect(read({ children: [{ title: 'One' }] }, true)).toMatchObject({
+      says: 'finish: children[0].description is missing.',
+    });
+    expect(read({ children: [child], join: true }, false)).toMatchObject({
+      says: expect.stringContaining('there is no "children"'),
+    });
+  });
+});

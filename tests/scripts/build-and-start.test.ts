@@ -21,10 +21,19 @@ describe('a build', () => {
     expect(statSync(bundleFile()).mtimeMs).toBe(before);
   });
 
-  it('has what changed, and nothing of sources that are gone', async () => {
+  it('fails with what the compiler says, and the next one starts afresh', async () => {
     checkout.write('src/domain/greeting.ts', `export const greeting = 'good morning';\n`);
     checkout.write('src/domain/short-lived.ts', `export const gone = true;\n`);
+    checkout.write('src/broken.ts', `export const wrong: number = 'text';\n`);
+    const failed = await checkout.node('build.mjs');
+    expect(failed.code).toBe(1);
+    expect(failed.stderr).toMatch(/do not compile.*\n.*src\/broken\.ts\(1,14\): error TS2322/);
+    expect(checkout.files('dist')).not.toContain('.weaver-build-sha256');
+    rmSync(path.join(checkout.folder, 'src/broken.ts'));
     expect((await checkout.node('build.mjs')).code).toBe(0);
+  });
+
+  it('has what changed, and nothing of sources that are gone', async () => {
     expect(checkout.files('dist/domain')).toContain('short-lived.js');
     rmSync(path.join(checkout.folder, 'src/domain/short-lived.ts'));
     expect((await checkout.node('build.mjs')).code).toBe(0);
@@ -39,16 +48,6 @@ describe('a build', () => {
     const here = readFileSync(bundleFile());
     expect(readFileSync(path.join(other.folder, 'dist/workflow-bundle.js')).equals(here)).toBe(true);
     other.remove();
-  });
-
-  it('fails with what the compiler says, and the next one starts afresh', async () => {
-    checkout.write('src/broken.ts', `export const wrong: number = 'text';\n`);
-    const failed = await checkout.node('build.mjs');
-    expect(failed.code).toBe(1);
-    expect(failed.stderr).toMatch(/do not compile.*\n.*src\/broken\.ts\(1,14\): error TS2322/);
-    expect(checkout.files('dist')).not.toContain('.weaver-build-sha256');
-    rmSync(path.join(checkout.folder, 'src/broken.ts'));
-    expect((await checkout.node('build.mjs')).code).toBe(0);
   });
 });
 

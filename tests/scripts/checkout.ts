@@ -1,6 +1,16 @@
 /** A small checkout with the real scripts, to be set up, built, started and tested in a folder of its own. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -37,6 +47,9 @@ export class Checkout {
     const checkout = Checkout.empty();
     symlinkSync(path.join(ROOT, 'node_modules'), path.join(checkout.folder, 'node_modules'));
     for (const file of COPIED) cpSync(path.join(ROOT, file), path.join(checkout.folder, file), { recursive: true });
+    // A process for each of three tiny files would cost more than all their tests.
+    const config = readFileSync(path.join(ROOT, 'jest.config.cjs'), 'utf8');
+    checkout.write('jest.config.cjs', config.replace(/maxWorkers: \d+/, 'maxWorkers: 1'));
     checkout.write(
       'tests/jest-environment.cjs',
       `module.exports = require('jest-environment-node').TestEnvironment;\n`,
@@ -100,7 +113,6 @@ const COPIED = [
   '.oxlintrc.json',
   '.prettierignore',
   '.prettierrc.json',
-  'jest.config.cjs',
   'knip.json',
   'package-lock.json',
   'package.json',
@@ -115,7 +127,6 @@ const SYSTEM_FOLDERS = '/usr/bin:/bin';
 /** What stands for the `weaver` command: says what it was given, and how it was ended. */
 const COMMAND = `#!/usr/bin/env node
 const [first = '', ...rest] = process.argv.slice(2);
-process.stdout.write(JSON.stringify({ first, rest }) + '\\n');
 if (first === 'wait') {
   const alive = setInterval(() => {}, 1_000);
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
@@ -126,6 +137,7 @@ if (first === 'wait') {
     });
 }
 if (first === 'fail') process.exitCode = 7;
+process.stdout.write(JSON.stringify({ first, rest }) + '\\n');
 `;
 
 export function ended(child: ChildProcess): Promise<Ended> {

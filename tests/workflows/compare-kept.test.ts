@@ -15,7 +15,7 @@ let onKeep: () => Promise<void>;
 let pages: number[];
 
 beforeAll(async () => {
-  workflows = await startOwnWorkflows(require.resolve('../../src/workflows/compare-models'));
+  workflows = await startOwnWorkflows();
   ({ client } = workflows);
   const spending = { ...NOTHING_SPENT, callsSent: 1 };
   await workflows.work({

@@ -8,10 +8,12 @@ import {
   refusalOfDone,
   refusalOfInstruction,
   refusalOfLimits,
+  refusalOfPlan,
   refusalOfSaid,
   refusalOfStop,
   refusalOfWords,
 } from '../../src/workflows/refusals';
+import { textParts } from '../../src/domain/text-parts';
 import { INSTRUCTIONS_MAX, Talk } from '../../src/workflows/talk';
 import type { TaskRun } from '../../src/workflows/task-run';
 
@@ -154,6 +156,15 @@ describe('that work is done', () => {
     expect(refusalOfDone(taskWith(), ANA)).toMatch(/waits for nobody’s work/);
     expect(refusalOfDone(asked(), ANA)).toBe('Question a1.t1 wants an answer, not work.');
     expect(refusalOfDone(taskWith(new Talk(), 'dead'), ANA)).toBe('The task has ended: dead.');
+  });
+
+  it('or that it is to be split, by a plan that is JSON and not too large', () => {
+    expect(refusalOfPlan([])).toBeNull();
+    expect(refusalOfPlan(textParts({ children: [{ title: 'x'.repeat(9_000) }] }))).toBeNull();
+    expect(refusalOfPlan(['{"children":'])).toBe('The plan is no JSON.');
+    expect(refusalOfPlan(['x'.repeat(9_000)])).toMatch(/at most 8 KB/);
+    expect(refusalOfPlan([{ children: [] }])).toMatch(/cut into texts/);
+    expect(refusalOfPlan(textParts('x'.repeat(100_000)))).toMatch(/100002 characters; 100000 are the most/);
   });
 
   it('is not said by an answer or an approval', () => {

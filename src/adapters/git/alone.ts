@@ -12,6 +12,9 @@ export function createAlone(folderOf: (lineage: string) => string) {
   return async <T>(lineage: string, work: () => Promise<T>): Promise<T> => {
     const folder = folderOf(lineage);
     await mkdir(folder, { recursive: true });
-    return await locks.hold(join(folder, 'work.lock'), undefined, work);
+    return await locks.hold(workLockIn(folder), undefined, work);
   };
 }
+
+/** @param folder of the task */
+export const workLockIn = (folder: string): string => join(folder, 'work.lock');

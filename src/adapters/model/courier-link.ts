@@ -3,7 +3,14 @@ import { spawn } from 'node:child_process';
 import { mkdir, open as openFile, rename, stat, type FileHandle } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { PortFault, type CallRequest, type CallResult, type RecordingSettings, type SendGate } from '../../ports.js';
+import {
+  PortFault,
+  type CallRequest,
+  type CallResult,
+  type Departing,
+  type RecordingSettings,
+  type SendGate,
+} from '../../ports.js';
 import {
   courierPlaces,
   onMessages,
@@ -141,7 +148,7 @@ function askOn(
     handlers.set(id, (message) => {
       if (message === 'lost') return settle(() => reject(lost()));
       if (message.kind === 'progress') return onProgress(message.bytes, message.tokens);
-      if (message.kind === 'mayLeave') return answerGate(socket, id, message.promptTokens, gate);
+      if (message.kind === 'mayLeave') return answerGate(socket, id, message.departing, gate);
       if (message.kind === 'left') return gate?.left(message.atMs);
       if (message.kind === 'result') return settle(() => resolve(message));
       if (message.kind === 'fault')
@@ -155,8 +162,8 @@ function askOn(
 }
 
 /** A gate never rejects; what went wrong with it, its owner says. */
-function answerGate(socket: Socket, id: number, promptTokens: number, gate: SendGate | undefined): void {
-  const asked = gate === undefined ? Promise.resolve(null) : gate.mayLeave(promptTokens);
+function answerGate(socket: Socket, id: number, departing: Departing, gate: SendGate | undefined): void {
+  const asked = gate === undefined ? Promise.resolve(null) : gate.mayLeave(departing);
   void asked.then((window) => sendMessage(socket, { kind: 'leave', id, window }));
 }
 

@@ -11,6 +11,7 @@ import {
   PortFault,
   type CallRequest,
   type CallResult,
+  type Departing,
   type RecordingSettings,
   type SendWindow,
   type TailEvent,
@@ -18,7 +19,7 @@ import {
 } from '../../ports.js';
 
 /** Raised when the messages change: a worker that meets an older process lets it finish and starts its own. */
-export const PROTOCOL = 3;
+export const PROTOCOL = 4;
 
 export type ToCourier =
   | { readonly kind: 'hello'; readonly protocol: number }
@@ -45,7 +46,7 @@ export type ToCourier =
 export type FromCourier =
   | { readonly kind: 'ready'; readonly protocol: number; readonly pid: number }
   | { readonly kind: 'progress'; readonly id: number; readonly bytes: number; readonly tokens: number }
-  | { readonly kind: 'mayLeave'; readonly id: number; readonly promptTokens: number }
+  | { readonly kind: 'mayLeave'; readonly id: number; readonly departing: Departing }
   | { readonly kind: 'left'; readonly id: number; readonly atMs: number }
   | { readonly kind: 'tail'; readonly event: TailEvent }
   | { readonly kind: 'result'; readonly id: number; readonly result: CallResult; readonly warnings: readonly string[] }

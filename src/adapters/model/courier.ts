@@ -13,15 +13,14 @@ import {
   type CallRequest,
   type CallResult,
   type ChatMessage,
+  type Departing,
   type RecordingSettings,
   type SendGate,
 } from '../../ports.js';
-import { createBudgets } from './budgets.js';
 import type { Gathered } from './gathered.js';
-import { busyFor, createDeparture, type Refused } from './departure.js';
+import { busyFor, mayDepart, type Refused } from './departure.js';
 import { dialectOf, type Dialect } from './dialect.js';
 import { sayable } from './endpoint-errors.js';
-import { openHealthBook, type HealthBook } from './health-book.js';
 import { ledgerFault, type Ledger } from './ledger.js';
 import {
   answerIn,
@@ -39,7 +38,7 @@ import type { EndpointRequest, EndpointResult } from './openai-endpoint.js';
 import { costOf } from './price.js';
 import { createRecordedCalls, type Recorded } from './recorded-calls.js';
 import { createSlots } from './slots.js';
-import { mostOf, uncounted, withinBudget } from './within-budget.js';
+import { mostOf, uncounted } from './most-cost.js';
 
 export interface Order {
   readonly request: CallRequest;
@@ -81,8 +80,6 @@ export interface CourierParts {
   readonly redact: (text: string) => string;
   /** Absent = nobody watches. */
   readonly tail?: Pick<LiveTail, 'begin'>;
-  /** Absent = it is kept in memory. */
-  readonly health?: HealthBook;
 }
 
 /** Below this no request is sent: its answer (8 MB at most, more as JSON) might find no room. */
@@ -253,58 +250,30 @@ interface Sender {
   send(key: string, order: Order, entry: Entry, warnings: string[]): Promise<Refused | 'unwanted' | null>;
 }
 
-function createSender(
-  { home, ledger, ask, redact, tail, health = openHealthBook(null) }: CourierParts,
-  books: Books,
-): Sender {
-  const departure = createDeparture(health);
-  const budgets = createBudgets({ home, ledger });
+function createSender({ home, ask, redact, tail }: CourierParts, books: Books): Sender {
   const dialects = new Map<string, Dialect>();
 
   /** Null if nobody wanted it any more before it left; refused if it may not leave now. */
   const sendOnce = async (
     key: string,
-    order: Order,
-    entry: Entry,
-    dialect: Dialect,
-  ): Promise<EndpointResult | Refused | null> => {
-    await requireRoom(home);
-    const { request } = order;
-    const { signal } = entry.controller;
-    if (signal.aborted) return null;
-    const sending = { request, send: nextSend(entry.rows), rows: () => entry.rows, signal };
-    return await withinBudget(budgets, sending, () => leave(key, order, entry, dialect));
-  };
-
-  const leave = async (
-    key: string,
     { request, apiKey, headers = {} }: Order,
     entry: Entry,
     dialect: Dialect,
   ): Promise<EndpointResult | Refused | null> => {
-    if (entry.controller.signal.aborted) return null;
-    const { provider } = request;
-    const permit = await departure.ask(
-      provider,
-      () => gatesOf(entry),
-      promptTokensOf(request),
-      entry.controller.signal,
-    );
+    await requireRoom(home);
+    const { signal } = entry.controller;
+    if (signal.aborted) return null;
+    const permit = await mayDepart(request.provider, () => gatesOf(entry), departingOf(request, entry.rows), signal);
     if ('kind' in permit) return permit;
-    if (entry.controller.signal.aborted) {
-      health.ended(provider, 'cancelled');
-      return null;
-    }
+    if (signal.aborted) return null;
     entry.sent = true; // before the intent is written: once it is, the ledger counts a request
     const intent = intentOf(request, nextSend(entry.rows));
     await books.append(request, entry, intent);
     const onBytes = (bytes: number): void => tellProgress(entry, bytes);
     const heard = hear(tail, request, intent.send, entry);
-    const { signal } = entry.controller;
     const { onGrowth } = heard;
     permit.left();
     const result = await heard.until(ask({ ...request, apiKey, headers, dialect, redact, signal, onBytes, onGrowth }));
-    health.ended(provider, result.kind === 'failed' ? result.code : null);
     await books.save(key, request, entry, named(request, endOf(intent, result), redact));
     return result;
   };
@@ -481,6 +450,12 @@ function named({ tools }: CallRequest, row: EndRow, redact: (text: string) => st
 
 const promptTokensOf = ({ messages }: CallRequest): number =>
   estimateTokens(messages.reduce((sum, message) => sum + lengthOf(message), 0));
+
+const departingOf = (request: CallRequest, rows: readonly LedgerRow[]): Departing => ({
+  promptTokens: promptTokensOf(request),
+  mostUsdMicros: mostOf(request),
+  spentUsdMicros: spendingOf(rows).costUsdMicros,
+});
 
 const gatesOf = ({ listeners }: Entry): readonly SendGate[] =>
   [...listeners].flatMap(({ gate }) => (gate === undefined ? [] : [gate]));

@@ -1,23 +1,12 @@
-/** Whether and when a request may leave: after so many failures of its endpoint, and within limits that all workers share. */
+/** Whether and when a request may leave: within limits and a budget that all workers share, and not to an endpoint in trouble. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { limitsOf } from '../../domain/provider-limits.js';
-import type { CallResult, ProviderSettings, SendGate, SendWindow } from '../../ports.js';
-import type { HealthBook } from './health-book.js';
+import type { CallResult, Departing, ProviderSettings, SendGate, SendWindow } from '../../ports.js';
 import type { Away } from './line.js';
 
 /** Leave to send one request. `left` is called when it does. */
 export interface Leave {
   readonly left: () => void;
-}
-
-export interface Departure {
-  /** Null if this request may not leave: the result is what the caller is told. */
-  ask(
-    provider: ProviderSettings,
-    gates: () => readonly SendGate[],
-    promptTokens: number,
-    signal: AbortSignal,
-  ): Promise<Leave | Refused>;
 }
 
 export interface Refused {
@@ -31,44 +20,31 @@ const MISSED_MAX = 3;
 const FREE: Leave = { left: () => undefined };
 
 /**
- * Where workers share limits, their keeper knows best, also of failures. Elsewhere the health of this home decides, and the
- * workers know whether the endpoint has asked for a pause (docs/decisions/0019-provider-limits.md).
+ * Refused if this request may not leave: the result is what the caller is told. The keeper of the provider decides, which the
+ * workers ask (docs/decisions/0019-provider-limits.md, 0035-shared-budgets.md).
  */
-export const createDeparture = (health: HealthBook): Departure => ({
-  async ask(provider, gates, promptTokens, signal) {
-    const isLimited = limitsOf(provider) !== null;
-    const refused = isLimited ? null : refusedByHealth(health, provider);
-    if (refused !== null) return refused;
-    // Without limits only a pause is asked about, and whom nobody can ask may leave.
-    if (!isLimited && gates().length === 0) return FREE;
-    const leave = await throughGates(gates, promptTokens, signal);
-    // It was let through to try whether the endpoint is back, and does not.
-    if ('kind' in leave && !isLimited) health.ended(provider, 'cancelled');
-    return leave;
-  },
-});
+export async function mayDepart(
+  provider: ProviderSettings,
+  gates: () => readonly SendGate[],
+  departing: Departing,
+  signal: AbortSignal,
+): Promise<Leave | Refused> {
+  // Without limits and budget only trouble is asked about, and whom nobody can ask may leave.
+  if (limitsOf(provider) === null && gates().length === 0) return FREE;
+  return await throughGates(gates, departing, signal);
+}
 
 async function throughGates(
   gates: () => readonly SendGate[],
-  promptTokens: number,
+  departing: Departing,
   signal: AbortSignal,
 ): Promise<Leave | Refused> {
   for (let missed = 0; missed < MISSED_MAX && !signal.aborted; missed += 1) {
-    const found = await firstWindow(gates(), promptTokens);
+    const found = await firstWindow(gates(), departing);
     if (found === null) return busy('Not now.');
     if (await isInTime(found.window, signal)) return { left: () => found.gate.left(Date.now()) };
   }
   return busy('Its moment was missed again and again.');
-}
-
-function refusedByHealth(health: HealthBook, provider: ProviderSettings): Refused | null {
-  const refused = health.mayLeave(provider);
-  if (refused === null) return null;
-  const { untilMs, failures, code } = refused;
-  const waitMs = Math.max(0, untilMs - Date.now());
-  const says = `${provider.name} is left alone for ${Math.ceil(waitMs / 1_000)} s after ${failures} failures in a row`;
-  const result = { kind: 'failed', code: 'circuitOpen', says, retryable: false, retryAfterMs: waitMs } as const;
-  return { kind: 'refused', result: { ...result, because: code } };
 }
 
 const busy = (says: string): Refused => ({
@@ -85,10 +61,10 @@ export function busyFor({ forMs }: Away, says: string): Refused {
 /** Who asks first for the answer is asked first; one that leaves meanwhile says no. */
 async function firstWindow(
   gates: readonly SendGate[],
-  promptTokens: number,
+  departing: Departing,
 ): Promise<{ readonly gate: SendGate; readonly window: SendWindow } | null> {
   for (const gate of gates) {
-    const window = await gate.mayLeave(promptTokens);
+    const window = await gate.mayLeave(departing);
     if (window !== null) return { gate, window };
   }
   return null;

@@ -122,7 +122,7 @@ async function recover(file: string): Promise<readonly LedgerRow[]> {
 }
 
 /** Adds a line of JSON, whole or not at all. `durable`: it survives a power cut, else only the end of the process. */
-export async function appendLine(file: string, value: unknown, durable: boolean): Promise<void> {
+async function appendLine(file: string, value: unknown, durable: boolean): Promise<void> {
   const line = Buffer.from(`${JSON.stringify(value)}\n`, 'utf8');
   await makeFolder(dirname(file));
   await withFile(file, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, async (handle) => {

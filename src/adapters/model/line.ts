@@ -38,8 +38,6 @@ interface Wish<T> {
 export interface LineRules {
   /** How long somebody stands in it each time; from two seconds to ten minutes if absent. */
   readonly waitMs?: number;
-  /** Whether what is free is kept for whoever is away; else only for one who is about to come. */
-  readonly keepsForAway: boolean;
   /** When it may be the turn of one with so many before it, in milliseconds from now; 0 = nobody knows. */
   readonly guessMs?: (ahead: number) => number;
 }
@@ -89,8 +87,7 @@ export class Line<T> {
     let claimed = 0;
     for (const { wish, end, backAt } of this.places) {
       if (end === null) {
-        const isDue = now >= backAt - DUE.earlyMs && now <= backAt + DUE.lateMs;
-        if (this.rules.keepsForAway || isDue) claimed += wish.weight;
+        if (now >= backAt - DUE.earlyMs && now <= backAt + DUE.lateMs) claimed += wish.weight;
         continue;
       }
       const value = wish.tryNow(claimed);

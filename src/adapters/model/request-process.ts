@@ -5,6 +5,7 @@
  */
 import { chmod, rm, stat } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setTimeout as pause } from 'node:timers/promises';
 import { defined } from '../../domain/plain-object.js';
@@ -17,7 +18,6 @@ import {
   type CourierPlaces,
   type ToCourier,
 } from './courier-protocol.js';
-import { openHealthBook } from './health-book.js';
 import { createLedger } from './ledger.js';
 import { createLiveTail, type LiveTail } from './live-tail.js';
 import { createPatientFetch } from './patient-fetch.js';
@@ -45,7 +45,14 @@ async function main(): Promise<void> {
   const places = await courierPlaces(home);
   const hold = await waitForHold(places);
   if (hold === null) return; // another one serves this home
+  await removeLeftovers(home, places).catch((error: unknown) => log(`files of before: ${String(error)}`));
   serve({ home, places, hold, idleMs: Number(values['idle-seconds']) * 1_000 });
+}
+
+/** Versions before kept budgets and health of providers here; their keepers have both now (decision 0035). */
+async function removeLeftovers(home: string, { run }: CourierPlaces): Promise<void> {
+  await rm(join(home, 'budgets'), { recursive: true, force: true });
+  await rm(join(run, 'providers.json'), { force: true });
 }
 
 /** The hold, or null if another process answers at the socket or does not go away. */
@@ -86,8 +93,7 @@ function serve({ home, places, hold, idleMs }: Service): void {
   const ask: CourierParts['ask'] = async (request) =>
     (await import('./openai-endpoint.js')).askEndpoint(request, fetcher);
   const tail = createLiveTail(secrets);
-  const health = openHealthBook(home, (error) => log(`health of the providers: ${String(error)}`));
-  const courier = createCourier({ home, ledger, ask, redact: secrets.redact, tail, health });
+  const courier = createCourier({ home, ledger, ask, redact: secrets.redact, tail });
   const connections = new Set<Socket>();
   let draining = false;
   const drain = (): void => {
@@ -187,11 +193,11 @@ function answerGate(asked: Asked, id: number, window: SendWindow | null): void {
 
 /** The worker's gate, from here. */
 const gateOver = (socket: Socket, id: number, asked: Asked): SendGate => ({
-  mayLeave: (promptTokens) =>
+  mayLeave: (departing) =>
     new Promise((settle) => {
       if (!socket.writable) return settle(null);
       asked.set(id, settle);
-      sendMessage(socket, { kind: 'mayLeave', id, promptTokens });
+      sendMessage(socket, { kind: 'mayLeave', id, departing });
     }),
   left: (atMs) => sendMessage(socket, { kind: 'left', id, atMs }),
   lost: () => undefined, // that is for the worker to find out

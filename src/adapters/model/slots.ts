@@ -45,7 +45,7 @@ export function createSlots(): Slots {
 
 function newLane(): Lane {
   const running: Lane['running'] = new Set();
-  const line = new Line<Release>({ keepsForAway: false, guessMs: (ahead) => expectedMs(lane, ahead) });
+  const line = new Line<Release>({ guessMs: (ahead) => expectedMs(lane, ahead) });
   const lane: Lane = { limit: 1, running, usualMs: FIRST_GUESS_MS, line };
   return lane;
 }

@@ -79,8 +79,8 @@ function frameArguments({ folders, size, asRoot }: Frame, network: boolean): rea
     ['--die-with-parent', '--new-session', '--cap-drop', 'ALL'],
     ['--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc'],
     outside.flatMap(empty),
-    masked.flatMap((path) => ['--ro-bind', '/dev/null', path]),
     [...shown, ...(network ? shownWithNetwork : [])].flatMap((path) => ['--ro-bind-try', path, path]),
+    masked.flatMap((path) => ['--ro-bind', '/dev/null', path]),
     hidden.filter((path) => !outside.includes(path)).flatMap(empty),
   ].flat();
 }

@@ -11,7 +11,7 @@ export interface SandboxOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** The weaver home, which commands must not see. */
   readonly home: string;
-  /** Files and folders of the worker's own which commands must not see either: a key that signs. */
+  /** Files and folders of the worker's own which commands must not see either: keys of endpoints, one that signs. */
   readonly secrets?: readonly string[];
   /** Starts the commands; by default this very process does. */
   readonly run?: RunCommand;

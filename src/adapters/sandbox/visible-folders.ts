@@ -10,7 +10,7 @@ import { CERTIFICATE_VARIABLES, commandEnvironment, commandPath, TOOL_VARIABLES 
 export interface VisibleFolders {
   /** Replaced by empty folders; none inside another. */
   readonly hidden: readonly string[];
-  /** Files that look empty. */
+  /** Files that cannot be read. */
   readonly masked: readonly string[];
   /** Shown again inside hidden folders, read-only; a folder before what is in it. */
   readonly shown: readonly string[];
@@ -24,7 +24,7 @@ export interface VisibleFoldersOptions {
   readonly home: string;
   /** The worker's user is root, whose commands could read what is root's. */
   readonly asRoot: boolean;
-  /** Files and folders of the worker's own, such as a key that signs: wherever they are, no command sees them. */
+  /** Files and folders of the worker's own, such as a key of an endpoint: wherever they are, no command sees them. */
   readonly secrets: readonly string[];
 }
 
@@ -56,11 +56,11 @@ export async function visibleFolders({
   const usable = (path: string): boolean => isBelow(path, hidden) && !isBelow(path, weaverHome);
   const tools = await toolFolders(environment, usable);
   return {
-    // A tool's folder may have the weaver home in it.
-    hidden: [...hidden, ...weaverHome.filter((path) => isBelow(path, tools))],
+    // A tool's folder may have the weaver home in it, or a key.
+    hidden: [...hidden, ...[...weaverHome, ...secretPlaces.folders].filter((path) => isBelow(path, tools))],
     masked: [
       ...(asRoot ? await realPaths(MASKED_FROM_ROOT) : []),
-      ...secretPlaces.files.filter((path) => !isBelow(path, hidden)),
+      ...secretPlaces.files.filter((path) => !isBelow(path, hidden) || isBelow(path, tools)),
     ],
     shown: tools,
     shownWithNetwork: (await realPaths(['/etc/resolv.conf', ...valuesOf(environment, CERTIFICATE_VARIABLES)])).filter(

@@ -1,37 +1,31 @@
-/** The part of `weaver doctor` about the health of the providers and about limits that workers share. */
+/** The part of `weaver doctor` about limits and troubles of the providers, which workers share. */
 import type { Config } from '../../config.js';
 import { breakerRuleOf, limitsOf, type LimitsStanding } from '../../domain/provider-limits.js';
 import { stateOf, type Breaker } from '../../domain/circuit-breaker.js';
 import type { ProviderSettings } from '../../ports.js';
 import type { WeaverClient } from '../weaver-client.js';
-import type { Finding, House } from './house.js';
+import type { Finding } from './house.js';
 
-/** What the calls of this home have shown of each provider; nothing is sent from here. */
-export async function checkHealth(house: House, config: Config): Promise<readonly Finding[]> {
-  const nowMs = Date.now();
-  const known = await Promise.all(
-    config.providers.map(async (provider) => ({ provider, breaker: await house.providerHealth(config, provider) })),
-  );
-  return known.flatMap(({ provider, breaker }) =>
-    // Where workers share limits, they share the health too: it is said with them.
-    breaker === null || limitsOf(provider) !== null ? [] : [healthOf(provider, breaker, nowMs)],
-  );
-}
-
-/** What is left of the limits that workers share, as their keepers have it. */
+/** What is left of the limits, and how the endpoints are, as the keepers have it. */
 export async function checkLimits(client: WeaverClient, { providers }: Config): Promise<readonly Finding[]> {
   const findings = providers.map(async (provider) => {
     const standing = await client.providerLimits(provider.name);
-    return limitsOf(provider) === null ? pauseFinding(provider, standing) : [limitsFinding(provider, standing)];
+    return limitsOf(provider) === null ? troubleFindings(provider, standing) : [limitsFinding(provider, standing)];
   });
   return (await Promise.all(findings)).flat();
 }
 
-/** Without limits there is something to say only while the endpoint wants to be left alone. */
-function pauseFinding({ name }: ProviderSettings, standing: LimitsStanding | null): readonly Finding[] {
-  if (standing?.pausedUntil == null) return [];
-  const says = `it has asked for a pause until ${clock(standing.pausedUntil)}; ${standing.waiting} calls wait`;
-  return [{ name: `pause ${name}`, verdict: 'warn', says, next: 'Calls wait, and go on by themselves afterwards.' }];
+/** Without limits there is something to say only if the endpoint was in trouble of late. */
+function troubleFindings(provider: ProviderSettings, standing: LimitsStanding | null): readonly Finding[] {
+  if (standing === null) return [];
+  const { pausedUntil, waiting, breaker } = standing;
+  const says = `it has asked for a pause until ${clock(pausedUntil ?? 0)}; ${waiting} calls wait`;
+  const next = 'Calls wait, and go on by themselves afterwards.';
+  const isKnown = breaker.lastFailure !== null || breaker.lastSuccessAt !== null;
+  return [
+    ...(pausedUntil === null ? [] : [{ name: `pause ${provider.name}`, verdict: 'warn', says, next } as const]),
+    ...(isKnown ? [healthOf(provider, breaker, Date.now())] : []),
+  ];
 }
 
 function limitsFinding(provider: ProviderSettings, standing: LimitsStanding | null): Finding {

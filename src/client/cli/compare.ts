@@ -1,5 +1,4 @@
 /** `weaver compare`: cases, models and modes of a file, compared; as a table, a page, and lines for programs. */
-import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { missedThresholds, regressions, type Contestant, type Regression } from '../../domain/compare-summary.js';
 import { callsOf, type CompareSpec } from '../../domain/compare.js';
@@ -24,6 +23,7 @@ import { invalidTask } from '../task-faults.js';
 import { usageFault, WeaverFault } from '../weaver-fault.js';
 import { workerFailure } from './carry-out.js';
 import type { Context } from './context.js';
+import { readInput } from './input-file.js';
 import { aborted, listenForInterrupts } from './interrupts.js';
 import { writeOutput } from './output-file.js';
 import { queueForRecordings, refuseElsewhere } from './recorded.js';
@@ -77,20 +77,9 @@ export async function compare(context: Context, file: string, flags: CompareFlag
 }
 
 function readSpec(file: string): CompareSpec {
-  const parsed = parseCompare(readText(file, 'The file of cases'));
+  const parsed = parseCompare(readInput(file, 'The file of cases'));
   if (parsed.kind === 'faults') throw invalidTask(parsed.faults, file, 'the comparison');
   return parsed.spec;
-}
-
-function readText(file: string, what: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (thrown) {
-    throw usageFault(
-      `${what} cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
-      'Name an existing file.',
-    );
-  }
 }
 
 type Earlier = readonly Pick<Contestant, 'mode' | 'asked' | 'success' | 'determinism'>[];
@@ -102,7 +91,7 @@ function readBaseline(file: string): Earlier {
   );
   let value: unknown;
   try {
-    value = JSON.parse(readText(file, 'The earlier comparison'));
+    value = JSON.parse(readInput(file, 'The earlier comparison'));
   } catch (thrown) {
     throw thrown instanceof WeaverFault ? thrown : noBaseline;
   }

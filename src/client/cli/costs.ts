@@ -1,4 +1,4 @@
-/** `weaver costs`: what calls have cost, from the ledger of this home; neither a server nor a worker is asked. */
+/** `weaver costs`: what calls have cost, from the ledger of this home; a server is asked for what budgets have left, if one is there. */
 import { leftOf, type CostGroup } from '../../domain/costs.js';
 import { lineagesOf } from '../../domain/housekeeping.js';
 import { tasksPrefixOf } from '../../domain/lineage.js';
@@ -8,6 +8,7 @@ import { budgetLines, costTable } from '../render-costs.js';
 import { idsOf } from '../task-id.js';
 import { usageFault } from '../weaver-fault.js';
 import type { Context } from './context.js';
+import { standingsHere } from './provider-budgets.js';
 
 export interface CostFlags {
   readonly job?: string;
@@ -29,10 +30,11 @@ export async function costs(context: Context, flags: CostFlags): Promise<number>
     terminal.raw(costsAsCsv(report));
     return 0;
   }
-  const budgets = await ledger.standings(config.providers, Date.now());
+  const budgets = await standingsHere(house, config, ledger);
   if (json) {
-    const left = budgets.map(({ provider, standings }) => ({
+    const left = budgets.map(({ provider, source, standings }) => ({
       provider,
+      source,
       standings: standings.map((each) => ({ ...each, leftUsdMicros: leftOf(each) })),
     }));
     terminal.json({ since: flags.since ?? null, ...report, budgets: left });

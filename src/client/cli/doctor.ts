@@ -7,13 +7,15 @@ import { text as textOf } from 'node:stream/consumers';
 import type { Config } from '../../config.js';
 import type { ProviderSettings } from '../../ports.js';
 import { leftOf } from '../../domain/costs.js';
+import { freeBytesWanted } from '../../domain/housekeeping.js';
 import { searchAttributeTypes } from '../../workflows/messages.js';
-import { standingWords } from '../render-costs.js';
+import { sourceWords, standingWords } from '../render-costs.js';
 import type { WeaverClient } from '../weaver-client.js';
 import { WeaverFault } from '../weaver-fault.js';
 import type { Finding, House } from './house.js';
-import { checkHealth, checkLimits } from './check-providers.js';
+import { checkLimits } from './check-providers.js';
 import { checkProbes, probeModels } from './probe-models.js';
+import { standingsOfProviders } from './provider-budgets.js';
 import type { GlobalFlags } from './program.js';
 import { connectClient, openTemporal, type TemporalSession } from './temporal-session.js';
 
@@ -39,7 +41,7 @@ export async function doctor(
   { config: file, json }: GlobalFlags,
   { probe }: DoctorFlags = {},
 ): Promise<number> {
-  const loaded = house.loadConfig(file);
+  const loaded = await house.loadConfig(file);
   const here = [checkNode(), checkGit()];
   const findings =
     loaded.kind === 'faults'
@@ -71,8 +73,6 @@ async function withConfig(
     checkDisk(config),
     checkTemporal(house, config),
     checkEvents(house, config),
-    checkBudgets(house, config),
-    checkHealth(house, config),
     ...(config.scripted
       ? [Promise.resolve(noModel())]
       : config.providers.map((provider) => checkProvider(house, config, provider))),
@@ -122,13 +122,22 @@ async function firstLine(command: string, args: readonly string[]): Promise<stri
 }
 
 /** The home may not be there yet: its nearest folder that is. */
-async function checkDisk({ home }: Config): Promise<Finding> {
+async function checkDisk({ home, disk }: Config): Promise<Finding> {
   let folder = home;
   while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
-  const { bavail, bsize } = await statfs(folder);
+  const { bavail, blocks, bsize } = await statfs(folder);
   const free = bavail * bsize;
   const says = `${(free / 1e9).toFixed(1)} GB free for ${home}`;
   if (free < DISK_FAIL_BYTES) return fail('disk', says, 'Free space there, or set WEAVER_HOME to another disk.');
+  const wanted = freeBytesWanted(disk.freeBytesMin, blocks * bsize);
+  if (free < wanted) {
+    const least = `${(wanted / 1e9).toFixed(1)} GB (disk.freeGb)`;
+    return warn(
+      'disk',
+      says,
+      `Below ${least} no task gets a work tree: free space, or set WEAVER_HOME to another disk.`,
+    );
+  }
   return free < DISK_WARN_BYTES
     ? warn('disk', says, 'Repositories and artifacts need space: free some, or set WEAVER_HOME to another disk.')
     : ok('disk', says);
@@ -138,20 +147,24 @@ async function checkTemporal(house: House, config: Config): Promise<readonly Fin
   try {
     const session = await openTemporal(house, config, 'join');
     if (session === null)
-      return [ok('temporal', 'not configured and not running: weaver run and weaver up start the embedded server')];
+      return [
+        ok('temporal', 'not configured and not running: weaver run and weaver up start the embedded server'),
+        ...(await checkBudgets(house, config, null)),
+      ];
     try {
       const client = await connectClient(session, config);
-      return await askServer(client, session, config).finally(() => client.close());
+      return await askServer(house, client, session, config).finally(() => client.close());
     } finally {
       await session.leave();
     }
   } catch (thrown) {
     if (!(thrown instanceof WeaverFault)) throw thrown;
-    return [fail('temporal', thrown.message, thrown.next)];
+    return [fail('temporal', thrown.message, thrown.next), ...(await checkBudgets(house, config, null))];
   }
 }
 
 async function askServer(
+  house: House,
   client: WeaverClient,
   { address, where, embedded }: TemporalSession,
   config: Config,
@@ -180,6 +193,7 @@ async function askServer(
         ),
     // Only a worker can answer for their keepers.
     ...(pollers.length > 0 ? await checkLimits(client, config) : []),
+    ...(await checkBudgets(house, config, pollers.length > 0 ? client : null)),
   ];
 }
 
@@ -204,18 +218,15 @@ async function checkEvents(house: House, config: Config): Promise<readonly Findi
 }
 
 /** What the providers with a budget may still cost. */
-async function checkBudgets(house: House, config: Config): Promise<readonly Finding[]> {
-  const budgets = await (await house.costs(config)).standings(config.providers, Date.now());
-  return budgets.flatMap(({ provider, standings }) =>
+async function checkBudgets(house: House, config: Config, client: WeaverClient | null): Promise<readonly Finding[]> {
+  const budgets = await standingsOfProviders(client, await house.costs(config), config);
+  return budgets.flatMap(({ provider, source, standings }) =>
     standings.map((standing) => {
       const name = `budget ${provider}`;
+      const says = `${standingWords(standing)}${sourceWords(source)}`;
       return leftOf(standing) > 0
-        ? ok(name, standingWords(standing))
-        : warn(
-            name,
-            standingWords(standing),
-            'Calls wait until then: raise it in weaver.config.yaml, or name another provider.',
-          );
+        ? ok(name, says)
+        : warn(name, says, 'Calls wait until then: raise it in weaver.config.yaml, or name another provider.');
     }),
   );
 }

@@ -1,7 +1,6 @@
 /** What the commands get from the wiring (src/cli.ts): the client's room knows neither adapters nor the worker. */
 import type { Client } from '@temporalio/client';
 import type { Config, Loaded } from '../../config.js';
-import type { Breaker } from '../../domain/circuit-breaker.js';
 import type { Swept } from '../../domain/housekeeping.js';
 import type {
   ArtifactStore,
@@ -91,7 +90,7 @@ export interface Finding {
 export interface House {
   readonly version: string;
   readonly terminal: Terminal;
-  loadConfig(file: string | undefined): Loaded;
+  loadConfig(file: string | undefined): Promise<Loaded>;
   /** Joins the server of this home, or starts it; on the given ports if it has to be started. */
   startServer(config: Config, ports: { readonly port?: number; readonly uiPort?: number }): Promise<EmbeddedServer>;
   /** Null if none runs on this home. */
@@ -116,8 +115,6 @@ export interface House {
   /** What was told on this host. */
   openEvents(config: Config): Promise<EventLog>;
   eventReceivers(config: Config): Promise<readonly EventReceiver[]>;
-  /** What the calls of this home have shown of a provider; null if there were none. */
-  providerHealth(config: Config, provider: ProviderSettings): Promise<Breaker | null>;
   /** What calls of this home have cost. */
   costs(config: Config): Promise<Costs>;
   startScripted(config: Config): Promise<Scripted>;

@@ -52,15 +52,15 @@ async function execute(house: House, order: Order, flags: GlobalFlags): Promise<
   const { terminal } = house;
   try {
     if (order.kind === 'doctor') return await (await import('./doctor.js')).doctor(house, flags, order.flags);
-    const context = { house, terminal, json: flags.json, config: configOf(house, flags) };
+    const context = { house, terminal, json: flags.json, config: await configOf(house, flags) };
     return await carry(context, order);
   } catch (thrown) {
     return failed(house, order, flags, thrown instanceof WeaverFault ? thrown : unexpected(thrown));
   }
 }
 
-function configOf(house: House, { config: file, record, replay }: GlobalFlags): Config {
-  const loaded = house.loadConfig(file);
+async function configOf(house: House, { config: file, record, replay }: GlobalFlags): Promise<Config> {
+  const loaded = await house.loadConfig(file);
   if (loaded.kind === 'faults') {
     throw new WeaverFault(
       {

@@ -28,7 +28,11 @@ export const PEOPLE_EXAMPLES: Readonly<Record<PeopleOrder['kind'], readonly stri
     "weaver answer job/login-fix/t/0 'yes' --question a1.t2 --why 'as agreed on Monday'",
   ],
   approve: ['weaver approve login-fix', "weaver approve login-fix --reject --why 'It changes the public interface'"],
-  done: ["weaver done login-fix --message 'Keep the session over midnight'", 'weaver done job/login-fix/t/0'],
+  done: [
+    "weaver done login-fix --message 'Keep the session over midnight'",
+    'weaver done job/login-fix/t/0',
+    'weaver done login-fix --children parts.yaml',
+  ],
   instruct: ["weaver instruct login-fix 'Do not touch the migrations'"],
   pause: ["weaver pause login-fix --why 'release today'", 'weaver pause job/spring-cleaning/t/names'],
   resume: ['weaver resume login-fix'],
@@ -85,6 +89,7 @@ function addTelling({ add, order }: Adding): void {
   ).action(order((id: string, flags: ApproveFlags) => ({ kind: 'approve', id, flags })));
   add('done <id>', 'say that the work which a task asks a person for is done')
     .option('--message <text>', 'commit message (default: the title of the task)')
+    .option('--children <file>', 'not done but to be split: a list of tasks as in a job file (or - for standard input)')
     .option('--id <id>', 'name of this saying: said again under the same name, it counts once')
     .action(order((id: string, flags: DoneFlags) => ({ kind: 'done', id, flags })));
   said(add('instruct <id> <text>', 'one more thing for the model to heed, from the next attempt on')).action(

@@ -5,9 +5,12 @@ import { viewOfJobStatus } from '../job-view.js';
 import { phaseLine } from '../render-task.js';
 import { viewOfStatus } from '../task-view.js';
 import type { Told } from '../updates.js';
+import { parseChildren } from '../../schemas.js';
+import { invalidTask } from '../task-faults.js';
 import { usageFault } from '../weaver-fault.js';
 import type { WeaverClient } from '../weaver-client.js';
 import type { Context } from './context.js';
+import { inputName, readInputOrStdin } from './input-file.js';
 import { withClient } from './look.js';
 import type { PeopleOrder } from './people-commands.js';
 import { noServerHere } from './temporal-session.js';
@@ -19,6 +22,8 @@ export interface SayFlags {
 
 export interface DoneFlags {
   readonly message?: string;
+  /** Name of a file of tasks to split the task into, or - for standard input. */
+  readonly children?: string;
   readonly id?: string;
 }
 
@@ -63,7 +68,7 @@ async function toldTo(client: WeaverClient, saying: Saying): Promise<Told<TaskSt
     case 'approve':
       return await client.approve(id, saying.flags.reject !== true, answerOptions(saying.flags));
     case 'done':
-      return await client.done(id, doneOptions(saying.flags));
+      return await client.done(id, await doneOptions(saying.flags));
     case 'instruct':
       return await client.addInstruction(id, saying.text, sayOptions(flags));
     case 'pause':
@@ -84,10 +89,17 @@ const sayOptions = ({ why, id }: SayFlags) => ({
   ...(id === undefined ? {} : { updateId: id }),
 });
 
-const doneOptions = ({ message, id }: DoneFlags) => ({
+const doneOptions = async ({ message, children, id }: DoneFlags) => ({
   ...(message === undefined ? {} : { why: message }),
+  ...(children === undefined ? {} : { children: await childrenIn(children) }),
   ...(id === undefined ? {} : { updateId: id }),
 });
+
+async function childrenIn(file: string): Promise<unknown> {
+  const parsed = parseChildren(await readInputOrStdin(file, 'The file of children'));
+  if (parsed.kind === 'faults') throw invalidTask(parsed.faults, inputName(file), 'the proposal');
+  return parsed.plan;
+}
 
 const answerOptions = ({ question, ...flags }: AnswerFlags) => ({
   ...sayOptions(flags),
@@ -109,7 +121,7 @@ function limitsOf({ cost, tokens, attempts, seconds, deadline }: BudgetFlags) {
 const PAST: Readonly<Record<Saying['kind'], (saying: Saying) => string>> = {
   answer: () => 'answered',
   approve: (saying) => (saying.kind === 'approve' && saying.flags.reject === true ? 'rejected' : 'approved'),
-  done: () => 'done',
+  done: (saying) => (saying.kind === 'done' && saying.flags.children !== undefined ? 'to be split' : 'done'),
   instruct: () => 'heard',
   pause: () => 'paused',
   resume: () => 'goes on',

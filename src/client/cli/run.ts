@@ -1,7 +1,5 @@
 /** `weaver run`: a task file, a job file, or flags in their place, to pushed commits. */
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { text as textOf } from 'node:stream/consumers';
 import type { Config } from '../../config.js';
 import { ATTENDED_OUTAGE_SECONDS, type LimitsSpec, type TaskSpec } from '../../domain/task.js';
 import { parseFile, taskFromFlags, type ParsedFile, type ParsedTask } from '../../schemas.js';
@@ -13,6 +11,7 @@ import { carryOut } from './carry-out.js';
 import type { Context } from './context.js';
 import type { JobReport, RunReport } from '../run-report.js';
 import type { JobResult } from '../../workflows/messages.js';
+import { inputName, readInputOrStdin } from './input-file.js';
 import { namesIn, refuseUnknownAgents } from './known-agents.js';
 import { queueForRecordings, refuseElsewhere } from './recorded.js';
 import { jobWork, splitWork, type Work } from './work.js';
@@ -75,7 +74,7 @@ async function readWork(file: string | undefined, flags: RunFlags, config: Confi
     return { key: parsed.spec.key, work: workOf(parsed.spec) };
   }
   const parsed = await fromFile(file, flags, limits);
-  if (parsed.kind === 'faults') throw invalidTask(parsed.faults, file === '-' ? 'stdin' : file, parsed.whole);
+  if (parsed.kind === 'faults') throw invalidTask(parsed.faults, inputName(file), parsed.whole);
   refuseUnknownAgents(config.agents, parsed.kind === 'job' ? namesIn(parsed.job) : [parsed.spec]);
   if (parsed.kind === 'job') return { key: parsed.job.key, work: jobWork(parsed.job) };
   return { key: parsed.spec.key, work: workOf(parsed.spec) };
@@ -112,7 +111,7 @@ function fromFlags(
 async function fromFile(file: string, flags: RunFlags, limits: Partial<LimitsSpec>): Promise<ParsedFile> {
   if (flags.check !== undefined)
     throw usageFault('--check cannot be used beside a task file.', 'Name the checks in the file.');
-  const text = file === '-' ? await textOf(process.stdin) : readTaskFile(file);
+  const text = await readInputOrStdin(file, 'The task file');
   const sets = [
     ...(flags.repo === undefined ? [] : [`repo.url=${flags.repo}`]),
     ...(flags.title === undefined ? [] : [`title=${flags.title}`]),
@@ -120,15 +119,4 @@ async function fromFile(file: string, flags: RunFlags, limits: Partial<LimitsSpe
     ...(flags.set ?? []),
   ];
   return parseFile(text, { sets, limits, cwd: file === '-' ? process.cwd() : dirname(resolve(file)) });
-}
-
-function readTaskFile(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (thrown) {
-    throw usageFault(
-      `The task file cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
-      'Name an existing file, or - for standard input.',
-    );
-  }
 }

@@ -1,13 +1,12 @@
 /** `weaver schedule`: carries the orders out. */
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { text as textOf } from 'node:stream/consumers';
 import { scheduleLines, scheduleTable, triggeredLine } from '../render-schedule.js';
 import { durationMs } from '../schedule-times.js';
 import type { CreateSchedule, OverlapName, Triggered } from '../schedules.js';
 import { unknownSchedule, usageFault } from '../weaver-fault.js';
 import type { WeaverClient } from '../weaver-client.js';
 import type { Context } from './context.js';
+import { inputName, readInputOrStdin } from './input-file.js';
 import { withClient } from './look.js';
 import type { CreateFlags, ScheduleOrder } from './schedule-program.js';
 
@@ -114,15 +113,8 @@ interface ReadFile {
 }
 
 async function readFileOf(file: string): Promise<ReadFile> {
-  if (file === '-') return { text: await textOf(process.stdin), label: 'stdin', cwd: process.cwd() };
-  try {
-    return { text: readFileSync(file, 'utf8'), label: file, cwd: dirname(resolve(file)) };
-  } catch (thrown) {
-    throw usageFault(
-      `The file cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
-      'Name an existing file, or - for standard input.',
-    );
-  }
+  const text = await readInputOrStdin(file, 'The file');
+  return { text, label: inputName(file), cwd: file === '-' ? process.cwd() : dirname(resolve(file)) };
 }
 
 async function list(context: Context): Promise<number> {

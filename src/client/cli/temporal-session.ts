@@ -67,15 +67,17 @@ async function embeddedTemporal(house: House, config: Config, ports: Ports): Pro
 
 /** A server that dies is started again on its ports: workers and clients find it there, and every task goes on. */
 function keepAlive(house: House, config: Config, first: EmbeddedServer): () => Promise<void> {
-  let server = first;
+  let serving = Promise.resolve(first);
   let left: Promise<void> | null = null;
   const ports = { port: portOf(first.address), uiPort: portOf(first.uiUrl) };
   const watch = async (): Promise<void> => {
     for (;;) {
-      await server.exited;
+      await (
+        await serving
+      ).exited;
       if (left !== null) return;
       house.terminal.note('The Temporal server has ended; it is started again.');
-      server = await house.startServer(config, ports);
+      serving = house.startServer(config, ports);
     }
   };
   watch().catch((thrown: unknown) =>
@@ -83,7 +85,12 @@ function keepAlive(house: House, config: Config, first: EmbeddedServer): () => P
       `The Temporal server cannot be started again: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
     ),
   );
-  return () => (left ??= Promise.resolve().then(() => server.stop()));
+  // Also one that is just being started; one that cannot be started need not be stopped.
+  return () =>
+    (left ??= serving.then(
+      (server) => server.stop(),
+      () => undefined,
+    ));
 }
 
 const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1));

@@ -14,6 +14,7 @@ import { checkBaseline, checkTree, gateOutcome, landWork, paidCall, setupOutcome
 import type { TaskRun } from '../task-run.js';
 import { isFree, mayAsk, mayBeRefused, unheld, unpaidOutcome } from '../wait.js';
 import { approval } from './approval.js';
+import { proposal } from './plan.js';
 import { askInWords, QUESTIONS_MAX } from './talk-over.js';
 
 /** A precise complaint helps at once or not at all. */
@@ -42,11 +43,27 @@ async function converse(run: TaskRun, opened: Opened, baseline: Promise<Checked>
     const turn = await takeTurn(run, opened, baseline);
     if (turn.kind === 'ended') return turn.outcome;
     if (turn.finish === null) continue;
-    const outcome =
-      turn.finish.kind === 'question'
-        ? await askPerson(run, turn.finish)
-        : await judgeWork(run, opened, await baseline, turn.finish);
+    const outcome = await finished(run, opened, baseline, turn.finish);
     if (outcome !== null) return outcome;
+  }
+}
+
+/** Null if the conversation goes on. */
+async function finished(
+  run: TaskRun,
+  opened: Opened,
+  baseline: Promise<Checked>,
+  finish: Finish,
+): Promise<Outcome | null> {
+  switch (finish.kind) {
+    case 'question':
+      return await askPerson(run, finish);
+    case 'plan':
+      return await proposal(run, opened, { answer: finish.answer });
+    case 'work':
+      return await judgeWork(run, opened, await baseline, finish);
+    default:
+      throw new TypeError(`unknown finish ${JSON.stringify(finish satisfies never)}`);
   }
 }
 
@@ -153,9 +170,11 @@ const overflows = (answered: Answered): boolean =>
 async function askOnce(run: TaskRun, opened: Opened): Promise<Answered> {
   const { attempt, input } = run;
   const { turns, last, compactions } = stateOf(run, opened);
-  const { provider, model, prompt, steps } = opened;
+  const { provider, model, prompt, steps, maySplit } = opened;
   const name = `a${attempt}.t${turns + 1}${compactions === undefined ? '' : `.c${compactions}`}`;
-  const request = { lineage: input.lineage, prompt, repairs: null, expects: 'tools', conversation: last } as const;
+  const splitting = maySplit === undefined ? {} : { maySplit };
+  const about = { lineage: input.lineage, prompt, repairs: null, expects: 'tools', conversation: last } as const;
+  const request = { ...about, ...splitting };
   if (steps?.turn !== undefined) {
     run.tell(`attempt ${attempt}, turn ${turns + 1}: asking ${wordsOf(steps.turn)}`);
     const asked = await askStep(run, steps.turn, { name, what: `turn ${turns + 1}`, request, look: lookAtTools });

@@ -7,6 +7,7 @@ import { checkBaseline, setupOutcome } from '../steps.js';
 import type { TaskRun } from '../task-run.js';
 import { isFree, unheld } from '../wait.js';
 import { bookWork, landMade, redOutcome, workFailed, workInput } from './made-work.js';
+import { proposal } from './plan.js';
 
 /** A person does not give up after a few red checks; after so many the task's own limits decide. */
 const ROUNDS_MAX = 20;
@@ -17,6 +18,7 @@ type Failed = Extract<Outcome, { kind: 'failed' }>;
 export async function human(run: TaskRun, opened: Opened): Promise<Outcome> {
   const baseline = await checkBaseline(run, opened);
   if (baseline.kind === 'setupFailed') return setupOutcome(baseline);
+  if (run.steps.proposed !== undefined) return await proposal(run, opened, {});
   for (;;) {
     const round = roundOf(run);
     const said = run.talk.answerTo(round.id);
@@ -24,6 +26,7 @@ export async function human(run: TaskRun, opened: Opened): Promise<Outcome> {
     const isNobody = said.by === 'nobody';
     if (said.answer === UNDONE) return unanswered('');
     const work = run.steps.made ?? (await take(run, opened, round, isNobody ? '' : said.why));
+    if (work.kind === 'plan') return await proposal(run, opened, { answer: work.answer });
     const red = work.kind === 'made' ? await redOutcome(run, opened, baseline, work) : workFailed(work);
     if (red === null && work.kind === 'made') return await landMade(run, opened, work);
     if (red === null) throw new TypeError('work that was not made is not good');
@@ -78,18 +81,19 @@ async function place(run: TaskRun, opened: Opened, { number, found }: Round): Pr
   return await handOver.executeWithOptions(options, [request]);
 }
 
-/** What the work tree holds now. */
+/** What the work tree holds now, or the plan that the person has sent in its place. */
 async function take(
   run: TaskRun,
   opened: Opened,
-  { number }: Round,
+  { number, id }: Round,
   message: string,
-): Promise<Exclude<Made, { kind: 'question' | 'plan' }>> {
+): Promise<Exclude<Made, { kind: 'question' }>> {
   const { attempt } = run;
   run.enter('verifying', `attempt ${attempt}: takes the work of the person`);
   const options = { activityId: `a${attempt}.h${number}.take`, summary: `attempt ${attempt}: take the work` };
-  const made = await takeWork.executeWithOptions(options, [{ ...workInput(run, opened), message }]);
-  if (made.kind === 'question' || made.kind === 'plan') throw new TypeError('taking work asks nothing');
+  const plan = run.talk.planFor(id);
+  const made = await takeWork.executeWithOptions(options, [{ ...workInput(run, opened), message }, ...plan]);
+  if (made.kind === 'question') throw new TypeError('taking work asks nothing');
   return made.kind === 'made' ? bookWork(run, made) : made;
 }
 

@@ -10,6 +10,7 @@ import { applyEdits } from '../proxies.js';
 import { bothSettled, checkBaseline, checkTree, gateOutcome, landWork, setupOutcome } from '../steps.js';
 import type { TaskRun } from '../task-run.js';
 import { approval } from './approval.js';
+import { proposal } from './plan.js';
 import { mayRepair, remembered, talkOver, type Turned } from './talk-over.js';
 
 export async function oneShot(run: TaskRun, opened: Opened): Promise<Outcome> {
@@ -52,7 +53,7 @@ type Answered =
 async function answer(run: TaskRun, opened: Opened): Promise<Answered> {
   const turned: Turned[] = [];
   for (let turn = 1; ; turn += 1) {
-    const asked = await askTurn(run, opened, turn, remembered(turned));
+    const asked = await askTurn(run, opened, turn, { ...remembered(turned), ...splitting(opened) });
     if (asked.kind === 'none') return asked;
     const { call } = asked;
     const { verdict } = call;
@@ -61,7 +62,8 @@ async function answer(run: TaskRun, opened: Opened): Promise<Answered> {
       case 'unusable':
         return unusable(call, verdict.code, verdict.detail);
       case 'plan':
-        return unusable(call, 'malformedAnswer', 'A plan instead of edits.');
+        if (opened.maySplit !== true) return unusable(call, 'malformedAnswer', 'A plan instead of edits.');
+        return { kind: 'none', outcome: await proposal(run, opened, { callId: call.callId }) };
       case 'question': {
         const said = talkOver(run, call, turn, verdict.text);
         if ('outcome' in said) return said;
@@ -80,6 +82,8 @@ async function answer(run: TaskRun, opened: Opened): Promise<Answered> {
     turned.push({ callId: call.callId, complaint: edited.complaint });
   }
 }
+
+const splitting = ({ maySplit }: Opened): Pick<Opened, 'maySplit'> => (maySplit === true ? { maySplit } : {});
 
 const unusable = (call: Called, code: Parameters<typeof failure>[0], detail: string): Answered => ({
   kind: 'none',

@@ -6,6 +6,7 @@ import { checkBaseline, setupOutcome } from '../steps.js';
 import type { TaskRun } from '../task-run.js';
 import { isFree, unheld } from '../wait.js';
 import { bookWork, landMade, redOutcome, workFailed, workInput, type Work } from './made-work.js';
+import { proposal } from './plan.js';
 
 export async function playbook(run: TaskRun, opened: Opened): Promise<Outcome> {
   // Before it, not beside it: both work in the one work tree of the task.
@@ -17,11 +18,13 @@ export async function playbook(run: TaskRun, opened: Opened): Promise<Outcome> {
 }
 
 async function carryOut(run: TaskRun, opened: Opened): Promise<Work | Outcome> {
+  if (run.steps.proposed !== undefined) return await proposal(run, opened, {});
   if (!isFree(run)) await unheld(run);
   const { attempt } = run;
   run.enter('working', `attempt ${attempt}: the playbook is running`);
   const options = { activityId: `a${attempt}.playbook`, summary: `attempt ${attempt}: playbook` };
   const made = await runPlaybook.executeWithOptions(options, [workInput(run, opened)]);
-  if (made.kind === 'question' || made.kind === 'plan') throw new TypeError('a playbook asks nothing');
+  if (made.kind === 'question') throw new TypeError('a playbook asks nothing');
+  if (made.kind === 'plan') return await proposal(run, opened, { answer: made.answer });
   return made.kind === 'made' ? bookWork(run, made) : workFailed(made);
 }

@@ -3,8 +3,9 @@ import { patched } from '@temporalio/workflow';
 import type { Called, Edited, Opened } from '../../activities/contract.js';
 import { failure } from '../../domain/failures.js';
 import type { ArtifactRef, Outcome } from '../../domain/outcome.js';
+import { askTurn, type Marked } from '../modes/ask-turn.js';
 import { applyEdits } from '../proxies.js';
-import { ask, bothSettled, checkBaseline, checkTree, gateOutcome, landWork } from '../steps.js';
+import { ask, type Asked, bothSettled, checkBaseline, checkTree, gateOutcome, landWork } from '../steps.js';
 import type { TaskRun } from '../task-run.js';
 import { approval } from './approval.js';
 import { merge, unmetOfMerge } from './join.js';
@@ -45,7 +46,7 @@ type Mended = Whole | { readonly outcome: Outcome };
 async function mend(run: TaskRun, opened: Opened, baseTree: string): Promise<Mended> {
   const turned: Turned[] = [];
   for (let turn = 1; ; turn += 1) {
-    const asked = await ask(run, opened, turn, remembered(turned));
+    const asked = await askToMend(run, opened, turn, remembered(turned), baseTree);
     if (asked.kind === 'none') return { outcome: asked.outcome };
     const { call } = asked;
     if (call.verdict.kind === 'question') {
@@ -61,6 +62,22 @@ async function mend(run: TaskRun, opened: Opened, baseTree: string): Promise<Men
   }
 }
 
+/** As the task says for this step (`modes.resolve`), else its model. */
+function askToMend(
+  run: TaskRun,
+  opened: Opened,
+  turn: number,
+  about: ReturnType<typeof remembered>,
+  baseTree: string,
+): Promise<Asked> {
+  const spec = opened.steps?.resolve;
+  // Without a tick in between: recorded histories know of no mode here.
+  if (spec === undefined) return ask(run, opened, turn, about);
+  return askTurn(run, { ...opened, ask: spec }, turn, about, marked(opened, baseTree));
+}
+
+const marked = ({ baseTree: wholeBase }: Opened, baseTree: string): Marked => ({ baseTree, resolves: true, wholeBase });
+
 /** The work, or what a repair turn has to say. */
 async function usable(run: TaskRun, opened: Opened, call: Called, baseTree: string): Promise<Mended | string> {
   const { verdict, callId } = call;
@@ -73,14 +90,9 @@ async function usable(run: TaskRun, opened: Opened, call: Called, baseTree: stri
   return { outcome: { kind: 'failed', failure: why, signature, evidence } };
 }
 
-async function edit(
-  run: TaskRun,
-  { spec, baseTree: wholeBase }: Opened,
-  callId: string,
-  baseTree: string,
-): Promise<Edited> {
+async function edit(run: TaskRun, opened: Opened, callId: string, baseTree: string): Promise<Edited> {
   const options = { summary: `attempt ${run.attempt}: resolve the conflicts` };
-  const request = { lineage: run.input.lineage, callId, spec, baseTree, resolves: true, wholeBase };
+  const request = { lineage: run.input.lineage, callId, spec: opened.spec, ...marked(opened, baseTree) };
   const edited = await applyEdits.executeWithOptions(options, [request]);
   run.bookStep({ edited });
   return edited;

@@ -1,11 +1,12 @@
 /** One turn of a task: its model is asked, or several are, as the task says; the answer to go on with comes back. */
 import { patched } from '@temporalio/workflow';
-import type { Called, CallInput, Edited, Opened } from '../../activities/contract.js';
+import type { Called, CallInput, Edited, EditInput, Opened } from '../../activities/contract.js';
 import type { AskSpec, ModelResult, ModeResult } from '../../domain/ask-mode.js';
 import { VOTE_DEFAULTS } from '../../domain/consensus.js';
 import type { AskedAnswer, AskedEntry, NewEntry } from '../../domain/entries.js';
 import { catalogueEntry, failure, type Failure } from '../../domain/failures.js';
 import type { Outcome } from '../../domain/outcome.js';
+import { defined } from '../../domain/plain-object.js';
 import { totalTokens } from '../../domain/record.js';
 import type { ModelChoice } from '../../domain/task.js';
 import { untilFree } from '../faults.js';
@@ -18,12 +19,21 @@ import { lookAtVerdict, runMode, type Asking, type Looked } from './run-mode.js'
 
 export type About = Parameters<typeof ask>[3];
 
-/** As `ask`; a repair, or the answer to a question, goes to the model that gave rise to it. */
-export const askTurn = (run: TaskRun, opened: Opened, turn: number, about: About): Promise<Asked> =>
-  // Without a tick in between: recorded histories know of no modes.
-  opened.ask === undefined ? ask(run, opened, turn, about) : askInMode(run, opened, opened.ask, turn, about);
+/** Where edits are put that mend a conflict: on the files with its marks. */
+export type Marked = Required<Pick<EditInput, 'baseTree' | 'resolves' | 'wholeBase'>>;
 
-async function askInMode(run: TaskRun, opened: Opened, spec: AskSpec, turn: number, about: About): Promise<Asked> {
+/**
+ * As `ask`; a repair, or the answer to a question, goes to the model that gave rise to it.
+ * @param marked absent = the edits are for the base
+ */
+export const askTurn = (run: TaskRun, opened: Opened, turn: number, about: About, marked?: Marked): Promise<Asked> =>
+  // Without a tick in between: recorded histories know of no modes.
+  opened.ask === undefined
+    ? ask(run, opened, turn, about)
+    : askInMode(run, opened.ask, { opened, turn, about, ...(marked === undefined ? {} : { marked }) });
+
+async function askInMode(run: TaskRun, spec: AskSpec, question: Question): Promise<Asked> {
+  const { opened, turn, about } = question;
   const repaired = about.repairs == null ? undefined : run.steps.askedOf?.at(-1);
   if (repaired !== undefined) return await ask(run, { ...opened, ...repaired }, turn, about);
   const known = run.steps.calls[turn - 1];
@@ -31,12 +41,12 @@ async function askInMode(run: TaskRun, opened: Opened, spec: AskSpec, turn: numb
   if (!isFree(run)) await unheld(run);
   const refused = mayBeRefused(run) ? await mayAsk(run) : null;
   if (refused !== null) return { kind: 'none', outcome: refused };
-  return await askSeveral(run, opened, spec, turn, about);
+  return await askSeveral(run, spec, question);
 }
 
-async function askSeveral(run: TaskRun, opened: Opened, spec: AskSpec, turn: number, about: About): Promise<Asked> {
+async function askSeveral(run: TaskRun, spec: AskSpec, question: Question): Promise<Asked> {
   const budget = budgetOf(run);
-  const question = { opened, turn, about };
+  const { turn } = question;
   run.enter('working', `attempt ${run.attempt}: asking ${spec.models.length} models (${spec.mode})`);
   const asked = await runMode(spec, { ...askingOf(run, spec, question, budget), mayCall: budget.mayCall });
   const taken = asked.winner ?? mendable(asked);
@@ -104,6 +114,7 @@ interface Question {
   readonly opened: Opened;
   readonly turn: number;
   readonly about: About;
+  readonly marked?: Marked;
 }
 
 const JUDGES_ASK_PATCH = 'judges-ask-budget';
@@ -129,7 +140,7 @@ async function callOf(
   { provider, model = '' }: ModelChoice,
   index: number,
 ): Promise<Called> {
-  const { repairs = null, earlier, expects = 'edits' } = about;
+  const { repairs = null, earlier, expects = 'edits', maySplit } = about;
   const request: CallInput = {
     lineage: run.input.lineage,
     name: `${nameOf(run, turn)}.m${index + 1}`,
@@ -139,6 +150,7 @@ async function callOf(
     repairs,
     ...(earlier === undefined ? {} : { earlier }),
     ...(expects === 'edits' ? {} : { expects }),
+    ...(maySplit === undefined ? {} : { maySplit }),
     ...(isAlone(spec) ? {} : { purpose: 'candidate' }),
   };
   const summary = `attempt ${run.attempt}: ${spec.mode}, ${index + 1} of ${spec.models.length} (${model})`;
@@ -150,11 +162,13 @@ export const isAlone = ({ mode }: AskSpec): boolean => mode === 'single' || mode
 
 type Look = NonNullable<Asking['look']>;
 
-/** Edits are good if they apply, and the same if they make the same tree; other answers if they say the same. */
-function lookerOf(run: TaskRun, spec: AskSpec, { opened, about }: Question): Look {
+/** Edits are good if they apply, and the same if they make the same tree; other answers, plans too, if they say the same. */
+function lookerOf(run: TaskRun, spec: AskSpec, { opened, about, marked }: Question): Look {
   if (isAlone(spec)) return lookAtVerdict;
-  if (about.expects === 'plan') return digestLook(run.input.lineage);
-  return (call) => lookAtEdits(run, opened, call);
+  const look = digestLook(run.input.lineage);
+  if (about.expects === 'plan') return look;
+  return (call, ...more) =>
+    call.verdict.kind === 'plan' ? look(call, ...more) : lookAtEdits(run, { ...opened, ...marked }, call);
 }
 
 /**
@@ -163,14 +177,15 @@ function lookerOf(run: TaskRun, spec: AskSpec, { opened, about }: Question): Loo
  */
 export async function lookAtEdits(
   run: TaskRun,
-  { spec, baseTree }: Opened,
+  { spec, baseTree, resolves, wholeBase }: Pick<Opened, 'spec' | 'baseTree'> & Partial<Marked>,
   call: Called,
   keep: (edited: Edited) => void = () => undefined,
 ): Promise<Looked> {
   const said = await lookAtVerdict(call);
   if (said.kind === 'bad') return said;
   const options = { summary: `attempt ${run.attempt}: apply edits of ${call.model}`.slice(0, 120) };
-  const request = { lineage: run.input.lineage, callId: call.callId, spec, baseTree };
+  const put = { baseTree, ...defined({ resolves, wholeBase }) };
+  const request = { lineage: run.input.lineage, callId: call.callId, spec, ...put };
   const edited = await applyEdits.executeWithOptions(options, [request]);
   keep(edited);
   if (edited.kind === 'rejected') return { kind: 'bad', failure: edited.failure };

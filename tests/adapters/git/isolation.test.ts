@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
@@ -220,6 +221,25 @@ it('runs nothing that a check has put into the git folders that it can reach', a
   expect(readFileSync(join(directory, 'README.md'), 'utf8')).toBe('read me\n');
 });
 
+/** A git that notes what any process of its user can read of it: its arguments, and for its user the environment. */
+function watchedGit() {
+  const folder = newFolder('watched');
+  const log = join(folder, 'log');
+  const real = execFileSync('sh', ['-c', 'command -v git'], { encoding: 'utf8' }).trim();
+  writeFiles(folder, {
+    git: { script: `#!/bin/sh\n{ printf '%s\\n' "$@"; echo ---; env; echo ===; } >> '${log}'\nexec '${real}' "$@"\n` },
+  });
+  const calls = () =>
+    readFileSync(log, 'utf8')
+      .split('===\n')
+      .filter((call) => call !== '')
+      .map((call) => {
+        const [args = '', environment = ''] = call.split('---\n');
+        return { args: args.split('\n').slice(0, -1), environment };
+      });
+  return { environment: { PATH: `${folder}:${process.env['PATH'] ?? ''}`, HOME: '/nonexistent' }, calls };
+}
+
 describe('a token', () => {
   it('is on no command line, in no file, and known only to the gits that talk to its host', async () => {
     const server = createServer(
@@ -230,11 +250,12 @@ describe('a token', () => {
     if (address === null || typeof address === 'string') throw new Error('no port');
     const token = 'tok-abcdef-123456';
     const remote = newRemote();
-    const { git, home, started } = newAdapter({ tokenOf: () => token });
+    const watched = watchedGit();
+    const { git, home } = newAdapter({ tokenOf: () => token, environment: watched.environment });
     await git.open({ url: `http://127.0.0.1:${address.port}/x.git`, branch }).catch(() => undefined);
     await git.open({ url: remote.url, branch });
     await new Promise((resolve) => server.close(resolve));
-    const calls = started();
+    const calls = watched.calls();
     expect(calls.length).toBeGreaterThan(1);
     for (const { args, environment } of calls) {
       expect(args.join('\n')).not.toContain(token);

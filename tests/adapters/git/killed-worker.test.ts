@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { compileAdapter, startWorker, type WorkerInput } from './other-process.js';
@@ -17,6 +27,13 @@ import {
 } from './repositories.js';
 import { newSshKey, verifySigned } from './signing-keys.js';
 
+let compiled: string;
+beforeAll(() => {
+  compiled = compileAdapter(mkdtempSync(join(tmpdir(), 'weaver-compiled-')));
+  // For one that is not root.
+  chmodSync(compiled, 0o755);
+});
+afterAll(() => rmSync(compiled, { recursive: true, force: true }));
 afterEach(removeFolders);
 
 const branch = 'weaver/x';
@@ -27,7 +44,7 @@ function ready(remote: Repository = newRemote()) {
   const [baseCommit = '', baseTree = ''] = ['main', 'main^{tree}'].map((name) => remote.git('rev-parse', name));
   const recorded = { baseBranch: 'main', baseCommit, baseTree, branchTip: null };
   const input: WorkerInput = { home, url: remote.url, branch, workspace: 'w', text, recorded };
-  return { compiled: compileAdapter(), home, remote, input };
+  return { home, remote, input };
 }
 
 const commitsOn = (remote: Repository): readonly string[] =>
@@ -65,14 +82,14 @@ function slowGit(command: string, script: string): string {
 
 describe('a worker killed with SIGKILL', () => {
   it('at any moment leaves nothing that keeps the next one from landing exactly one commit', async () => {
-    const { compiled, input, remote, home } = ready();
+    const { input, remote, home } = ready();
     const calm = await startWorker(compiled, { ...input, home: newFolder('calm'), branch: 'weaver/calm' }).ended;
     const expected = calm.find(([step]) => step === 'commit')?.[1];
     expect(typeof expected).toBe('string');
-    // A whole run takes about 150 ms after its beginning: every 6 ms once.
-    for (let afterMs = 0; afterMs < 150; afterMs += 6) {
+    // A whole run takes about 150 ms after its beginning: every 10 ms once.
+    for (let afterMs = 0; afterMs < 150; afterMs += 10) {
       remote.git('update-ref', '-d', `refs/heads/${branch}`);
-      if (afterMs % 12 === 0) rmSync(home, { recursive: true, force: true });
+      if (afterMs % 20 === 0) rmSync(home, { recursive: true, force: true });
       const victim = startWorker(compiled, input);
       await victim.reached('begin');
       await pause(afterMs);
@@ -90,7 +107,7 @@ describe('a worker killed with SIGKILL', () => {
   it.each(['pre-receive', 'update', 'reference-transaction', 'post-receive'])(
     'while the remote runs its %s hook leaves one commit, whoever pushes it in the end',
     async (name) => {
-      const { compiled, input, remote } = ready();
+      const { input, remote } = ready();
       const mark = join(newFolder('mark'), 'reached');
       writeFiles(remote.url, {
         [`hooks/${name}`]: {
@@ -120,7 +137,7 @@ describe('a worker killed between signing and the end of its push', () => {
   it.each(['pre-receive', 'post-receive'])(
     'in %s leaves a commit that the next one pushes as it was signed',
     async (name) => {
-      const { compiled, input, remote } = ready();
+      const { input, remote } = ready();
       const key = newSshKey();
       const mark = join(newFolder('mark'), 'reached');
       const script = `#!/bin/sh\nif [ ! -e '${mark}' ]; then echo > '${mark}'; sleep 0.5; exit 1; fi\nexit 0\n`;
@@ -141,7 +158,7 @@ describe('a worker killed between signing and the end of its push', () => {
 
 describe('a git of a killed worker', () => {
   it('while it fetches leaves a lock that the next one takes over, with the fetch ended', async () => {
-    const { compiled, input, remote, home } = ready();
+    const { input, remote, home } = ready();
     const mark = join(newFolder('mark'), 'reached');
     const slow = slowGit(
       'fetch',
@@ -163,7 +180,7 @@ describe('a git of a killed worker', () => {
 
   it('while it checks out leaves a work tree that is right after the next checkout, and nobody writes there any more', async () => {
     const many = Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`d${at % 20}/f${at}`, `${at}\n`]));
-    const { compiled, input, remote, home } = ready(newRemote({ ...many, 'src/sum.js': 'a - b\n' }));
+    const { input, remote, home } = ready(newRemote({ ...many, 'src/sum.js': 'a - b\n' }));
     const mark = join(newFolder('mark'), 'reached');
     const real = execFileSync('sh', ['-c', 'command -v git'], { encoding: 'utf8' }).trim();
     const slow = slowGit(
@@ -192,7 +209,7 @@ describe('a git of a killed worker', () => {
 
 describe('two workers on one home', () => {
   it('both land what they were asked for', async () => {
-    const { compiled, input, remote, home } = ready();
+    const { input, remote, home } = ready();
     const runs = Array.from({ length: 4 }, (_, at) =>
       startWorker(compiled, { ...input, branch: `weaver/${at}`, workspace: `w${at}`, text: `text ${at}\n`, steps: 3 }),
     );
@@ -203,7 +220,7 @@ describe('two workers on one home', () => {
   });
 
   it('on one workspace take turns, and each finds what it asked for', async () => {
-    const { compiled, input, remote } = ready();
+    const { input, remote } = ready();
     const runs = ['weaver/a', 'weaver/b'].map((name) =>
       startWorker(compiled, { ...input, branch: name, text: `${name}\n`, steps: 5 }),
     );
@@ -215,10 +232,9 @@ describe('two workers on one home', () => {
 // Permissions mean nothing to root, so this one has to be somebody else.
 (process.getuid?.() === 0 ? describe : describe.skip)('a worker that is not root', () => {
   it('gets over what a check has closed', async () => {
-    const { compiled, input, home, remote } = ready();
+    const { input, home, remote } = ready();
     const uid = 65_534;
-    for (const folder of [compiled, remote.url, join(remote.url, '..')]) chmodSync(folder, 0o755);
-    chmodSync(compiled, 0o755);
+    for (const folder of [remote.url, join(remote.url, '..')]) chmodSync(folder, 0o755);
     execFileSync('chown', ['-R', `${uid}:${uid}`, home, remote.url]);
     const seen = join(newFolder('seen'), 'seen');
     chownSync(join(seen, '..'), uid, uid);

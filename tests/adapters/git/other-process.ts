@@ -6,13 +6,11 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { RemoteState } from '../../../src/ports.js';
-import { newFolder } from './repositories.js';
 
 const SOURCE = resolve(__dirname, '../../../src');
 
-/** Compiles what the adapter consists of; `removeFolders` removes it. */
-export function compileAdapter(): string {
-  const folder = newFolder('compiled');
+/** Compiles what the adapter consists of into a folder: the built one is not for every user to read. */
+export function compileAdapter(folder: string): string {
   const names = [
     'ports.ts',
     'domain/charset.ts',

@@ -1,19 +1,12 @@
 /** Real repositories below a temporary folder, and adapters on them. */
 import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createGit, type GitOptions } from '../../../src/adapters/git/create-git.js';
+import { runGit, type GitCall, type RunGit } from '../../../src/adapters/git/run-git.js';
 import type { Git } from '../../../src/ports.js';
+import { importCommit, initBare, type ImportedFile } from '../../fast-import.js';
 
 /** Content by path; a script is executable, a link points to its target. */
 export type Files = Readonly<Record<string, string | Buffer | { readonly script: string } | { readonly link: string }>>;
@@ -68,40 +61,34 @@ export function writeFiles(folder: string, files: Files): void {
 
 export const FILES: Files = { 'README.md': 'read me\n', 'src/sum.js': 'a - b\n', 'run.sh': { script: '#!/bin/sh\n' } };
 
+const COLLEAGUE = { author: 'Ada <ada@example.org>', message: 'colleague\n' };
+
 /** A bare repository with one commit. */
 export function newRemote(files: Files = FILES, branch = 'main', objectFormat = 'sha1'): Repository {
-  const folder = newFolder('remote');
-  const seed = join(folder, 'seed');
-  mkdirSync(seed);
-  gitIn(seed, 'init', '-q', '-b', branch, `--object-format=${objectFormat}`);
-  commitFiles(seed, files);
-  const url = join(folder, 'remote.git');
-  gitIn(folder, 'clone', '-q', '--bare', seed, url);
+  const url = join(newFolder('remote'), 'remote.git');
+  initBare(url, branch, objectFormat);
+  importCommit(url, { ...COLLEAGUE, branch, files: importedFiles(files) });
   return { url, git: (...args: readonly string[]) => gitIn(url, ...args) };
 }
 
-let clones = 0;
-
 /** What a colleague does: clones, commits, pushes. Gives the commit. */
-export function addCommit({ url }: Repository, files: Files, branch = 'main', from = branch): string {
-  const clone = join(dirname(url), `clone-${(clones += 1)}`);
-  gitIn(dirname(url), 'clone', '-q', '-b', from, url, clone);
-  commitFiles(clone, files);
-  gitIn(clone, 'push', '-q', 'origin', `HEAD:refs/heads/${branch}`);
-  return gitIn(clone, 'rev-parse', 'HEAD');
-}
+export const addCommit = ({ url }: Repository, files: Files, branch = 'main', from = branch): string =>
+  importCommit(url, { ...COLLEAGUE, branch, from, files: importedFiles(files) });
 
-function commitFiles(folder: string, files: Files): void {
-  writeFiles(folder, files);
-  gitIn(folder, 'add', '-A', '-f');
-  gitIn(folder, 'commit', '-q', '-m', 'colleague');
+const importedFiles = (files: Files): ReadonlyMap<string, ImportedFile> =>
+  new Map(Object.entries(files).map(([path, content]) => [path, importedFile(content)]));
+
+function importedFile(content: Files[string]): ImportedFile {
+  if (typeof content === 'string' || Buffer.isBuffer(content)) return { mode: '100644', bytes: Buffer.from(content) };
+  if ('link' in content) return { mode: '120000', bytes: Buffer.from(content.link) };
+  return { mode: '100755', bytes: Buffer.from(content.script) };
 }
 
 export interface Bench {
   readonly home: string;
   readonly git: Git;
-  /** Argument lists of the gits that were started since the last look, with their environment. */
-  readonly started: () => readonly { readonly args: readonly string[]; readonly environment: string }[];
+  /** The gits that were started since the last look. */
+  readonly started: () => readonly GitCall[];
   /** Another adapter on the same home: a worker that remembers nothing. */
   readonly again: (options?: Partial<GitOptions>) => Git;
 }
@@ -109,27 +96,16 @@ export interface Bench {
 /** An adapter on a home of its own, whose gits are counted. */
 export function newAdapter(options: Partial<GitOptions> = {}): Bench {
   const home = options.home ?? newFolder('home');
-  const shim = newFolder('shim');
-  const log = join(shim, 'log');
-  const real = execFileSync('sh', ['-c', 'command -v git'], { encoding: 'utf8' }).trim();
-  writeFiles(shim, {
-    git: { script: `#!/bin/sh\n{ printf '%s\\n' "$@"; echo ---; env; echo ===; } >> '${log}'\nexec '${real}' "$@"\n` },
-  });
-  const environment = { PATH: `${shim}:${process.env['PATH'] ?? ''}`, HOME: '/nonexistent' };
-  const again = (other: Partial<GitOptions> = {}): Git =>
-    createGit({ tokenOf: () => undefined, redact: (text) => text, environment, ...options, ...other, home });
-  const started = (): ReturnType<Bench['started']> => {
-    const text = existsSync(log) ? readFileSync(log, 'utf8') : '';
-    rmSync(log, { force: true });
-    return text
-      .split('===\n')
-      .filter((call) => call !== '')
-      .map((call) => {
-        const [args = '', environmentOf = ''] = call.split('---\n');
-        return { args: args.split('\n').slice(0, -1), environment: environmentOf };
-      });
+  const environment = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent' };
+  const calls: GitCall[] = [];
+  const { run: inner = runGit } = options;
+  const run: RunGit = (call) => {
+    calls.push(call);
+    return inner(call);
   };
-  return { home, git: again(), started, again };
+  const again = (other: Partial<GitOptions> = {}): Git =>
+    createGit({ tokenOf: () => undefined, redact: (text) => text, environment, ...options, run, ...other, home });
+  return { home, git: again(), started: () => calls.splice(0), again };
 }
 
 export const AUTHOR = 'weaver <weaver@localhost>';

@@ -75,6 +75,22 @@ describe('the ledger of a home', () => {
     expect(await requestsIn()).toEqual([]);
   });
 
+  it('tells what a provider has cost on the day and in the month; what is under way counts with its most', async () => {
+    const DAY_MS = 86_400_000;
+    writeCall(home, 'a', 1, [intentRow(), answeredRow({ costUsdMicros: 200 })]);
+    writeCall(home, 'b', 2, [intentRow({ startedAt: NOON - DAY_MS }), answeredRow({ costUsdMicros: 300 })]);
+    writeCall(home, 'b', 3, [intentRow({ provider: 'other' }), answeredRow({ costUsdMicros: 999 })]);
+    writeCall(home, 'b', 4, [intentRow({ startedAt: NOON - 30 * DAY_MS }), answeredRow({ costUsdMicros: 999 })]);
+    writeCall(home, 'b', 5, [intentRow({ mostUsdMicros: 50 })]);
+    const spent = await createCosts(home).spent('test', NOON);
+    expect(spent).toEqual({ day: '2026-11-15', dayUsdMicros: 250, monthUsdMicros: 550 });
+  });
+
+  it('has one name, whoever asks for it', async () => {
+    const names = await Promise.all([createCosts(home).home(), createCosts(home).home()]);
+    expect(names).toEqual([expect.stringMatching(/^[a-z0-9-]+$/), names[0]]);
+  });
+
   it('is empty where there is none', async () => {
     expect(await requestsIn()).toEqual([]);
   });

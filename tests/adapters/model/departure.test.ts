@@ -1,8 +1,7 @@
-/** Whether a request may leave: what its gate says, and what the calls before it have shown of the endpoint. */
+/** Whether a request may leave: what its gate says. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createCourier, type CallEnd, type Courier } from '../../../src/adapters/model/courier';
-import { openHealthBook, readHealth } from '../../../src/adapters/model/health-book';
 import { createLedger, type Ledger } from '../../../src/adapters/model/ledger';
 import { askEndpoint } from '../../../src/adapters/model/openai-endpoint';
 import {
@@ -11,7 +10,7 @@ import {
   type ScriptedEndpoint,
 } from '../../../src/adapters/model/scripted';
 import type { CallResult, ProviderSettings, SendGate, SendWindow } from '../../../src/ports';
-import { API_KEY, removeFolder, requestTo, temporaryFolder, until } from './model-world';
+import { API_KEY, removeFolder, requestTo, temporaryFolder } from './model-world';
 
 let endpoint: ScriptedEndpoint;
 let home: string;
@@ -27,13 +26,11 @@ beforeEach(() => {
   home = temporaryFolder();
   mkdirSync(join(home, 'run'));
   ledger = createLedger(home, (text) => text);
-  courier = freshCourier();
+  courier = createCourier({ home, ledger, ask: askEndpoint, redact: (text) => text });
   before = endpoint.count;
 });
 afterEach(() => removeFolder(home));
 
-const freshCourier = (): Courier =>
-  createCourier({ home, ledger, ask: askEndpoint, redact: (text) => text, health: openHealthBook(home) });
 const script = (...answers: readonly ScriptedAnswer[]): void => endpoint.setScript([{ answers }]);
 const sent = (): number => endpoint.count - before;
 const callId = (n: number): string => n.toString(16).padStart(16, '0');
@@ -142,67 +139,19 @@ describe('a request of a provider with limits', () => {
     expect(await ask(1, LIMITED)).toMatchObject({ kind: 'failed', code: 'providerBusy' });
     expect(sent()).toBe(0);
   });
-
-  it('is not held back by this home: its keeper knows of all', async () => {
-    script(oops, oops, oops, yes);
-    const provider = { ...LIMITED, breaker: { failures: 2, pauseSeconds: 60 } };
-    for (const n of [1, 2, 3]) await ask(n, provider, new Gate([now()]));
-    expect(await ask(4, provider, new Gate([now()]))).toMatchObject({ kind: 'answered' });
-  });
 });
 
-describe('an endpoint that fails again and again', () => {
-  const provider = { breaker: { failures: 3, pauseSeconds: 0.5 } };
-  const fail = async (failing = provider): Promise<void> => {
-    for (const n of [1, 2, 3]) expect(await ask(n, failing)).toMatchObject({ code: 'modelServer' });
-  };
-
-  it('is left alone, and who asks is told until when and why', async () => {
-    script(oops);
-    await fail();
-    expect(await ask(4, provider)).toEqual({
-      kind: 'failed',
-      code: 'circuitOpen',
-      because: 'modelServer',
-      says: 'test is left alone for 1 s after 3 failures in a row',
-      retryable: false,
-      retryAfterMs: expect.any(Number),
-      spending: expect.objectContaining({ callsSent: 0 }),
-    });
-    expect(sent()).toBe(3);
+describe('a request of a provider without limits', () => {
+  it('asks too, for its endpoint may be in trouble, and stays where it is told to', async () => {
+    script(yes);
+    expect(await ask(1, {}, new Gate([never]))).toMatchObject({ code: 'providerBusy' });
+    expect(sent()).toBe(0);
+    expect(await ask(1, {}, new Gate([now()]))).toMatchObject({ kind: 'answered' });
   });
 
-  it('is tried with one request after that, and with all when it has answered', async () => {
-    script(oops, oops, oops, { ...yes, delayMs: 300 }, yes);
-    await fail();
-    await new Promise((wake) => setTimeout(wake, 510));
-    const probe = ask(4, provider);
-    await until(() => sent() === 4, 'the probe is sent');
-    expect(await ask(5, provider)).toMatchObject({ code: 'circuitOpen' });
-    expect(await probe).toMatchObject({ kind: 'answered' });
-    expect(await ask(5, provider)).toMatchObject({ kind: 'answered' });
-  });
-
-  it('is left alone by the next request process too, and a person can see it', async () => {
-    script(oops);
-    const long = { breaker: { failures: 3, pauseSeconds: 60 } };
-    await fail(long);
-    const asked = requestTo(endpoint.baseUrl, callId(1)).provider;
-    await until(() => readHealth(home, asked)?.openUntil != null, 'the file is written');
-    expect(readHealth(home, asked)).toMatchObject({ failures: 3, lastFailure: { code: 'modelServer' } });
-    courier = freshCourier();
-    expect(await ask(9, long)).toMatchObject({ code: 'circuitOpen' });
-    expect(sent()).toBe(3);
-  });
-
-  it('keeps no other endpoint waiting', async () => {
-    script(oops, oops, oops, yes);
-    await fail();
-    expect(await ask(4, { ...provider, name: 'other' })).toMatchObject({ kind: 'answered' });
-  });
-
-  it('that says 429 is alive', async () => {
-    script({ kind: 'status', status: 429 });
-    for (let n = 1; n <= 5; n += 1) expect(await ask(n, provider)).toMatchObject({ code: 'rateLimited' });
+  it('leaves where nobody can be asked, however often its endpoint has failed', async () => {
+    script(oops, oops, oops, oops, oops, oops, yes);
+    for (const n of [1, 2, 3, 4, 5, 6]) expect(await ask(n, {})).toMatchObject({ code: 'modelServer' });
+    expect(await ask(7, {})).toMatchObject({ kind: 'answered' });
   });
 });

@@ -9,9 +9,9 @@ class Store {
   readonly line: Line<string>;
   constructor(
     private free: number,
-    rules: Partial<LineRules> = {},
+    rules: LineRules = {},
   ) {
-    this.line = new Line({ keepsForAway: false, waitMs: WAIT_MS, ...rules });
+    this.line = new Line({ waitMs: WAIT_MS, ...rules });
   }
 
   ask(key: string, weight = 1, signal = new AbortController().signal): Promise<string | Away | null> {
@@ -63,19 +63,11 @@ it('has the place of who comes again, before all that came later', async () => {
   expect(ends).toEqual(['a', 'b']);
 });
 
-it('gives what is free to others while somebody is far away, where nothing is kept', async () => {
+it('gives what is free to others while somebody is far away', async () => {
   const store = new Store(0, { guessMs: () => 20_000 });
   expect(await store.ask('a')).toEqual(away);
   store.give(1);
   expect(await store.ask('b')).toBe('b');
-});
-
-it('keeps it for who is away, where small ones would pass a large one by for ever', async () => {
-  const store = new Store(9, { keepsForAway: true });
-  expect(await store.ask('large', 10)).toEqual(away);
-  expect(await store.ask('small', 1)).toEqual(away);
-  store.give(2);
-  expect(await Promise.all([store.ask('large', 10), store.ask('small', 1)])).toEqual(['large', 'small']);
 });
 
 it('lets those behind have what is too little for who has just been sent away', async () => {
@@ -97,7 +89,7 @@ it('forgets who does not want it any more', async () => {
 });
 
 it('forgets who was sent away and never came again', async () => {
-  const store = new Store(0, { keepsForAway: true });
+  const store = new Store(0);
   expect(await store.ask('gone')).toEqual(away);
   store.give(1);
   const clock = jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 20_000);

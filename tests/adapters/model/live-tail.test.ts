@@ -14,7 +14,6 @@ import { createSecrets } from '../../../src/adapters/model/secrets';
 import type { CallRequest, TailEvent, TailWanted } from '../../../src/ports';
 import {
   API_KEY,
-  compileAdapter,
   everythingIn,
   removeFolder,
   requestProcessesOf,
@@ -185,11 +184,6 @@ describe('who watches a call', () => {
 });
 
 describe('over the request process', () => {
-  let compiled: string;
-  beforeAll(() => {
-    compiled = compileAdapter(temporaryFolder());
-  });
-  afterAll(() => removeFolder(compiled));
   afterEach(async () => {
     for (const pid of requestProcessesOf(home)) process.kill(pid, 'SIGKILL');
     await until(() => requestProcessesOf(home).length === 0, 'the request process is gone');
@@ -202,7 +196,7 @@ describe('over the request process', () => {
     const watching = (async () => {
       for await (const event of createFollowTail(home)(ALL, over.signal)) events.push(event);
     })();
-    const worker = startWorkerProcess(compiled, { home, request: request() });
+    const worker = startWorkerProcess({ home, request: request() });
     await until(() => textOf(events).length > 0, 'the first words');
     await worker.kill();
     await until(() => events.at(-1)?.kind === 'ended', 'the end of the answer');
@@ -220,7 +214,7 @@ describe('over the request process', () => {
     const watching = (async () => {
       for await (const event of createFollowTail(between.home)(ALL, over.signal)) events.push(event);
     })();
-    const worker = startWorkerProcess(compiled, { home, request: request() });
+    const worker = startWorkerProcess({ home, request: request() });
     await until(() => textOf(events).length > 0, 'the first words');
     between.breakAll();
     await until(() => events.at(-1)?.kind === 'ended', 'the end of the answer');

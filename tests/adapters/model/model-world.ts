@@ -1,14 +1,11 @@
 /** What the tests of the model adapter stand on: a home, a scripted endpoint, workers in processes of their own. */
-import { transformFileSync } from '@swc/core';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createModel, type ModelOptions, type RunningModel } from '../../../src/adapters/model/model';
 import { startScriptedEndpoint, type ScriptedEndpoint, type ScriptRule } from '../../../src/adapters/model/scripted';
-import type { CallRequest, CallResult, ProviderSettings } from '../../../src/ports';
-
-const ROOT = resolve(__dirname, '../../..');
+import type { CallRequest, CallResult, Departing, ProviderSettings, SendGate, SendWindow } from '../../../src/ports';
 
 /** Looks like a key, so that a leak of it is recognised anywhere. */
 export const API_KEY = 'sk-test-0a1b2c3d4e5f60718293a4b5c6d7e8f9';
@@ -18,28 +15,9 @@ export const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), 'weaver-
 export const removeFolder = (folder: string): void =>
   rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
 
-/** The adapter as Node runs it, from the sources as they are now: the request process is a program. */
-export function compileAdapter(folder: string): string {
-  const sources = [
-    join(ROOT, 'src/ports.ts'),
-    ...['domain', 'adapters'].flatMap((room) => {
-      const path = join(ROOT, 'src', room);
-      const names = readdirSync(path, { recursive: true, encoding: 'utf8' });
-      return names.filter((name) => name.endsWith('.ts')).map((name) => join(path, name));
-    }),
-  ];
-  for (const source of sources) {
-    const target = join(folder, relative(join(ROOT, 'src'), source).replace(/\.ts$/, '.js'));
-    mkdirSync(dirname(target), { recursive: true });
-    const { code } = transformFileSync(source, {
-      jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
-      module: { type: 'commonjs' },
-    });
-    writeFileSync(target, code);
-  }
-  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-  return folder;
-}
+/** The request process is a program: it runs as `npm test` has built it. */
+const DIST = resolve(__dirname, '../../../dist');
+export const REQUEST_PROCESS = join(DIST, 'adapters/model/request-process.js');
 
 export interface ModelBench {
   readonly home: string;
@@ -53,7 +31,6 @@ export async function openModelBench(
   script: readonly ScriptRule[] = [],
   more: Partial<ModelOptions> = {},
 ): Promise<ModelBench> {
-  const compiled = compileAdapter(temporaryFolder());
   const home = temporaryFolder();
   const endpoint = await startScriptedEndpoint({ script });
   const model = createModel({
@@ -61,7 +38,7 @@ export async function openModelBench(
     redact: (text) => text,
     apiKeyOf: () => API_KEY,
     onWarning: () => undefined,
-    requestProcessPath: requestProcessOf(compiled),
+    requestProcessPath: REQUEST_PROCESS,
     idleSeconds: 5,
     ...more,
   });
@@ -70,12 +47,9 @@ export async function openModelBench(
     for (const pid of requestProcessesOf(home)) process.kill(pid, 'SIGKILL');
     await endpoint.stop();
     removeFolder(home);
-    removeFolder(compiled);
   };
   return { home, endpoint, model, close };
 }
-
-export const requestProcessOf = (compiled: string): string => join(compiled, 'adapters/model/request-process.js');
 
 const providerAt = (baseUrl: string, more: Partial<ProviderSettings> = {}): ProviderSettings => ({
   name: 'test',
@@ -107,6 +81,22 @@ export const requestTo = (
   schema: { name: 'answer', schema: { type: 'object', properties: {}, additionalProperties: false } },
 });
 
+/** Lets every request leave, and remembers what it was told. */
+export class OpenGate implements SendGate {
+  readonly told: (Departing | 'lost')[] = [];
+
+  mayLeave(departing: Departing): Promise<SendWindow> {
+    this.told.push(departing);
+    return Promise.resolve({ fromMs: Date.now(), untilMs: Date.now() + 10_000 });
+  }
+
+  left(): void {}
+
+  lost(): void {
+    this.told.push('lost');
+  }
+}
+
 export interface WorkerProcess {
   readonly child: ChildProcess;
   /** Resolves when the worker has said this word. */
@@ -118,11 +108,12 @@ export interface WorkerProcess {
 }
 
 /** A worker in a process of its own that makes one call, or with `holds` waits for a line before it asks. */
-export function startWorkerProcess(
-  compiled: string,
-  options: { readonly home: string; readonly request: CallRequest; readonly holds?: boolean },
-): WorkerProcess {
-  const child = spawn(process.execPath, [require.resolve('./worker-process.cjs'), compiled], {
+export function startWorkerProcess(options: {
+  readonly home: string;
+  readonly request: CallRequest;
+  readonly holds?: boolean;
+}): WorkerProcess {
+  const child = spawn(process.execPath, [require.resolve('./worker-process.cjs'), DIST], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { PATH: process.env['PATH'] ?? '', TEST_KEY: API_KEY },
   });

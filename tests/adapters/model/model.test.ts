@@ -12,11 +12,10 @@ import {
 import type { CallRequest, CallResult, ProviderSettings } from '../../../src/ports';
 import {
   API_KEY,
-  compileAdapter,
   everythingIn,
   removeFolder,
+  REQUEST_PROCESS,
   requestProcessesOf,
-  requestProcessOf,
   requestTo,
   startWorkerProcess,
   temporaryFolder,
@@ -24,7 +23,6 @@ import {
   type WorkerProcess,
 } from './model-world';
 
-let compiled: string;
 let endpoint: ScriptedEndpoint;
 let home: string;
 let before: number;
@@ -32,13 +30,9 @@ const models: RunningModel[] = [];
 const workers: WorkerProcess[] = [];
 
 beforeAll(async () => {
-  compiled = compileAdapter(temporaryFolder());
   endpoint = await startScriptedEndpoint({ script: [] });
 });
-afterAll(async () => {
-  await endpoint.stop();
-  removeFolder(compiled);
-});
+afterAll(() => endpoint.stop());
 beforeEach(() => {
   home = temporaryFolder();
   before = endpoint.count;
@@ -62,7 +56,7 @@ function modelAt(folder = home, more: Partial<ModelOptions> = {}): RunningModel 
     home: folder,
     redact: (text) => text,
     apiKeyOf: (variable) => (variable === 'TEST_KEY' ? API_KEY : undefined),
-    requestProcessPath: requestProcessOf(compiled),
+    requestProcessPath: REQUEST_PROCESS,
     idleSeconds: 5,
     onWarning: () => undefined,
     ...more,
@@ -75,7 +69,7 @@ const call = (model: RunningModel, asked = request(), signal = new AbortControll
   model.call(asked, signal, () => undefined);
 
 function startWorker(holds = false, asked = request()): WorkerProcess {
-  const worker = startWorkerProcess(compiled, { home, request: asked, holds });
+  const worker = startWorkerProcess({ home, request: asked, holds });
   workers.push(worker);
   return worker;
 }

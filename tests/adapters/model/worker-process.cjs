@@ -2,8 +2,8 @@
 const { join } = require('node:path');
 const { createInterface } = require('node:readline');
 
-const [compiled] = process.argv.slice(2);
-const { createModel } = require(join(compiled, 'adapters/model/model.js'));
+const [dist] = process.argv.slice(2);
+const { createModel } = require(join(dist, 'adapters/model/model.js'));
 const say = (word, more = {}) => process.stdout.write(`${JSON.stringify({ word, ...more })}\n`);
 
 async function main() {

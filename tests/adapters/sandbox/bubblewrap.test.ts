@@ -53,6 +53,19 @@ describeIfItWorks('what the worker keeps secret', () => {
     expect((await look([file, folder])).output.trim()).toBe('0\n0');
     removePlace(place);
   });
+
+  it('is seen by no command beside the tools that are shown', async () => {
+    const place = makePlace();
+    const bin = join(place.userHome, 'tools', 'bin');
+    mkdirSync(join(bin, 'keys'), { recursive: true });
+    for (const name of ['tool', 'key', 'keys/other']) writeFileSync(join(bin, name), `${name}\n`);
+    const secrets = [join(bin, 'key'), join(bin, 'keys')];
+    const environment = environmentOf(place, `${bin}:${process.env['PATH'] ?? ''}`);
+    const { sandbox } = await createSandbox({ mode: 'required', environment, home: place.home, secrets });
+    const { output } = await runIn(sandbox, commandOf(place, `cd ${bin} && cat tool; cat key 2>&-; ls -A keys`));
+    expect(output).toBe('tool\n');
+    removePlace(place);
+  });
 });
 
 describeIfItWorks('the network of a command in bubblewrap', () => {

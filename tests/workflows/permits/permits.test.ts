@@ -14,7 +14,7 @@ let client: Client;
 let worker: RunningWorker;
 
 beforeAll(async () => {
-  workflows = await startOwnWorkflows(require.resolve('./sharing-workflows'));
+  workflows = await startOwnWorkflows();
   ({ client } = workflows);
   await startWorker();
 });

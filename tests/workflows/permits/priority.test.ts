@@ -10,7 +10,7 @@ let workflows: OwnWorkflows;
 let client: Client;
 
 beforeAll(async () => {
-  workflows = await startOwnWorkflows(require.resolve('./priority-workflows'));
+  workflows = await startOwnWorkflows();
   ({ client } = workflows);
 });
 

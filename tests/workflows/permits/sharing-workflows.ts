@@ -1,9 +1,7 @@
-/** Workflows of the test: the keeper as weaver has it, and a task that holds what it is told to until it is let go. */
+/** Beside the keeper as weaver has it: a task that holds what it is told to until it is let go. */
 import { condition, defineQuery, defineSignal, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { PermitWish } from '../../../src/domain/permits.js';
 import { Permits } from '../../../src/workflows/permit.js';
-
-export { permits } from '../../../src/workflows/permits.js';
 
 const stateQuery = defineQuery<{ readonly working: boolean; readonly says: readonly (string | null)[] }>('state');
 const letGoSignal = defineSignal('letGo');

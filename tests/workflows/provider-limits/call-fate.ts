@@ -11,6 +11,9 @@ export interface CallFate {
    * it is a later try, which finds the answer.
    */
   readonly ends: FailureCode | 'lost' | 'vanished' | 'over' | null;
+  /** What it may cost at most, and what it has cost, in micro-dollars. */
+  readonly most?: number;
+  readonly cost?: number;
   /** Which of the workers it is of; the first if absent. */
   readonly worker?: number;
   readonly retryAfterMs?: number;

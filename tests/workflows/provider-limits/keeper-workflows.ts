@@ -1,8 +1,6 @@
-/** The keeper as weaver has it, and a workflow that does one step of the test's. */
+/** Beside the keeper as weaver has it: a workflow that does one step of the test's. */
 import { proxyActivities } from '@temporalio/workflow';
 import type { CallFate, Told } from './call-fate.js';
-
-export { providerLimits } from '../../../src/workflows/provider-limits.js';
 
 interface Steps {
   call(fates: readonly CallFate[]): Promise<readonly Told[]>;

@@ -1,73 +1,89 @@
 /** The keeper of a provider's limits on a real server, asked as a worker's calls ask it. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { createProviderGates } from '../../../src/activities/ask-provider';
+import { createCosts } from '../../../src/adapters/model/costs';
 import { checkLimits } from '../../../src/client/cli/check-providers';
 import { WeaverClient } from '../../../src/client/weaver-client';
 import type { Config } from '../../../src/config';
 import type { FailureCode } from '../../../src/domain/failures';
-import { EMPTY_BOOK, limitsOf, reserve, type LimitsStanding } from '../../../src/domain/provider-limits';
+import { EMPTY_BOOK, KEEPERS_QUEUE, limitsOf, reserve, type LimitsStanding } from '../../../src/domain/provider-limits';
 import { NOTHING_SPENT } from '../../../src/domain/record';
 import type { CallResult } from '../../../src/ports';
+import { answeredRow, intentRow, writeCall } from '../../adapters/model/ledger-pages';
 import { until } from '../../e2e/world';
 import { PROVIDER } from '../../activities/provider-settings';
-import { startOwnWorkflows, type OwnWorkflows } from '../own-workflows';
+import { startOwnWorkflows, type OwnWorkflows, type RunningWorker } from '../own-workflows';
 import type { CallFate, Told } from './call-fate';
 
 const QUEUE = 'keeping';
+const OTHER_QUEUE = 'keeping-too';
+const folder = mkdtempSync(join(tmpdir(), 'weaver-keeper-'));
 
 let workflows: OwnWorkflows;
 let client: Client;
+let keepersWorker: RunningWorker;
+/** Of the workers, in their order. */
+let homes: readonly string[];
 
 beforeAll(async () => {
-  workflows = await startOwnWorkflows(require.resolve('./keeper-workflows'));
+  workflows = await startOwnWorkflows();
   ({ client } = workflows);
   // As many workers as a test wants: each has what it has heard to itself.
-  const gatesOf = [createProviderGates(), createProviderGates()];
-  await workflows.work({
-    taskQueue: QUEUE,
-    activities: {
-      call: (fates: readonly CallFate[]) => {
-        const context = Context.current();
-        return Promise.all(
-          fates.map((fate) => callThrough(gatesOf[fate.worker ?? 0] ?? createProviderGates(), context, fate)),
-        );
-      },
-    },
-  });
+  homes = ['here', 'there'].map((name) => join(folder, name));
+  const gatesOf = homes.map((home) => createProviderGates(createCosts(home)));
+  const callAll = (fates: readonly CallFate[]) => {
+    const context = Context.current();
+    return Promise.all(
+      fates.map(async (fate) => {
+        const gates = gatesOf[fate.worker ?? 0];
+        if (gates === undefined) throw new Error('no such worker');
+        return await callThrough(gates, context, fate);
+      }),
+    );
+  };
+  // Hosts with homes of their own have queues of their own.
+  for (const taskQueue of [QUEUE, OTHER_QUEUE]) await workflows.work({ taskQueue, activities: { call: callAll } });
+  keepersWorker = await workflows.work({ taskQueue: KEEPERS_QUEUE });
 });
 
-afterAll(() => workflows?.stop());
+afterAll(async () => {
+  await workflows?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 async function callThrough(
   gateOf: ReturnType<typeof createProviderGates>,
   context: Context,
-  { provider, callId, ends, retryAfterMs }: CallFate,
+  { provider, callId, ends, retryAfterMs, most = 0, cost = 0 }: CallFate,
 ): Promise<Told> {
   const again = { info: { ...context.info, attempt: 2 }, client: context.client } as unknown as Context;
   const gate = gateOf(ends === 'over' ? again : context, { ...PROVIDER, ...provider }, callId);
   if (ends === 'over') {
     // The answer is in the ledger, or the request of the first try was still under way: no leave is needed.
-    gate.ended(resultOf(null, undefined));
+    gate.ended(resultOf(null, undefined, cost));
     return 'granted';
   }
-  const window = await gate.mayLeave(10);
+  const window = await gate.mayLeave({ promptTokens: 10, mostUsdMicros: most, spentUsdMicros: 0 });
   const refusal = gate.refusal();
-  if (refusal !== null) return { why: refusal.why, inMs: refusal.at - Date.now() };
+  if (refusal !== null) return { why: refusal.why, inMs: (refusal.at ?? Infinity) - Date.now() };
   if (window === null) throw new Error('refused without a word');
   if (ends === 'lost') return 'granted';
   if (ends === 'vanished') {
     gate.lost();
-    gate.ended(resultOf('cancelled', undefined));
+    gate.ended(resultOf('cancelled', undefined, cost));
     return 'granted';
   }
   gate.left(Math.max(Date.now(), window.fromMs));
-  gate.ended(resultOf(ends, retryAfterMs));
+  gate.ended(resultOf(ends, retryAfterMs, cost));
   return 'granted';
 }
 
-function resultOf(ends: FailureCode | null, retryAfterMs: number | undefined): CallResult {
-  const spending = { ...NOTHING_SPENT, callsSent: 1 };
+function resultOf(ends: FailureCode | null, retryAfterMs: number | undefined, costUsdMicros: number): CallResult {
+  const spending = { ...NOTHING_SPENT, callsSent: 1, costUsdMicros };
   if (ends === null) return { kind: 'answered', text: 'yes', finishReason: 'stop', model: 'm', latencyMs: 1, spending };
   const pause = retryAfterMs === undefined ? {} : { retryAfterMs };
   return { kind: 'failed', code: ends, says: '', retryable: true, spending, ...pause };
@@ -81,13 +97,13 @@ async function call(...fates: readonly Partial<CallFate>[]): Promise<readonly To
   const full = fates.map((fate, n) => ({ callId: idOf(asked * 1_000 + n), ends: null, ...fate }));
   return (await client.workflow.execute('calls', {
     workflowId: `calls-${asked}`,
-    taskQueue: QUEUE,
+    taskQueue: full[0]?.worker === 1 ? OTHER_QUEUE : QUEUE,
     args: [full],
   })) as readonly Told[];
 }
 
 const idOf = (n: number): string => String(n).padStart(16, '0');
-const keeper = (name: string): WorkflowHandle => client.workflow.getHandle(`provider/${QUEUE}/${name}`);
+const keeper = (name: string): WorkflowHandle => client.workflow.getHandle(`provider/${name}`);
 const standing = (name: string): Promise<LimitsStanding | null> =>
   keeper(name).query<LimitsStanding | null, [number]>('providerLimits', Date.now());
 
@@ -97,7 +113,7 @@ it('gives many calls of a worker their places in few messages', async () => {
   expect(told).toEqual(told.map(() => 'granted'));
   expect((await standing('many'))?.requests).toEqual({ used: 60, limit: 600 });
   const { historyLength } = await keeper('many').describe();
-  // Three messages of 25, and what has ended with them or after them: five events each.
+  // Four messages of 15, and what has ended with them or after them: five events each.
   expect(historyLength).toBeLessThan(45);
 });
 
@@ -198,7 +214,7 @@ it('goes on with its book where another run takes it up', async () => {
   const { book } = reserve(EMPTY_BOOK, limits, request, Date.now());
   await client.workflow.start('providerLimits', {
     workflowId: keeper('carried').workflowId,
-    taskQueue: QUEUE,
+    taskQueue: KEEPERS_QUEUE,
     args: [{ book, limits }],
   });
   expect(await call({ provider })).toEqual([
@@ -220,3 +236,81 @@ it('ends by itself when nothing was sent for a window, and begins again with the
   await until(async () => (await keeper('unused').describe()).status.name === 'COMPLETED', 'the keeper ends', 20_000);
   expect(await call({ provider })).toEqual(['granted']);
 });
+
+const money = async () => (await standing('paid'))?.money?.month;
+const ledgerOf = (home: string, n: number, costUsdMicros: number): string =>
+  writeCall(home, 'task-1', n, [
+    intentRow({ provider: 'paid', startedAt: Date.now() }),
+    answeredRow({ costUsdMicros }),
+  ]);
+
+describe('a budget of two homes, each with a worker on a queue of its own', () => {
+  const provider = { name: 'paid', budget: { monthlyUsdMicros: 1_000 } };
+
+  it('is one: what was spent before is in it, and it is passed by nobody', async () => {
+    homes.forEach((home, n) => ledgerOf(home, n, 100));
+    const mine = { provider, most: 300, cost: 200 };
+    expect(await call(mine, mine)).toEqual(['granted', 'granted']);
+    await until(async () => (await money())?.spentUsdMicros === 500, 'what both have cost is booked');
+    // The ledger of the other is not read before its worker asks.
+    expect(await call({ ...mine, worker: 1 })).toEqual(['granted']);
+    await until(async () => (await money())?.spentUsdMicros === 800, 'the third is booked');
+    const spent = {
+      why: expect.stringMatching(/^The monthly budget of paid is .* free again at /),
+      inMs: expect.any(Number),
+    };
+    expect([...(await call(mine)), ...(await call({ ...mine, worker: 1 }))]).toEqual([spent, spent]);
+    expect(await call({ ...mine, worker: 1, most: 200 })).toEqual(['granted']);
+  });
+
+  it('outlives the workers that keep it', async () => {
+    await until(async () => (await money())?.spentUsdMicros === 1_000, 'all is spent');
+    await keepersWorker.shutDown();
+    keepersWorker = await workflows.work({ taskQueue: KEEPERS_QUEUE });
+    expect(await call({ provider, most: 1 })).toEqual([expect.objectContaining({ why: expect.any(String) })]);
+    expect(await money()).toEqual({ spentUsdMicros: 1_000, reservedUsdMicros: 0 });
+  });
+
+  it('is made again from the ledgers where its keeper was ended by force', async () => {
+    await keeper('paid').terminate('lost');
+    expect(await call({ provider, most: 1 }, { provider, worker: 1, most: 1 })).toEqual(['granted', 'granted']);
+    // The ledgers of this test have what was spent before, and none of the calls.
+    await until(async () => (await money())?.spentUsdMicros === 200, 'both have told');
+  });
+});
+
+it('lets a call wait for the money of one under way, and gives it back where the worker was killed', async () => {
+  const provider = { name: 'held', budget: { dailyUsdMicros: 1_000 }, callTimeoutSeconds: 1 };
+  expect(await call({ provider, most: 900, ends: 'lost', callId: idOf(20) })).toEqual(['granted']);
+  const waiting = { provider, most: 900, callId: idOf(21), worker: 1 };
+  expect(await call(waiting)).toEqual([
+    { why: 'waits for the budget of held: calls under way hold the rest of it', inMs: expect.any(Number) },
+  ]);
+  await until(async () => (await call(waiting))[0] === 'granted', 'the lease is over', 20_000);
+  // A later try of its step finds the answer.
+  expect(await call({ provider, ends: 'over', callId: idOf(20), cost: 50 })).toEqual(['granted']);
+  await until(async () => (await standing('held'))?.money?.day.spentUsdMicros === 50, 'what it has cost is booked');
+}, 30_000);
+
+it('leaves an endpoint without limits alone from all queues when it fails again and again, and tries it once', async () => {
+  const provider = { name: 'failing', breaker: { failures: 4, pauseSeconds: 3 } };
+  expect(await call({ provider, ends: 'modelServer' })).toEqual(['granted']);
+  await expect(keeper('failing').describe()).rejects.toThrow(/not found/i);
+  const fails = { provider, ends: 'modelServer' } as const;
+  expect(await call(fails, { ...fails, worker: 1 })).toEqual(['granted', 'granted']);
+  await until(async () => ((await standing('failing'))?.breaker.failures ?? 0) >= 2, 'the keeper hears of it');
+  await until(async () => {
+    await call({ ...fails, worker: 1 });
+    return (await standing('failing'))?.state === 'open';
+  }, 'the breaker opens');
+  const open = {
+    why: expect.stringMatching(/^failing is left alone after \d failures in a row$/),
+    inMs: expect.any(Number),
+  };
+  expect([...(await call({ provider })), ...(await call({ provider, worker: 1 }))]).toEqual([open, open]);
+  await until(async () => (await standing('failing'))?.state === 'halfOpen', 'the pause is over', 10_000);
+  const probes = await call({ provider, ends: 'lost' }, { provider }, { provider, worker: 1 });
+  expect(probes.filter((told) => told === 'granted')).toHaveLength(1);
+  await until(async () => (await call({ provider, worker: 1 }))[0] === 'granted', 'another probe', 20_000);
+  await until(async () => (await keeper('failing').describe()).status.name === 'COMPLETED', 'its keeper ends', 20_000);
+}, 60_000);
