@@ -1,4 +1,7 @@
-/** Sixteen tasks at once on one worker against sixteen scripts at once. */
+/**
+ * Sixteen tasks at once on one worker against sixteen scripts at once, and sixteen workflows of the same shape that do nothing:
+ * what the engine takes of the cores before anybody has done anything.
+ */
 import { availableParallelism } from 'node:os';
 import { BenchWorld, ruleFor, taskFor } from './bench-world.mjs';
 import { figure, median, round, timed } from './figures.mjs';
@@ -9,6 +12,7 @@ const AT_ONCE = 16;
 const ROUNDS = 5;
 /** A model that answers at once shows every other cost; real ones think for a second at least, mostly for many. */
 const LATENCIES_MS = [0, 200, 1_000];
+const FLOOR_QUEUE = 'floor';
 
 export default async function (context) {
   const rules = LATENCIES_MS.flatMap((latencyMs) =>
@@ -20,19 +24,28 @@ export default async function (context) {
   );
   const world = await BenchWorld.start(context, rules);
   try {
-    await Promise.all([world.startWorker(), world.connect()]);
+    await Promise.all([world.startWorker(), world.startFloorWorker(FLOOR_QUEUE), world.connect()]);
     const repository = world.repository('throughput');
     const results = [];
     for (const latencyMs of LATENCIES_MS) results.push(await measure(context, world, repository, latencyMs));
+    const floorMs = round(median(results[0].rounds.floor));
     return {
-      figures: results.flatMap(({ latencyMs, weaverMs, scriptMs, ratio }) => [
-        figure(`${AT_ONCE} tasks at once by weaver, model answers in ${latencyMs} ms`, weaverMs, 'ms'),
-        figure(`${AT_ONCE} scripts at once, model answers in ${latencyMs} ms`, scriptMs, 'ms'),
-        figure(`weaver's throughput by the script's, model answers in ${latencyMs} ms`, ratio, 'ratio', {
-          atLeast: 0.8,
-          aim: 0.95,
-        }),
-      ]),
+      figures: [
+        ...results.flatMap(({ latencyMs, weaverMs, scriptMs, ratio }) => [
+          figure(`${AT_ONCE} tasks at once by weaver, model answers in ${latencyMs} ms`, weaverMs, 'ms'),
+          figure(`${AT_ONCE} scripts at once, model answers in ${latencyMs} ms`, scriptMs, 'ms'),
+          figure(`weaver's throughput by the script's, model answers in ${latencyMs} ms`, ratio, 'ratio', {
+            atLeast: 0.8,
+            aim: 0.95,
+          }),
+        ]),
+        figure(`${AT_ONCE} workflows of the same shape at once that do nothing`, floorMs, 'ms'),
+        figure(
+          'throughput by the script of script and such workflows together, model answers in 0 ms',
+          round(results[0].scriptMs / (results[0].scriptMs + floorMs), 2),
+          'ratio',
+        ),
+      ],
       cores: availableParallelism(),
       latencies: results,
     };
@@ -45,17 +58,22 @@ const rounds = () => Array.from({ length: ROUNDS + 1 }, (_, n) => n);
 const places = () => Array.from({ length: AT_ONCE }, (_, n) => n);
 const titleOf = (who, latencyMs, turn, place) => `Bench ${who} ${latencyMs}-${turn}-${place}.`;
 
+/** A workflow that does nothing asks no model: beside the one that answers at once it is measured, and no more. */
+const waysAt = (latencyMs) => (latencyMs === 0 ? ['weaver', 'script', 'floor'] : ['weaver', 'script']);
+
 /** The first round warms up. */
 async function measure({ say }, world, repository, latencyMs) {
-  const measured = { weaver: [], script: [] };
+  const ways = waysAt(latencyMs);
+  const measured = Object.fromEntries(ways.map((who) => [who, []]));
   for (const turn of rounds()) {
     say(`throughput: model ${latencyMs} ms, round ${turn + 1} of ${ROUNDS + 1}`);
-    for (const who of turn % 2 === 0 ? ['weaver', 'script'] : ['script', 'weaver']) {
+    for (const who of turn % 2 === 0 ? ways : ways.toReversed()) {
       repository.move();
       const { ms, result: branches } = await timed(() =>
         Promise.all(places().map((place) => WAYS[who](world, repository, latencyMs, turn, place))),
       );
-      for (const place of places()) verify(repository, branches[place], titleOf(who, latencyMs, turn, place));
+      if (who !== 'floor')
+        for (const place of places()) verify(repository, branches[place], titleOf(who, latencyMs, turn, place));
       if (turn > 0) measured[who].push(ms);
     }
   }
@@ -67,7 +85,7 @@ async function measure({ say }, world, repository, latencyMs) {
     ratio: round(scriptMs / weaverMs, 2),
     weaverTasksPerSecond: round((AT_ONCE * 1_000) / weaverMs),
     scriptTasksPerSecond: round((AT_ONCE * 1_000) / scriptMs),
-    rounds: { weaver: measured.weaver.map((ms) => round(ms)), script: measured.script.map((ms) => round(ms)) },
+    rounds: Object.fromEntries(ways.map((who) => [who, measured[who].map((ms) => round(ms))])),
   };
 }
 
@@ -82,6 +100,10 @@ const WAYS = {
     const branch = ['script', ...at].join('-');
     await world.runScript({ url, branch, title: titleOf('script', ...at) });
     return branch;
+  },
+  async floor({ temporal }, _repository, ...at) {
+    await temporal.workflow.execute('floorJob', { workflowId: ['floor', ...at].join('-'), taskQueue: FLOOR_QUEUE });
+    return null;
   },
 };
 

@@ -75,7 +75,7 @@ import { jobHash, specHash } from './spec-hash.js';
 import { stillRunning, stop, type StopOptions, type Stopped } from './stop.js';
 import { invalidTask } from './task-faults.js';
 import { idsOf, jobIdOfKey, randomKey, type TaskIds } from './task-id.js';
-import { viewOfDescription, viewOfStatus, retryingStep, type TaskView } from './task-view.js';
+import { isTerminal, viewOfDescription, viewOfStatus, retryingStep, type TaskView } from './task-view.js';
 import { asking, isAborted, isNotFound, isUnanswered, temporalFault } from './temporal-faults.js';
 import type { Speaker, Told } from './updates.js';
 import { listWaiting, type Waiting } from './waiting.js';
@@ -127,6 +127,8 @@ const CONNECT_TIMEOUT_MS = 4_000;
 const ANSWER_TIMEOUT_MS = 5_000;
 /** A worker answers a query in milliseconds, if there is one. */
 const QUERY_TIMEOUT_MS = 3_000;
+/** From what a task says of its end to the end itself: two steps. Without a worker, or with a full disk, nobody waits on. */
+const CLOSE_WITHIN_MS = 10_000;
 /** A server that was started a moment ago, on a busy machine, takes seconds for its first workflow; an error would end the job. */
 const START_TIMEOUT_MS = 20_000;
 /** Temporal keeps a poller on its list long after it went; its long poll takes one minute. */
@@ -286,10 +288,21 @@ export class WeaverClient {
     return await look.view();
   }
 
-  /** Every change of the task, until it has ended or the signal aborts. */
-  watch(id: string, options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<TaskView, void> {
+  /** Every change of the task, until it has ended or the signal aborts. When its end is told, its records are written. */
+  async *watch(id: string, options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<TaskView, void> {
     const ids = idsOf(id);
-    return watchTask(() => this.look(ids), options.signal ?? new AbortController().signal);
+    const signal = options.signal ?? new AbortController().signal;
+    for await (const view of watchTask(() => this.look(ids), signal)) {
+      if (isTerminal(view)) await this.closed(view.taskId, signal);
+      yield view;
+    }
+  }
+
+  /** A task says how it ends before it writes its last records and closes. Whether it can is no matter of who watches. */
+  private async closed(taskId: string, signal: AbortSignal): Promise<void> {
+    const within = AbortSignal.any([signal, AbortSignal.timeout(CLOSE_WITHIN_MS)]);
+    const { workflow } = this.temporal;
+    await this.temporal.withAbortSignal(within, () => workflow.getHandle(taskId).result()).catch(() => undefined);
   }
 
   /**

@@ -1,7 +1,7 @@
 /**
  * The life of a task: attempts until the decider ends it. This is the main flow; everything it names is one step away.
  */
-import { allHandlersFinished, CancellationScope, condition, isCancellation, patched } from '@temporalio/workflow';
+import { allHandlersFinished, CancellationScope, condition, isCancellation } from '@temporalio/workflow';
 import type { Decision } from '../domain/decision.js';
 import type { Outcome } from '../domain/outcome.js';
 import { branchWishes } from '../domain/permits.js';
@@ -28,8 +28,6 @@ export async function codingTask(input: TaskInput): Promise<TaskResult> {
     if (landed !== null) await openPullRequest(run, landed);
   } catch (thrown) {
     if (!isCancellation(thrown)) throw thrown;
-    // No tick more where it is known: old histories end here without one.
-    if (waitsForReason(run)) await reasonHeard(run);
     run.bookCancel(run.cancel ?? CANCELLED_WITHOUT_REASON);
     // A workflow that ends as cancelled has no result: what it has spent would be lost to the job.
     run.reportsTo ??= input.place?.jobId ?? null;
@@ -83,20 +81,6 @@ async function carriedOut(run: TaskRun, outcome: Outcome, decision: Decision): P
       throw new TypeError(`unknown decision ${JSON.stringify(decision satisfies never)}`);
   }
 }
-
-const REASON_PATCH = 'reason-may-follow';
-
-/** The job sends reason and cancel at once, and the server may deliver the cancel first. */
-const waitsForReason = (run: TaskRun): boolean =>
-  run.cancel === null && run.input.place !== undefined && patched(REASON_PATCH);
-
-/** A busy server needs a second or two; whoever cancels the task in the Web UI gives no reason, and waits for no longer than this. */
-const REASON_WITHIN_MS = 10_000;
-
-const reasonHeard = (run: TaskRun): Promise<boolean> =>
-  CancellationScope.nonCancellable(() =>
-    condition(() => run.cancel !== null, REASON_WITHIN_MS, { summary: 'waits for the reason of its cancel' }),
-  );
 
 async function finish(run: TaskRun): Promise<void> {
   run.finishAttributes();

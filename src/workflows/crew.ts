@@ -384,13 +384,11 @@ export class Crew {
     this.cancelTask(path, request);
   }
 
-  /** In flight until both have arrived, also when the job continues as new. A task that hears of no reason yet waits for it. */
+  /** The reason first: they would overtake each other. In flight until both have arrived, also when the job continues as new. */
   private cancelTask(path: string, request: CancelRequest): void {
-    const isAtOnce = patched(CANCEL_AT_ONCE_PATCH);
     this.send(path, async (handle) => {
-      const told = handle.signal(cancelSignal, request);
-      if (!isAtOnce) await told;
-      await Promise.all([told, handle.cancel()]);
+      await handle.signal(cancelSignal, request);
+      await handle.cancel();
     });
   }
 
@@ -491,9 +489,6 @@ type Say = (handle: ReturnType<typeof getExternalWorkflowHandle>) => Promise<voi
 
 /** Jobs that began before give every announced child a slice. */
 const GATED_ASK_PATCH = 'gated-children-ask';
-
-/** Jobs that had begun before send the cancel when the reason has arrived. */
-const CANCEL_AT_ONCE_PATCH = 'cancel-at-once';
 
 const NOTHING_LEFT = { costUsdMicros: 0, tokens: 0, attempts: 0 };
 

@@ -266,16 +266,6 @@ it('D-11 cancels a whole job: what runs is stopped, what had not begun never doe
   expect((await failureOf('job/whole/t/s1'))?.detail).toContain('ana: all of it');
 });
 
-it('knows why a task was cancelled, also where the cancel comes before its reason', async () => {
-  const handle = await start('overtaken', jobOf('overtaken', [task('s', 'Slow one overtaken')]));
-  await until(async () => world.requestsFor('Slow one overtaken') > 0, 'the task asks');
-  const overtaken = client.workflow.getHandle('job/overtaken/t/s');
-  await overtaken.cancel();
-  await overtaken.signal('requestCancel', { reason: 'late words', requester: 'ana' });
-  await resultOf(handle);
-  expect((await failureOf('job/overtaken/t/s'))?.detail).toContain('ana: late words');
-});
-
 it('deletes the branches of what is cancelled, where that is asked for', async () => {
   const job = jobOf('unwanted', [task('done', 'Done'), task('slow', 'Slow one')]);
   const handle = await start('unwanted', job);
