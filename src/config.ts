@@ -22,7 +22,7 @@ import { DEFAULT_PROTECT } from './config/default-protect.js';
 import { OTLP_SECRET_VARIABLES, readOtlp, type ReadOtlp } from './config/otlp.js';
 import { resolveProviders } from './config/providers.js';
 import { resolveRecordings } from './config/recordings.js';
-import { DEFAULT_GIT_TOKEN_VARIABLE, readSecretFiles, secretVariables } from './config/secret-files.js';
+import { DEFAULT_GIT_TOKEN_VARIABLE, readSecretFiles, secretPlace, secretVariables } from './config/secret-files.js';
 import { readTemporal, type TemporalSettings } from './config/temporal-connection.js';
 
 export interface Config {
@@ -187,8 +187,7 @@ export function loadConfig(options: {
     ...secretsOf(env, content, providers, [...temporal.secrets, ...otlp.secrets]),
     secretPaths: [
       ...files.paths,
-      ...temporal.secretPaths.map((path) => resolve(cwd, path)),
-      ...secretPathsOf(commit.signing),
+      ...[...temporal.secretPaths, ...secretPathsOf(commit.signing)].map((path) => secretPlace(resolve(cwd, path))),
     ],
     environment: childEnvironment(env),
     requester: (env['WEAVER_REQUESTER'] ?? `${userName(env)}@${hostname()}`).slice(0, REQUESTER_CHARACTERS_MAX),

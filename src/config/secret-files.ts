@@ -67,7 +67,7 @@ export function readSecretFiles(
 }
 
 /** The file; of a mount of Kubernetes all of it, for there a secret that is renewed is another file in another folder. */
-const secretPlace = (path: string): string => (existsSync(join(dirname(path), '..data')) ? dirname(path) : path);
+export const secretPlace = (path: string): string => (existsSync(join(dirname(path), '..data')) ? dirname(path) : path);
 
 /** Never says what is in it. */
 function readSecret(path: string): { readonly secret: string } | { readonly says: string } {

@@ -59,6 +59,16 @@ export interface ProviderLimits {
   readonly budget?: BudgetSpec | null;
 }
 
+/**
+ * The limits of one who asks, under which nothing is forgotten that the others still count.
+ * @param known the limits that the keeper goes by; who keeps no budgets (an older worker) is answered as ever
+ */
+export function remembering(limits: ProviderLimits, known: ProviderLimits | null): ProviderLimits {
+  if (limits.budget === undefined || known === null) return limits;
+  const longer = (of: 'windowMs' | 'callMs'): number => Math.max(limits[of], known[of]);
+  return { ...limits, windowMs: longer('windowMs'), callMs: longer('callMs') };
+}
+
 /** What a provider of the configuration may say of its limits. */
 export interface LimitSettings {
   readonly requestsPerMinute?: number;

@@ -20,6 +20,7 @@ import {
   isForgotten,
   keepsTroubleOnly,
   PROVIDER_LIMITS_QUERY,
+  remembering,
   remembersUntil,
   reserve,
   settle,
@@ -89,10 +90,11 @@ class Desk {
     // One who knows of no limits leaves those of the others as they are.
     if (this.limits === null || limits.budget === undefined || !keepsTroubleOnly(limits)) this.limits = limits;
     if (spending !== undefined) this.book = takeHomeIn(this.book, spending, nowMs);
-    for (const one of settled) this.book = settle(this.book, limits, one, nowMs);
-    for (const one of ended) this.book = endCall(this.book, limits, one, nowMs);
+    const rules = remembering(limits, this.limits);
+    for (const one of settled) this.book = settle(this.book, rules, one, nowMs);
+    for (const one of ended) this.book = endCall(this.book, rules, one, nowMs);
     const answers = asked.map((request) => {
-      const { book, answer } = reserve(this.book, limits, request, nowMs, home ?? null);
+      const { book, answer } = reserve(this.book, rules, request, nowMs, home ?? null);
       this.book = book;
       return answer;
     });

@@ -5,6 +5,7 @@ import {
   isForgotten,
   limitsOf,
   OPEN_MAX,
+  remembering,
   troubleLimitsOf,
   reserve,
   sayLimit,
@@ -52,6 +53,24 @@ class Keeper {
     return answer;
   }
 }
+
+describe('one who asks without limits beside one who has some', () => {
+  const own = limits({ requestsPerMinute: 2, windowSeconds: 60 });
+  const none = troubleLimitsOf({ ...SETTINGS, callTimeoutSeconds: 1 });
+
+  it('has nothing forgotten that the other still counts', () => {
+    const keeper = new Keeper(own);
+    expect(keeper.send('a', 0).kind).toBe('granted');
+    const request = { key: 'b', promptTokens: 10, answerTokensMax: 100 };
+    keeper.book = reserve(keeper.book, remembering(none, own), request, 40_000).book;
+    expect(keeper.ask('c', 45_000).kind).not.toBe('granted');
+  });
+
+  it('is answered as ever by one that is older than budgets', () => {
+    const { budget: _, ...older } = none;
+    expect(remembering(older, own)).toBe(older);
+  });
+});
 
 describe('a provider', () => {
   it('without limits has no keeper', () => {

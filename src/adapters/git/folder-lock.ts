@@ -153,6 +153,12 @@ async function breakIfStale(file: string): Promise<boolean> {
   return true;
 }
 
+/** Whether somebody on another host holds the lock, who cannot be asked whether they live. */
+export async function isHeldElsewhere(file: string): Promise<boolean> {
+  const owner = parseOwner((await readFile(file, 'utf8').catch(unlessGone)) ?? '');
+  return owner !== null && owner.host !== hostname();
+}
+
 async function isStale(file: string, owner: Owner | null): Promise<boolean> {
   if (owner !== null && owner.host === hostname()) return !isAlive(owner);
   const about = await stat(file).catch(unlessGone);

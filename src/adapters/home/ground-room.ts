@@ -9,8 +9,8 @@ import { freeBytesWanted, isResting } from '../../domain/housekeeping.js';
 import { PortFault } from '../../ports.js';
 import { namesIn, orDiskFault } from '../artifacts/durable-file.js';
 import { workLockIn } from '../git/alone.js';
-import { unlessGone } from '../git/error-code.js';
-import { createFolderLocks, type FolderLocks } from '../git/folder-lock.js';
+import { errorCode, unlessGone } from '../git/error-code.js';
+import { createFolderLocks, isHeldElsewhere, type FolderLocks } from '../git/folder-lock.js';
 import { removeFolder } from '../git/remove-folder.js';
 
 export interface GroundRoomOptions {
@@ -43,6 +43,8 @@ async function makeRoom(options: GroundRoomOptions, lineage: string, signal: Abo
     if (count <= options.groundsMax && (await isFree(options))) return;
     signal?.throwIfAborted();
     if (!isResting(Date.now() - usedMs)) break;
+    // Removing those before it may have taken minutes.
+    if (!isResting(Date.now() - (await usedAt(join(options.home, 'tasks', other))))) continue;
     const end = await giveUp(options, locks, other);
     if (end.kind === 'gone') count -= 1;
     if (end.kind === 'failed') failed.push(`${other}: ${end.says}`);
@@ -72,19 +74,24 @@ async function groundsIn(home: string): Promise<readonly Ground[]> {
     (await namesIn(join(home, 'tasks'))).map(async (lineage) => {
       const folder = join(home, 'tasks', lineage);
       const parts = await Promise.all([MADE, LEAVING, HOME].map((part) => lstat(join(folder, part)).catch(unlessGone)));
-      const about = await lstat(folder).catch(unlessGone);
-      if (about === undefined || parts.every((part) => part === undefined)) return [];
-      return [{ lineage, usedMs: about.mtimeMs }];
+      if (parts.every((part) => part === undefined)) return [];
+      return [{ lineage, usedMs: await usedAt(folder) }];
     }),
   );
   return found.flat();
 }
+
+/** Whose folder is gone has just been tidied up. */
+const usedAt = async (folder: string): Promise<number> =>
+  (await lstat(folder).catch(unlessGone))?.mtimeMs ?? Date.now();
 
 type GivenUp = { readonly kind: 'gone' | 'busy' } | { readonly kind: 'failed'; readonly says: string };
 
 async function giveUp(options: GroundRoomOptions, locks: FolderLocks, lineage: string): Promise<GivenUp> {
   const folder = join(options.home, 'tasks', lineage);
   let isOurs = false;
+  // A long check there looks like rest from here, and its lock like one that was left.
+  if (await isHeldElsewhere(workLockIn(folder))) return { kind: 'busy' };
   try {
     await locks.hold(workLockIn(folder), undefined, () => {
       isOurs = true;
@@ -93,6 +100,7 @@ async function giveUp(options: GroundRoomOptions, locks: FolderLocks, lineage: s
     return { kind: 'gone' };
   } catch (thrown) {
     if (isOurs) return { kind: 'failed', says: String(thrown) };
+    if (errorCode(thrown) === 'ENOENT') return { kind: 'gone' };
     if (!(thrown instanceof PortFault)) throw thrown;
     return { kind: 'busy' };
   }

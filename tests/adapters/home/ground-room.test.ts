@@ -85,6 +85,16 @@ it('leaves whoever works, or did a moment ago, though they are too many', async 
   expect(leftOf('busy', 'resting', 'between two steps')).toEqual(['busy', 'between two steps']);
 });
 
+it('leaves what another host holds: how long a check there takes cannot be seen from here', async () => {
+  taskOf('elsewhere', 2 * HOUR_MS);
+  const lock = join(folderOf('elsewhere'), 'work.lock');
+  writeFileSync(lock, JSON.stringify({ host: 'another-host', pid: 1, began: '1' }));
+  utimesSync(lock, new Date(0), new Date(0));
+  age('elsewhere', 2 * HOUR_MS);
+  await roomWith({ groundsMax: 1 })('new');
+  expect(leftOf('elsewhere')).toEqual(['elsewhere']);
+});
+
 it('takes all that it may on a full disk; if that does not help, the step fails for now', async () => {
   taskOf('resting', HOUR_MS);
   taskOf('between two steps', 60_000);
