@@ -41,7 +41,6 @@ const KINDS = ['list', 'read', 'search', 'edit', 'create', 'run'];
 const CYCLES = 6;
 const CONVERSATIONS = 3;
 const TURNS = Array.from({ length: CYCLES }, () => KINDS).flat();
-const FLOOR_QUEUE = 'floor';
 const BARE = 'Bench bare call.';
 /** Characters of the messages of a bare call: about those of a conversation in its middle. */
 const BARE_CHARACTERS = 24_000;
@@ -55,7 +54,7 @@ export default async function (context) {
   ];
   const world = await BenchWorld.start(context, rules);
   try {
-    await Promise.all([world.startWorker(), world.startFloorWorker(FLOOR_QUEUE), world.connect()]);
+    await Promise.all([world.startWorker(), world.startFloorWorker(), world.connect()]);
     const measured = {};
     const repositories = {};
     for (const [size, { packages }] of Object.entries(REPOSITORIES)) {
@@ -136,10 +135,10 @@ async function conversation(world, title, { url }) {
   return turnsOf(await world.temporal.workflow.getHandle(taskId).fetchHistory());
 }
 
-async function floorConversation({ temporal }, workflowId) {
+async function floorConversation(world, workflowId) {
   const turns = [...TURNS.map((kind) => ({ runs: kind === 'run' })), { runs: false }];
-  await temporal.workflow.execute('floorConversation', { workflowId, taskQueue: FLOOR_QUEUE, args: [turns] });
-  return turnsOf(await temporal.workflow.getHandle(workflowId).fetchHistory());
+  await world.runFloor('floorConversation', workflowId, turns);
+  return turnsOf(await world.temporal.workflow.getHandle(workflowId).fetchHistory());
 }
 
 /** From one call to the next; the last one has none. */

@@ -15,6 +15,7 @@ const START_TIMEOUT_MS = 60_000;
 const INTERRUPTS = ['SIGINT', 'SIGTERM'];
 const API_KEY = 'sk-bench-0123456789abcdef0123456789abcdef';
 const CHECK = 'sh check.sh';
+const FLOOR_QUEUE = 'floor';
 /** Files of the repository beside the two that matter: listing and cloning shall have something to do. */
 const FILLER_FILES = 60;
 
@@ -98,10 +99,15 @@ export class BenchWorld {
     return child;
   }
 
-  async startFloorWorker(taskQueue) {
-    const child = this.spawn([path.join(here, 'floor', 'worker.mjs'), this.server.address, taskQueue]);
+  async startFloorWorker() {
+    const child = this.spawn([path.join(here, 'floor', 'worker.mjs'), this.server.address, FLOOR_QUEUE]);
     await firstLine(child, /\bpolls\b/);
     return child;
+  }
+
+  /** Runs a workflow of bench/floor to its end. */
+  runFloor(type, workflowId, ...args) {
+    return this.temporal.workflow.execute(type, { workflowId, taskQueue: FLOOR_QUEUE, args });
   }
 
   async connect() {

@@ -7,7 +7,6 @@ export const name = 'task';
 
 const WARM_UPS = 3;
 const RUNS = 20;
-const FLOOR_QUEUE = 'floor';
 
 export default async function (context) {
   const titles = Array.from({ length: WARM_UPS + RUNS }, (_, n) => n).flatMap((n) => [
@@ -19,7 +18,7 @@ export default async function (context) {
     titles.map((title) => ruleFor(title)),
   );
   try {
-    await Promise.all([world.startWorker(), world.startFloorWorker(FLOOR_QUEUE), world.connect()]);
+    await Promise.all([world.startWorker(), world.startFloorWorker(), world.connect()]);
     const repository = world.repository('task');
     const measured = { weaver: [], script: [], floor: [] };
     const histories = { weaver: [], floor: [] };
@@ -67,9 +66,7 @@ const WAYS = {
   },
   async floor(world, _repository, n) {
     const jobId = `floor-${n}`;
-    const { ms } = await timed(() =>
-      world.temporal.workflow.execute('floorJob', { workflowId: jobId, taskQueue: FLOOR_QUEUE }),
-    );
+    const { ms } = await timed(() => world.runFloor('floorJob', jobId));
     return { ms, result: { jobId, taskId: `${jobId}/t/0` } };
   },
 };

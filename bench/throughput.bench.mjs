@@ -12,7 +12,6 @@ const AT_ONCE = 16;
 const ROUNDS = 5;
 /** A model that answers at once shows every other cost; real ones think for a second at least, mostly for many. */
 const LATENCIES_MS = [0, 200, 1_000];
-const FLOOR_QUEUE = 'floor';
 
 export default async function (context) {
   const rules = LATENCIES_MS.flatMap((latencyMs) =>
@@ -24,7 +23,7 @@ export default async function (context) {
   );
   const world = await BenchWorld.start(context, rules);
   try {
-    await Promise.all([world.startWorker(), world.startFloorWorker(FLOOR_QUEUE), world.connect()]);
+    await Promise.all([world.startWorker(), world.startFloorWorker(), world.connect()]);
     const repository = world.repository('throughput');
     const results = [];
     for (const latencyMs of LATENCIES_MS) results.push(await measure(context, world, repository, latencyMs));
@@ -101,10 +100,7 @@ const WAYS = {
     await world.runScript({ url, branch, title: titleOf('script', ...at) });
     return branch;
   },
-  async floor({ temporal }, _repository, ...at) {
-    await temporal.workflow.execute('floorJob', { workflowId: ['floor', ...at].join('-'), taskQueue: FLOOR_QUEUE });
-    return null;
-  },
+  floor: (world, _repository, ...at) => world.runFloor('floorJob', ['floor', ...at].join('-')),
 };
 
 function verify(repository, branch, title) {

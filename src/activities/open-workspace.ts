@@ -76,7 +76,7 @@ export const createOpenWorkspace =
     const splits = offersSplit(spec, input);
     const [specRef, promptRef] = await Promise.all([
       artifacts.put('spec', JSON.stringify(spec)),
-      writePrompt(ports, spec, ground.shownTree, entries, input, { ...context, agentPrompt }),
+      writePrompt(ports, spec, ground.shownTree, entries, input, { ...context, agentPrompt, splits }),
     ]);
     return {
       by: settings.identity,
@@ -312,13 +312,19 @@ async function withChecks(
   return { ...spec, checks: detectChecks(paths, (path) => contents.get(path)?.bytes.toString('utf8')) };
 }
 
+interface PromptContext extends OpenContext {
+  readonly agentPrompt: string;
+  /** Whether it offers to split the task. */
+  readonly splits: boolean;
+}
+
 async function writePrompt(
   ports: ActivityPorts,
   spec: TaskSpec,
   tree: string,
   entries: readonly TreeEntry[],
   input: OpenInput,
-  { prerequisites, instructions: added, agentPrompt }: OpenContext & { readonly agentPrompt: string },
+  { prerequisites, instructions: added, agentPrompt, splits }: PromptContext,
 ) {
   const { git, artifacts, settings } = ports;
   if (!asksModel(spec.handler)) {
@@ -352,7 +358,7 @@ async function writePrompt(
     ),
     last: await lastOf(ports, input),
     fence: fenceFor(tree, wordOf(input)),
-    ...(offersSplit(spec, input) ? { splitDepth: depthOf(input.taskId) } : {}),
+    ...(splits ? { splitDepth: depthOf(input.taskId) } : {}),
   };
   const messages = messagesFor(spec.handler, parts, input);
   return await artifacts.put('prompt', JSON.stringify(messages));

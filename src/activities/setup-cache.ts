@@ -41,11 +41,10 @@ interface Mark {
 /** Puts what was kept into the work tree and the home. False if there is nothing, or nothing sound. */
 export async function restoreSetup(ports: Ports, key: string, place: Place): Promise<boolean> {
   const folder = join(ports.setupFolder, key);
-  const mark = await readMark(folder);
-  if (mark === null || mark.archives === null) return false;
+  if (!(await isSound(folder))) return false;
   const archives = PARTS.map((part) => join(folder, part));
-  if ((await isWhole(folder, mark.archives)) && (await unpack(ports, place, archives))) {
-    await utimes(join(folder, MARK), new Date(), new Date());
+  if (await unpack(ports, place, archives)) {
+    await noteUse(folder);
     return true;
   }
   await rm(folder, { recursive: true, force: true });
@@ -96,13 +95,8 @@ export async function linkSetup({ setupFolder }: Ports, key: string, into: strin
 /** The same of caches, under names that begin with the prefix. False if there are none, or none that are sound. */
 export async function linkCaches({ setupFolder }: Ports, key: string, into: string, prefix: string): Promise<boolean> {
   const folder = join(setupFolder, `${CACHES}${key}`);
-  const mark = await readMark(folder);
-  if (mark === null || mark.archives === null) return false;
-  if (!(await isWhole(folder, mark.archives))) {
-    await rm(folder, { recursive: true, force: true });
-    return false;
-  }
-  await utimes(join(folder, MARK), new Date(), new Date());
+  if (!(await isSound(folder))) return false;
+  await noteUse(folder);
   await linkParts(folder, into, prefix);
   return true;
 }
@@ -138,6 +132,18 @@ async function takeArchives(exchange: string, making: string): Promise<Mark['arc
   const [tree, home] = await Promise.all(PARTS.map((part) => sha256Of(join(making, part))));
   return tree === undefined || home === undefined ? null : { 'tree.tar': tree, 'home.tar': home };
 }
+
+/** Whether there are archives that are as they were kept; damaged ones are removed. */
+async function isSound(folder: string): Promise<boolean> {
+  const mark = await readMark(folder);
+  if (mark === null || mark.archives === null) return false;
+  if (await isWhole(folder, mark.archives)) return true;
+  await rm(folder, { recursive: true, force: true });
+  return false;
+}
+
+/** What was used the longest time ago is given up first. */
+const noteUse = (folder: string): Promise<void> => utimes(join(folder, MARK), new Date(), new Date());
 
 async function isWhole(folder: string, archives: NonNullable<Mark['archives']>): Promise<boolean> {
   const sums = await Promise.all(PARTS.map((part) => sha256Of(join(folder, part)).catch(() => null)));

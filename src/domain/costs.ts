@@ -30,8 +30,9 @@ export function priceOn(prices: Prices | undefined, atMs: number): Price | null 
 
 /** `2026-11-21`. */
 export const dayOf = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10);
-/** `2026-11`. */
-export const monthOf = (atMs: number): string => dayOf(atMs).slice(0, 7);
+/** `2026-11`, of a day. */
+export const monthIn = (day: string): string => day.slice(0, 7);
+export const monthOf = (atMs: number): string => monthIn(dayOf(atMs));
 
 // ---------------------------------------------------------------- budgets
 

@@ -5,6 +5,7 @@
  */
 import {
   dayOf,
+  monthIn,
   monthOf,
   permissionFor,
   standingsOf,
@@ -93,8 +94,6 @@ function onDay(account: Account, day: string): Account {
   const monthUsdMicros = monthIn(day) === monthIn(account.day) ? account.monthUsdMicros : 0;
   return { ...account, day, dayUsdMicros: 0, monthUsdMicros };
 }
-
-const monthIn = (day: string): string => day.slice(0, 7);
 
 /** Whether what the home has paid before is in the sums. Beyond so many homes nobody asks: they may have paid before, unseen. */
 export const knowsHome = ({ homes }: Account, home: string): boolean =>

@@ -9,6 +9,7 @@ import { WeaverClient } from '../../src/client/index';
 import type { DecisionRecord } from '../../src/domain/record';
 import { SEARCH_ATTRIBUTES, type TaskResult } from '../../src/workflows/messages';
 import { recordedHistories, writeHistory } from '../replay/recorded-histories';
+import { replayHistories } from '../replay/replayed-histories';
 import { answerValue, CHECK, runProcess, until, saysIn, valueFiles, World } from './world';
 
 const ROOT = resolve(__dirname, '../..');
@@ -426,14 +427,18 @@ describe('the handler of a task', () => {
 });
 
 it('replays with the workflows of the project', async () => {
-  const script = join(world.folder, 'project', 'replay.cjs');
-  cpSync(join(ROOT, 'tests/e2e/replay-own.cjs'), script);
+  const [script, bundle] = ['bundle.cjs', 'bundle.js'].map((name) => join(world.folder, 'project', name)) as [
+    string,
+    string,
+  ];
+  cpSync(join(ROOT, 'tests/e2e/bundle-own.cjs'), script);
   const stored = recordedHistories(OWN_HISTORIES).map(({ name }) => name);
-  const replayed = await runProcess(process.execPath, [script, ROOT, OWN_HISTORIES], {
+  const bundled = await runProcess(process.execPath, [script, ROOT, bundle], {
     env: world.env,
     cwd: join(world.folder, 'project'),
     started: (child) => world.processes.push(child),
   });
-  expect(replayed).toMatchObject({ exitCode: 0, stdout: stored.map((name) => `${name}\n`).join('') });
+  expect(bundled).toMatchObject({ exitCode: 0 });
+  expect([...(await replayHistories(bundle, OWN_HISTORIES))]).toEqual(stored.map((name) => [name, null]));
   expect(stored).toEqual(['codingTask.asks-around', 'codingTask.never-right', 'codingTask.turns-into-a-plan']);
 }, 120_000);

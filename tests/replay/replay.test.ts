@@ -6,30 +6,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { runProcess } from '../e2e/world';
 import { HISTORIES, recordedHistories } from './recorded-histories';
+import { replayHistories } from './replayed-histories';
 
 const BUNDLE = resolve(__dirname, '../../dist/workflow-bundle.js');
-const PROGRAM = require.resolve('./replay-histories.cjs');
 const histories = recordedHistories();
-
-/** What is wrong with each of the histories in a folder, by name; null = nothing. */
-async function replay(folder: string): Promise<ReadonlyMap<string, string | null>> {
-  const env = { PATH: process.env['PATH'] ?? '' };
-  const { stdout, stderr, exitCode } = await runProcess(process.execPath, [PROGRAM, BUNDLE, folder], {
-    env,
-    cwd: folder,
-  });
-  if (exitCode !== 0) throw new Error(`ended with ${exitCode}:\n${stderr}`);
-  const lines = stdout.trim().split('\n');
-  const replayed = lines.map((line) => JSON.parse(line) as { readonly name: string; readonly fault: string | null });
-  return new Map(replayed.map(({ name, fault }) => [name, fault]));
-}
 
 let faults: ReadonlyMap<string, string | null>;
 
 beforeAll(async () => {
-  faults = await replay(HISTORIES);
+  faults = await replayHistories(BUNDLE, HISTORIES);
 }, 240_000);
 
 it('has histories of all workflows, of every ending', () => {
@@ -67,7 +53,7 @@ it('notices a history that the workflows would not have made, and only that one'
     const named = JSON.stringify({ ...(JSON.parse(text) as object), name: String(at) });
     writeFileSync(join(folder, `${at}.json.gz`), gzipSync(named));
   }
-  const found = await replay(folder);
+  const found = await replayHistories(BUNDLE, folder);
   rmSync(folder, { recursive: true });
   expect([...found]).toEqual([
     ['0', null],

@@ -39,12 +39,9 @@ async function makeRoom(options: GroundRoomOptions, lineage: string, signal: Abo
   const others = (await groundsIn(options.home)).filter((ground) => ground.lineage !== lineage);
   let count = others.length + 1;
   const failed: string[] = [];
-  for (const { lineage: other, usedMs } of others.toSorted((a, b) => a.usedMs - b.usedMs)) {
+  for (const { lineage: other } of others.toSorted((a, b) => a.usedMs - b.usedMs)) {
     if (count <= options.groundsMax && (await isFree(options))) return;
     signal?.throwIfAborted();
-    if (!isResting(Date.now() - usedMs)) break;
-    // Removing those before it may have taken minutes.
-    if (!isResting(Date.now() - (await usedAt(join(options.home, 'tasks', other))))) continue;
     const end = await giveUp(options, locks, other);
     if (end.kind === 'gone') count -= 1;
     if (end.kind === 'failed') failed.push(`${other}: ${end.says}`);
@@ -90,6 +87,8 @@ type GivenUp = { readonly kind: 'gone' | 'busy' } | { readonly kind: 'failed'; r
 async function giveUp(options: GroundRoomOptions, locks: FolderLocks, lineage: string): Promise<GivenUp> {
   const folder = join(options.home, 'tasks', lineage);
   let isOurs = false;
+  // As it is now: removing those before it may have taken minutes.
+  if (!isResting(Date.now() - (await usedAt(folder)))) return { kind: 'busy' };
   // A long check there looks like rest from here, and its lock like one that was left.
   if (await isHeldElsewhere(workLockIn(folder))) return { kind: 'busy' };
   try {

@@ -3,17 +3,15 @@ import type { Config } from '../../config.js';
 import { breakerRuleOf, limitsOf, type LimitsStanding } from '../../domain/provider-limits.js';
 import { stateOf, type Breaker } from '../../domain/circuit-breaker.js';
 import type { ProviderSettings } from '../../ports.js';
-import type { WeaverClient } from '../weaver-client.js';
 import type { Finding } from './house.js';
+import type { KeepersSay } from './provider-budgets.js';
 
 /** What is left of the limits, and how the endpoints are, as the keepers have it. */
-export async function checkLimits(client: WeaverClient, { providers }: Config): Promise<readonly Finding[]> {
-  const findings = providers.map(async (provider) => {
-    const standing = await client.providerLimits(provider.name);
+export const checkLimits = (said: KeepersSay, { providers }: Config): readonly Finding[] =>
+  providers.flatMap((provider) => {
+    const standing = said.get(provider.name) ?? null;
     return limitsOf(provider) === null ? troubleFindings(provider, standing) : [limitsFinding(provider, standing)];
   });
-  return (await Promise.all(findings)).flat();
-}
 
 /** Without limits there is something to say only if the endpoint was in trouble of late. */
 function troubleFindings(provider: ProviderSettings, standing: LimitsStanding | null): readonly Finding[] {

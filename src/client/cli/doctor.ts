@@ -15,7 +15,7 @@ import { WeaverFault } from '../weaver-fault.js';
 import type { Finding, House } from './house.js';
 import { checkLimits } from './check-providers.js';
 import { checkProbes, probeModels } from './probe-models.js';
-import { standingsOfProviders } from './provider-budgets.js';
+import { askKeepers, NOBODY_ASKED, standingsOfProviders, type KeepersSay } from './provider-budgets.js';
 import type { GlobalFlags } from './program.js';
 import { connectClient, openTemporal, type TemporalSession } from './temporal-session.js';
 
@@ -149,7 +149,7 @@ async function checkTemporal(house: House, config: Config): Promise<readonly Fin
     if (session === null)
       return [
         ok('temporal', 'not configured and not running: weaver run and weaver up start the embedded server'),
-        ...(await checkBudgets(house, config, null)),
+        ...(await checkBudgets(house, config, NOBODY_ASKED)),
       ];
     try {
       const client = await connectClient(session, config);
@@ -159,7 +159,7 @@ async function checkTemporal(house: House, config: Config): Promise<readonly Fin
     }
   } catch (thrown) {
     if (!(thrown instanceof WeaverFault)) throw thrown;
-    return [fail('temporal', thrown.message, thrown.next), ...(await checkBudgets(house, config, null))];
+    return [fail('temporal', thrown.message, thrown.next), ...(await checkBudgets(house, config, NOBODY_ASKED))];
   }
 }
 
@@ -172,6 +172,8 @@ async function askServer(
   const { serverVersion, attributes } = await client.inspectServer();
   const missing = Object.keys(searchAttributeTypes()).filter((name) => !attributes.includes(name));
   const pollers = await client.pollers();
+  // Only a worker can answer for their keepers.
+  const said = pollers.length > 0 ? await askKeepers(client, config.providers) : NOBODY_ASKED;
   return [
     ok(
       'temporal',
@@ -191,9 +193,8 @@ async function askServer(
           `nobody polls ${config.taskQueue}`,
           embedded === null ? 'Start one with weaver worker.' : 'Start one with weaver up.',
         ),
-    // Only a worker can answer for their keepers.
-    ...(pollers.length > 0 ? await checkLimits(client, config) : []),
-    ...(await checkBudgets(house, config, pollers.length > 0 ? client : null)),
+    ...(pollers.length > 0 ? checkLimits(said, config) : []),
+    ...(await checkBudgets(house, config, said)),
   ];
 }
 
@@ -218,8 +219,8 @@ async function checkEvents(house: House, config: Config): Promise<readonly Findi
 }
 
 /** What the providers with a budget may still cost. */
-async function checkBudgets(house: House, config: Config, client: WeaverClient | null): Promise<readonly Finding[]> {
-  const budgets = await standingsOfProviders(client, await house.costs(config), config);
+async function checkBudgets(house: House, config: Config, said: KeepersSay): Promise<readonly Finding[]> {
+  const budgets = await standingsOfProviders(said, await house.costs(config), config);
   return budgets.flatMap(({ provider, source, standings }) =>
     standings.map((standing) => {
       const name = `budget ${provider}`;

@@ -1,6 +1,8 @@
 /** What the budgets of the providers have left: as their keepers have it for all workers, else as the ledger of this host. */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../../config.js';
 import { standingsOf, type Spent } from '../../domain/costs.js';
+import type { LimitsStanding } from '../../domain/provider-limits.js';
 import type { Costs, ProviderSettings } from '../../ports.js';
 import type { ProviderStanding } from '../render-costs.js';
 import type { WeaverClient } from '../weaver-client.js';
@@ -11,23 +13,34 @@ import { connectClient, openTemporal } from './temporal-session.js';
 /** What is shown beside a ledger must not take longer than the ledger. */
 const CONNECT_MS_MAX = 1_500;
 
-/** @param client null = nobody can be asked */
-export async function standingsOfProviders(
-  client: Pick<WeaverClient, 'providerLimits'> | null,
+/** By provider; null = its keeper has not answered, or there is none. */
+export type KeepersSay = ReadonlyMap<string, LimitsStanding | null>;
+
+export const NOBODY_ASKED: KeepersSay = new Map();
+
+export const askKeepers = async (
+  client: Pick<WeaverClient, 'providerLimits'>,
+  providers: readonly ProviderSettings[],
+): Promise<KeepersSay> =>
+  new Map(await Promise.all(providers.map(async ({ name }) => [name, await client.providerLimits(name)] as const)));
+
+export const standingsOfProviders = (
+  said: KeepersSay,
   costs: Costs,
   { providers }: Config,
-): Promise<readonly ProviderStanding[]> {
-  const withBudget = providers.filter(({ budget }) => budget !== undefined);
-  return await Promise.all(withBudget.map((provider) => standingOf(client, costs, provider)));
-}
+): Promise<readonly ProviderStanding[]> =>
+  Promise.all(withBudget(providers).map((provider) => standingOf(said, costs, provider)));
+
+const withBudget = (providers: readonly ProviderSettings[]): readonly ProviderSettings[] =>
+  providers.filter(({ budget }) => budget !== undefined);
 
 async function standingOf(
-  client: Pick<WeaverClient, 'providerLimits'> | null,
+  said: KeepersSay,
   costs: Costs,
   { name: provider, budget = {} }: ProviderSettings,
 ): Promise<ProviderStanding> {
   const nowMs = Date.now();
-  const money = (await client?.providerLimits(provider))?.money ?? null;
+  const money = said.get(provider)?.money ?? null;
   if (money !== null) return { provider, source: 'keeper', standings: standingsOf(budget, money, nowMs) };
   const use = useOf(await costs.spent(provider, nowMs));
   return { provider, source: 'host', standings: standingsOf(budget, use, nowMs) };
@@ -40,13 +53,18 @@ const useOf = ({ dayUsdMicros, monthUsdMicros }: Spent): Parameters<typeof stand
 
 /** With a server if one answers soon, and only where somebody has a budget. */
 export async function standingsHere(house: House, config: Config, costs: Costs): Promise<readonly ProviderStanding[]> {
-  if (config.providers.every(({ budget }) => budget === undefined)) return [];
-  const client = await soon(connected(house, config));
+  const wanted = withBudget(config.providers);
+  if (wanted.length === 0) return [];
+  return await standingsOfProviders(await askedSoon(house, config, wanted), costs, config);
+}
+
+async function askedSoon(house: House, config: Config, wanted: readonly ProviderSettings[]): Promise<KeepersSay> {
+  const client = await Promise.race([connected(house, config), pause(CONNECT_MS_MAX, null, { ref: false })]);
   try {
-    return await standingsOfProviders(client, costs, config);
+    return client === null ? NOBODY_ASKED : await askKeepers(client, wanted);
   } catch (thrown) {
-    if (!(thrown instanceof WeaverFault)) throw thrown;
-    return await standingsOfProviders(null, costs, config);
+    if (thrown instanceof WeaverFault) return NOBODY_ASKED;
+    throw thrown;
   } finally {
     await client?.close();
   }
@@ -64,11 +82,4 @@ async function connected(house: House, config: Config): Promise<WeaverClient | n
     if (thrown instanceof WeaverFault) return null;
     throw thrown;
   }
-}
-
-function soon<T>(promise: Promise<T | null>): Promise<T | null> {
-  return new Promise((settle, fail) => {
-    const timer = setTimeout(() => settle(null), CONNECT_MS_MAX);
-    promise.then(settle, fail).finally(() => clearTimeout(timer));
-  });
 }

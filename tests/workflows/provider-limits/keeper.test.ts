@@ -7,6 +7,7 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import { createProviderGates } from '../../../src/activities/ask-provider';
 import { createCosts } from '../../../src/adapters/model/costs';
 import { checkLimits } from '../../../src/client/cli/check-providers';
+import { askKeepers } from '../../../src/client/cli/provider-budgets';
 import { WeaverClient } from '../../../src/client/weaver-client';
 import type { Config } from '../../../src/config';
 import type { FailureCode } from '../../../src/domain/failures';
@@ -141,7 +142,7 @@ it('tells all workers of a provider without limits too, and asks nobody before a
   await until(async () => (await standing('unlimited'))?.pausedUntil != null, 'the keeper hears of it');
   const asks = new WeaverClient(client, { requester: 'test', taskQueue: QUEUE });
   const config = { providers: [{ ...PROVIDER, ...provider }] } as unknown as Config;
-  expect(await checkLimits(asks, config)).toMatchObject([
+  expect(checkLimits(await askKeepers(asks, config.providers), config)).toMatchObject([
     { name: 'pause unlimited', verdict: 'warn', says: expect.stringMatching(/^it has asked for a pause until .*; 1 /) },
   ]);
   await until(async () => typeof (await call({ provider, worker: 1 }))[0] === 'object', 'the other worker hears of it');
