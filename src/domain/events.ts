@@ -14,7 +14,14 @@ import {
   type Entry,
   type JobEntry,
 } from './entries.js';
-import { catalogueEntry, showFailure, type Failure, type FailureFamily, type ShownFailure } from './failures.js';
+import {
+  catalogueEntry,
+  showFailure,
+  type Failure,
+  type FailureCode,
+  type FailureFamily,
+  type ShownFailure,
+} from './failures.js';
 import type { PullRequestEnd } from './pull-request.js';
 import type { AttemptRecord, DecisionRecord, Spending } from './record.js';
 import type { TerminalState } from './task.js';
@@ -462,14 +469,20 @@ export function callEnded(end: CallEnd): WeaverEvent {
     promptSha256,
     answerSha256,
   };
-  return { name: 'CallEnded', id: `${subject}#call.${callId}.${spending.callsSent}.${status}`, subject, at, data };
+  // Tries that found no connection have all sent nothing: only their numbers tell them apart.
+  const number = status === 'failed' && spending.callsSent === 0 ? `0.${tryNumber}` : String(spending.callsSent);
+  return { name: 'CallEnded', id: `${subject}#call.${callId}.${number}.${status}`, subject, at, data };
 }
 
 function statusOf({ failed, spending }: CallEnd): EventData['CallEnded']['status'] {
   if (failed === null) return 'answered';
   if (failed.code === 'cancelled') return 'cancelled';
-  return spending.callsSent === 0 ? 'skipped' : 'failed';
+  const wasTried = spending.callsSent > 0 || NO_CONNECTION.includes(failed.code);
+  return wasTried ? 'failed' : 'skipped';
 }
+
+/** A call that ends so was on its way, though nothing of it may have left. */
+const NO_CONNECTION: readonly FailureCode[] = ['modelUnreachable', 'modelTimeout'];
 
 function attemptData({ outcome, ...attempt }: AttemptRecord): EventData['AttemptEnded'] {
   return {

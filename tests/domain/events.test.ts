@@ -360,6 +360,13 @@ describe('what is told of models', () => {
     expect(statusOf({ failed: failure('cancelled') })).toBe('cancelled');
   });
 
+  it('is an end of its own for each try that found no connection', () => {
+    const unreached = { ...end, failed: failure('modelUnreachable', 'ECONNREFUSED'), spending: NOTHING_SPENT };
+    const [first, second] = [1, 2].map((tryNumber) => callEnded({ ...unreached, tryNumber }));
+    expect(first).toMatchObject({ id: `${TASK}#call.${end.callId}.0.1.failed`, data: { status: 'failed' } });
+    expect(second?.id).toBe(`${TASK}#call.${end.callId}.0.2.failed`);
+  });
+
   it('has the same id when the same end is told again, and another one for another', () => {
     const later = callEnded({ ...end, endedAt: BEGIN + 9 * SECOND, tryNumber: 3 });
     expect(later.id).toBe(callEnded(end).id);

@@ -266,7 +266,7 @@ function createSender({ home, ask, redact, tail }: CourierParts, books: Books): 
     const permit = await mayDepart(request.provider, () => gatesOf(entry), departingOf(request, entry.rows), signal);
     if ('kind' in permit) return permit;
     if (signal.aborted) return null;
-    entry.sent = true; // before the intent is written: once it is, the ledger counts a request
+    entry.sent = true; // before the intent is written: from there on the ledger counts a request, unless its end says otherwise
     const intent = intentOf(request, nextSend(entry.rows));
     await books.append(request, entry, intent);
     const onBytes = (bytes: number): void => tellProgress(entry, bytes);
@@ -471,7 +471,7 @@ export function endOf(intent: IntentRow, result: EndpointResult): EndRow {
     const cost = costOf(result.usage, intent.price);
     return { ...result, send, latencyMs: endedAt - intent.startedAt, ...cost, endedAt };
   }
-  const { code, says, retryable, retryAfterMs, httpStatus, usage } = result;
+  const { code, says, retryable, retryAfterMs, httpStatus, unsent, usage } = result;
   return {
     kind: 'failed',
     send,
@@ -480,6 +480,7 @@ export function endOf(intent: IntentRow, result: EndpointResult): EndRow {
     retryable,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(httpStatus === undefined ? {} : { httpStatus }),
+    ...(unsent === true ? { unsent } : {}),
     ...(usage === undefined ? { costUsdMicros: 0, unpriced: false } : { usage, ...costOf(usage, intent.price) }),
     endedAt,
   };

@@ -9,6 +9,8 @@ export interface EndpointFailure {
   readonly retryable: boolean;
   readonly retryAfterMs?: number;
   readonly httpStatus?: number;
+  /** True if surely no byte of it has left this host: it was refused here, or no connection came about. */
+  readonly unsent?: boolean;
 }
 
 /** What is known of an error answer, whichever way it came (status line, JSON body with 200, frame of a stream). */
@@ -146,8 +148,18 @@ export function networkFailureOf(error: unknown): EndpointFailure {
   );
   const code = codes.some((one) => TIMEOUT_CODES.includes(one)) ? 'modelTimeout' : 'modelUnreachable';
   const deepest = causes(error).at(-1);
-  return { kind: 'failed', code, says: codes.at(-1) ?? cut(deepest?.message ?? String(error)), retryable: true };
+  const says = codes.at(-1) ?? cut(deepest?.message ?? String(error));
+  return { kind: 'failed', code, says, retryable: true, ...(causes(error).some(isBefore) ? { unsent: true } : {}) };
 }
+
+/** Whether it came before the first byte: no address, no connection, or no certificate that is believed. */
+function isBefore(cause: Error): boolean {
+  if ('syscall' in cause && typeof cause.syscall === 'string') return /^(connect|getaddrinfo)$/.test(cause.syscall);
+  return 'code' in cause && typeof cause.code === 'string' && NO_CONNECTION.test(cause.code);
+}
+
+/** The first is of Node's fetch, the others of OpenSSL and of Node's own check of a certificate. */
+const NO_CONNECTION = /^(UND_ERR_CONNECT_TIMEOUT|ERR_TLS_CERT_\w+|CERT_\w+|\w*SELF_SIGNED_CERT\w*|UNABLE_TO_\w+)$/;
 
 /** Text of the endpoint as it may be kept: no known secret, nothing that looks like a key, no line breaks, cut. */
 export function sayable(text: string, redact: (text: string) => string): string {

@@ -57,6 +57,8 @@ export interface FailedRow {
   readonly retryable: boolean;
   readonly retryAfterMs?: number;
   readonly httpStatus?: number;
+  /** True if surely nothing of the request left this host; absent in older ledgers. */
+  readonly unsent?: boolean;
   /** Estimated, if the endpoint had begun to work before it failed. */
   readonly usage?: Tokens;
   readonly costUsdMicros: number;
@@ -96,8 +98,10 @@ export function openIntent(rows: readonly LedgerRow[]): IntentRow | null {
 }
 
 /** Requests put on the wire for the call so far. */
-const sendsIn = (rows: readonly LedgerRow[]): number =>
-  rows.filter((row) => row.kind === 'intent' && row.replays === undefined).length;
+function sendsIn(rows: readonly LedgerRow[]): number {
+  const unsent = new Set(rows.map((row) => (row.kind === 'failed' && row.unsent === true ? row.send : null)));
+  return rows.filter((row) => row.kind === 'intent' && row.replays === undefined && !unsent.has(row.send)).length;
+}
 
 /** Number of the next request. */
 export const nextSend = (rows: readonly LedgerRow[]): number => Math.max(0, ...rows.map(({ send }) => send)) + 1;

@@ -100,6 +100,7 @@ const refusal = (code: EndpointFailure['code'], says: string): EndpointFailure =
   code,
   says,
   retryable: false,
+  unsent: true,
 });
 
 type Stopped = 'total' | 'idle' | 'tooLarge' | 'cancelled';
@@ -322,8 +323,13 @@ function bodyIn(text: string): unknown {
 const timedOut = (says: string): EndpointFailure => ({ kind: 'failed', code: 'modelTimeout', says, retryable: true });
 
 /** A request that got no clear refusal may have been worked on, and is booked: a lower bound of what it costs. */
-function mayHaveWorked({ code }: EndpointFailure, watch: Watch, gathered: Gathered, error: unknown): boolean {
-  if (watch.isRefused()) return false;
+function mayHaveWorked(
+  { code, unsent = false }: EndpointFailure,
+  watch: Watch,
+  gathered: Gathered,
+  error: unknown,
+): boolean {
+  if (unsent || watch.isRefused()) return false;
   if (holdsSomething(gathered)) return true;
   // An error object is a refusal too, whatever status it comes with.
   if (watch.stopped() === null && isErrorObject(error)) return false;

@@ -81,6 +81,16 @@ describe('one call', () => {
     });
   });
 
+  it('counts no request that found no connection', async () => {
+    const { baseUrl: nowhere, stop } = await startScriptedEndpoint({ script: [] });
+    await stop();
+    const unreached = { code: 'modelUnreachable', spending: { callsSent: 0, costUsdMicros: 0 } };
+    expect(await ask(request(1, { baseUrl: nowhere }))).toMatchObject(unreached);
+    expect(await ask(request(1, { baseUrl: nowhere }))).toMatchObject(unreached);
+    script({ kind: 'text', text: 'ok', usage: { prompt: 10, completion: 1 } });
+    expect(await ask()).toMatchObject({ kind: 'answered', spending: { callsSent: 1, costUsdMicros: 12 } });
+  });
+
   it('has its intent on the disk before the request leaves', async () => {
     let rowsAtRequest: readonly { readonly kind: string }[] = [];
     const watching = createCourier({

@@ -326,6 +326,22 @@ describe('errors of the network', () => {
     expect(networkFailureOf(new TypeError('fetch failed', { cause })).code).toBe('modelTimeout');
   });
 
+  it.each([
+    ['connect', { code: 'ECONNREFUSED', syscall: 'connect' }, true],
+    ['connect', { code: 'ETIMEDOUT', syscall: 'connect' }, true],
+    ['look up a name', { code: 'EAI_AGAIN', syscall: 'getaddrinfo' }, true],
+    ['connect in time', { code: 'UND_ERR_CONNECT_TIMEOUT' }, true],
+    ['believe a certificate', { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }, true],
+    ['believe a certificate', { code: 'ERR_TLS_CERT_ALTNAME_INVALID' }, true],
+    ['read', { code: 'ECONNRESET', syscall: 'read' }, undefined],
+    ['read in time', { code: 'ETIMEDOUT', syscall: 'read' }, undefined],
+    ['get headers in time', { code: 'UND_ERR_HEADERS_TIMEOUT' }, undefined],
+    ['stay open', { code: 'UND_ERR_SOCKET' }, undefined],
+  ])('tell whether anything has left: could not %s (%j): unsent %s', (_, about, unsent) => {
+    const cause = Object.assign(new Error('none'), about);
+    expect(networkFailureOf(new TypeError('fetch failed', { cause })).unsent).toBe(unsent);
+  });
+
   it('end although their causes go round in a ring', () => {
     const ring = new Error('ring');
     ring.cause = ring;

@@ -285,7 +285,7 @@ describe('the wire', () => {
     const [server, baseUrl] = await listening(() => undefined);
     await new Promise((settle) => server.close(settle));
     const result = await askAt(baseUrl);
-    expect(result).toMatchObject({ code: 'modelUnreachable', retryable: true, says: 'ECONNREFUSED' });
+    expect(result).toMatchObject({ code: 'modelUnreachable', retryable: true, says: 'ECONNREFUSED', unsent: true });
     expect(result.usage).toBeUndefined();
   });
 

@@ -41,7 +41,8 @@ it.each(['openai', 'openrouter', 'anthropic', 'gemini'] as const)(
   async (kind) => {
     const before = endpoint.count;
     const result = await askKind(kind, ok, { apiKey: ' ', provider: { keyVariable: 'THE_KEY' } });
-    expect(result).toEqual({ kind: 'failed', code: 'modelCredentials', says: 'THE_KEY is not set.', retryable: false });
+    const says = 'THE_KEY is not set.';
+    expect(result).toEqual({ kind: 'failed', code: 'modelCredentials', says, retryable: false, unsent: true });
     expect(endpoint.count).toBe(before);
   },
 );
