@@ -112,12 +112,13 @@ export function spendingOf(rows: readonly LedgerRow[]): Spending {
   return rows.map((row) => spendingOfRow(row, rows)).reduce(addSpending, counted);
 }
 
-/** Each request of the call by itself, with what it is booked at; a recorded answer is none. */
+/** Each request of the call by itself, with what it is booked at; a recorded answer is none, nor what never left. */
 export function requestsOf(lineage: string, callId: string, rows: readonly LedgerRow[]): readonly PaidRequest[] {
   return rows.flatMap((intent, index) => {
     if (intent.kind !== 'intent' || intent.replays !== undefined) return [];
     const { send, provider, model, startedAt, purpose = 'real' } = intent;
     const end = rows.slice(index).find((row): row is EndRow | InDoubtRow => row.kind !== 'intent' && row.send === send);
+    if (end?.kind === 'failed' && end.unsent === true) return [];
     const { tokens, costUsdMicros, unpriced } = end === undefined ? NOTHING_SPENT : spendingOfRow(end, rows);
     const state = end?.kind ?? 'open';
     const most = intent.mostUsdMicros === undefined ? {} : { mostUsdMicros: intent.mostUsdMicros };

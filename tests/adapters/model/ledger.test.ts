@@ -5,6 +5,7 @@ import { createLedger } from '../../../src/adapters/model/ledger';
 import {
   answerIn,
   callRowOf,
+  requestsOf,
   spendingOf,
   type AnsweredRow,
   type FailedRow,
@@ -192,6 +193,12 @@ describe('the account of a call', () => {
       costUsdMicros: 120,
       unpriced: false,
     });
+  });
+
+  it('knows of no request where nothing has left', () => {
+    const rows: readonly LedgerRow[] = [intent(1), { ...failed(1), unsent: true }, intent(2), answered(2)];
+    expect(spendingOf(rows)).toMatchObject({ callsSent: 1, costUsdMicros: 120 });
+    expect(requestsOf('lineage', CALL, rows).map(({ send }) => send)).toEqual([2]);
   });
 
   it('books a request in doubt in full: as the one that took its place', () => {
