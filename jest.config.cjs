@@ -16,9 +16,10 @@ module.exports = {
   },
   // Sources name their imports with .js, as Node resolves them after compilation.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  runtime: '<rootDir>/tests/jest-runtime.cjs',
   testEnvironment: '<rootDir>/tests/jest-environment.cjs',
   testSequencer: '<rootDir>/tests/heavy-first.cjs',
-  // Many tests wait for timers, servers and processes: three at once keep two cores busy.
-  maxWorkers: 3,
+  // Many tests wait for timers, servers and processes, half of their time: four at once keep two cores busy.
+  maxWorkers: 4,
   testTimeout: 60_000,
 };

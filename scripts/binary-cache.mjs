@@ -5,6 +5,7 @@ import {
   chmodSync,
   constants,
   createReadStream,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -20,9 +21,22 @@ import { pipeline } from 'node:stream/promises';
 /** A staging folder this old belongs to an installation that was killed. */
 const STAGING_KEPT_MS = 60 * 60_000;
 
-/** Where weaver keeps what it fetched under `name`. */
+/** Where weaver keeps what it fetched under `name`: in the user's cache, or below the weaver home where there can be none. */
 export function cacheFolder(name, env) {
-  return path.join(env['XDG_CACHE_HOME'] || path.join(env['HOME'] || homedir(), '.cache'), 'weaver', name);
+  const usual = path.join(env['XDG_CACHE_HOME'] || path.join(env['HOME'] || homedir(), '.cache'), 'weaver', name);
+  const home = env['WEAVER_HOME'];
+  return !home || existsSync(usual) || canBeMade(usual) ? usual : path.join(home, 'cache', 'weaver', name);
+}
+
+function canBeMade(folder) {
+  let there = folder;
+  while (!existsSync(there)) there = path.dirname(there);
+  try {
+    accessSync(there, constants.W_OK);
+    return statSync(there).isDirectory();
+  } catch {
+    return false; // not ours, or read-only
+  }
 }
 
 /** The folder's program if it is the one that was installed: same size and time as recorded, or else the same content. */

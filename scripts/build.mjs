@@ -109,10 +109,15 @@ async function bundle(root) {
   const { bundleWorkflowCode, DefaultLogger } = createRequire(path.join(root, 'package.json'))('@temporalio/worker');
   const complaints = [];
   const logger = new DefaultLogger('WARN', ({ level, message }) => complaints.push(`${level}: ${message}`));
+  const workflowInterceptorModules = ['size-guard.js', 'cancel-message.js'].map((file) =>
+    path.join(root, 'dist', 'workflows', file),
+  );
   try {
     const { code } = await bundleWorkflowCode({
       workflowsPath,
-      workflowInterceptorModules: [path.join(root, 'dist', 'workflows', 'size-guard.js')],
+      workflowInterceptorModules,
+      // Evaluated once for all workflows of a worker: what a module keeps must be the same for each of them.
+      preloadModules: [workflowsPath, ...workflowInterceptorModules],
       logger,
       webpackConfigHook: (config) => reproducible(config, root),
     });

@@ -1,11 +1,12 @@
-/** `.ci/run`: `npm test`, then `npm run check`, both whatever the other says. The last line counts tests and checks together. */
+/** `.ci/run`: `npm test`, and `npm run check` behind it, both whatever the other says. The last line counts both together. */
 import { spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
+import { setPriority } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { checkNodeVersion } from './node-version.mjs';
-import { npmCommand } from './packages.mjs';
+import { ensurePackages, npmCommand } from './packages.mjs';
 import { runScript, say, seconds, SetupFault } from './progress.mjs';
 import { lastLines, runCommand } from './run-command.mjs';
 
@@ -13,6 +14,9 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
 /** An install that waits longer waits for another one, or for a network that is not there. */
 const INSTALL_TIMEOUT_MS = 3 * 60_000;
+
+/** The checks take the time in which the tests wait, and none that a test could miss. */
+const LOWEST_PRIORITY = 19;
 
 /** Programs by the Debian package that has them. */
 const PROGRAMS = { bwrap: 'bubblewrap', chromium: 'chromium' };
@@ -24,8 +28,9 @@ await runScript(async () => {
   const counts = [];
   try {
     checkNodeVersion();
-    await installPrograms();
-    for (const args of [['test'], ['run', 'check']]) counts.push(await counted(args));
+    await Promise.all([installPrograms(), ensurePackages()]);
+    const tests = counted(['test']);
+    counts.push(...(await Promise.all([tests, counted(['run', 'check'], { behind: tests })])));
   } catch (error) {
     if (!(error instanceof SetupFault)) throw error;
     say(error.message);
@@ -36,28 +41,42 @@ await runScript(async () => {
   if (sum('failed') > 0) process.exitCode = 1;
 });
 
-/** Runs an npm script, passes on what it says but for its count, and gives that. Ending without one is a failure. */
-async function counted(args) {
+/**
+ * Runs an npm script, passes on what it says but for its count, and gives that. Ending without one is a failure. A script
+ * behind another runs beside it with what that leaves of the machine, and is heard after it.
+ */
+async function counted(args, { behind } = {}) {
   const startedAt = performance.now();
   const name = `npm ${args.join(' ')}`;
   say(name);
-  const { code, counts } = await runNpm(args);
+  const held = [];
+  const hear = behind === undefined ? write : (line) => held.push(line);
+  const { code, counts } = await runNpm(args, hear, behind === undefined ? 0 : LOWEST_PRIORITY);
+  const took = seconds(startedAt);
+  await Promise.allSettled([behind]);
+  for (const line of held) write(line);
   const { passed, failed } = counts ?? { passed: 0, failed: 1 };
-  say(`${name}: ${passed} good and ${failed} bad in ${seconds(startedAt)}`);
+  say(`${name}: ${passed} good and ${failed} bad in ${took}`);
   return { passed, failed: code !== 0 && failed === 0 ? 1 : failed };
 }
 
-function runNpm(args) {
+function write(line) {
+  process.stdout.write(`${line}\n`);
+}
+
+function runNpm(args, hear, priority) {
   return new Promise((resolve, reject) => {
     const [command, ...before] = npmCommand();
     const child = spawn(command, [...before, '--silent', ...args], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+    // Nobody has to be allowed to be the last; a process that could not start says so by its own event.
+    if (priority > 0 && child.pid !== undefined) setPriority(child.pid, priority);
     for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
     let counts = null;
     const lines = createInterface({ input: child.stdout });
     lines.on('line', (line) => {
       const [, passed, failed] = COUNT_LINE.exec(line) ?? [];
       // Held back: who reads the output from the end, or for all such lines, must find one answer.
-      if (passed === undefined) process.stdout.write(`${line}\n`);
+      if (passed === undefined) hear(line);
       else counts = { passed: Number(passed), failed: Number(failed) };
     });
     child.once('error', reject);

@@ -4,12 +4,13 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import type { EmbeddedServer, EventReceiver, Finding, House } from './client/cli/house.js';
+import type { Background, EmbeddedServer, EventReceiver, Finding, House, Opening } from './client/cli/house.js';
 import { main } from './client/cli/main.js';
 import { Terminal } from './client/cli/terminal.js';
 import { catalogueFault, WeaverFault } from './client/weaver-fault.js';
 import type { Config } from './config.js';
 import { PortFault, type EndpointProbe, type ProviderSettings } from './ports.js';
+import { useProxies } from './adapters/network/dispatcher.js';
 import { createRedactor } from './adapters/redact.js';
 
 /** Starting a process takes a few of these. */
@@ -23,8 +24,9 @@ const terminal = new Terminal();
 const house: House = {
   version: versionOfPackage(),
   terminal,
+  command: process.env['npm_lifecycle_event'] === 'start' ? 'npm start --' : 'weaver',
   loadConfig: async (file) => (await import('./config.js')).currentConfig(file),
-  startServer: (config, ports) => translated(() => startServer(config, ports)),
+  startServer: (config, opening) => translated(() => startServer(config, opening)),
   findServer: async (config) => {
     const { findRunningServer } = await import('./adapters/server/temporal-server.js');
     return await findRunningServer(serverFolder(config));
@@ -34,6 +36,7 @@ const house: House = {
     const record = await readLiveRecord(serverFolder(config));
     return (record === null ? [] : liveUsers(record)).map(({ pid }) => pid).filter((pid) => pid !== process.pid);
   },
+  keepServed,
   hasDatabase: (config) => existsSync(databaseFile(config)),
   preloadWorker: async (config, opening) => {
     if (!config.temporal.configured) await untilLaunched(serverFolder(config), opening);
@@ -71,6 +74,7 @@ const house: House = {
     return probeOf(provider, await readProbes(home));
   },
   probeModel: (config, provider) => translated(() => probeModel(config, provider)),
+  proxies,
   probeSandbox,
   registerSearchAttributes: async ({ connection }, namespace) => {
     const { ensureSearchAttributes } = await import('./search-attributes.js');
@@ -80,6 +84,7 @@ const house: House = {
   redactor: ({ secrets }) => createRedactor({ secrets }).redact,
 };
 
+useProxies(process.env);
 void main(house, process.argv.slice(2)).then(async (exitCode) => {
   await terminal.flushed();
   // Open connections of the libraries must not keep a finished command alive.
@@ -87,10 +92,7 @@ void main(house, process.argv.slice(2)).then(async (exitCode) => {
 });
 
 /** A server that runs is joined; the program for a new one is looked for only then. */
-async function startServer(
-  config: Config,
-  { port, uiPort }: { readonly port?: number; readonly uiPort?: number },
-): Promise<EmbeddedServer> {
+async function startServer(config: Config, opening: Opening): Promise<EmbeddedServer> {
   const [{ findRunningServer, startTemporalServer }, { DYNAMIC_CONFIG }, { searchAttributeTypes }] = await Promise.all([
     import('./adapters/server/temporal-server.js'),
     import('./adapters/server/dynamic-config.js'),
@@ -108,9 +110,23 @@ async function startServer(
     namespace: config.temporal.namespace,
     dynamicConfig: DYNAMIC_CONFIG,
     environment: config.environment,
-    ...(port === undefined ? {} : { port }),
-    ...(uiPort === undefined ? {} : { uiPort }),
+    ...opening,
   });
+}
+
+/** `weaver up`, in the folder and with the settings of this command. */
+async function keepServed(config: Config): Promise<Background | null> {
+  const { leaveRunning } = await import('./adapters/server/leave-running.js');
+  const logFile = join(config.home, 'logs', 'up.log');
+  const left = await translated(() =>
+    leaveRunning(serverFolder(config), {
+      command: process.execPath,
+      args: [__filename, 'up', ...(config.file === null ? [] : ['--config', config.file])],
+      environment: process.env,
+      logFile,
+    }),
+  );
+  return left === null ? null : { ...left, logFile };
 }
 
 /** A server that is being started has written its record; looking costs next to nothing. */
@@ -177,6 +193,25 @@ const ownHeaders = ({ keyOf }: Config, { headersEnv = {} }: ProviderSettings): R
       return value === undefined ? [] : [[name, value]];
     }),
   );
+
+async function proxies({ environment, providers }: Config): Promise<Finding | null> {
+  const { namesProxy, proxyFor, unspokenProxies } = await import('./adapters/network/proxy-choice.js');
+  if (!namesProxy(environment)) return null;
+  const ways = providers.map(({ name, baseUrl }) => {
+    const proxy = proxyFor(new URL(baseUrl), environment);
+    return `${name} ${proxy === null ? 'is asked directly' : `by way of ${proxy.host}`}`;
+  });
+  const says = ways.length === 0 ? 'named by the environment' : ways.join(', ');
+  const unspoken = unspokenProxies(environment);
+  if (unspoken.length === 0) return { name: 'proxy', verdict: 'ok', says, next: null };
+  const next = 'Name an http:// or https:// proxy there.';
+  return {
+    name: 'proxy',
+    verdict: 'warn',
+    says: `${unspoken.join(', ')}: only HTTP proxies are spoken; ${says}`,
+    next,
+  };
+}
 
 async function probeSandbox(config: Config): Promise<Finding> {
   const { createSandbox } = await import('./adapters/sandbox/create-sandbox.js');

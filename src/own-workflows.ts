@@ -16,9 +16,12 @@ export async function bundleOwnWorkflows(workflowsPath: string): Promise<NonNull
   const logger = new DefaultLogger('WARN', ({ level, message }) => complaints.push(`${level}: ${message}`));
   try {
     await import(pathToFileURL(workflowsPath).href);
+    // Each workflow has modules of its own, unlike in our bundle: those of the project may keep something.
     return await bundleWorkflowCode({
       workflowsPath,
-      workflowInterceptorModules: [join(__dirname, 'workflows', 'size-guard.js')],
+      workflowInterceptorModules: ['size-guard.js', 'cancel-message.js'].map((file) =>
+        join(__dirname, 'workflows', file),
+      ),
       logger,
       webpackConfigHook: (config) => ({
         ...config,

@@ -195,8 +195,8 @@ export interface SigningSettings {
 /**
  * One bare mirror per repository and one work tree per task, below the weaver home. Both are caches: every method makes
  * what it needs, so losing them costs time only. Isolated from the user's and the system's git configuration.
- * Faults: remoteUnreachable (retryable), remoteCredentials, missingBaseBranch, missingBranch, emptyRepository, diskFull (retryable),
- * infrastructure (retryable).
+ * Faults: remoteUnreachable (retryable), remoteCredentials, missingRepository, missingBaseBranch, missingBranch, emptyRepository,
+ * diskFull (retryable), infrastructure (retryable).
  */
 export interface Git {
   /** Reads the remote and fetches what the mirror lacks. A mirror found broken is made anew. */
@@ -230,6 +230,15 @@ export interface Git {
   }): Promise<string>;
   /** Paths in the work tree that are not of its snapshot, ignored ones included: what a setup step left there. A new folder is named, not its content. */
   untracked(url: string, workspace: string): Promise<readonly string[]>;
+  /**
+   * Paths in the work tree that are not as in its snapshot: changed, removed or new, without what the repository ignores and what
+   * is or is below a name in `keep`. A new folder is named, with a slash at its end, not its content.
+   */
+  changed(request: {
+    readonly url: string;
+    readonly workspace: string;
+    readonly keep: readonly string[];
+  }): Promise<readonly string[]>;
   /**
    * The content of a work tree as a snapshot: the one it was last made equal to, with what was changed, added and removed in it
    * since. What the repository ignores stays out, and so does what is or is below a name in `keep`. The work tree stays as it is.
@@ -359,6 +368,11 @@ export interface EndpointDialect {
   readonly streaming: 'usage' | 'bare' | 'none';
   /** Fields that the endpoint does not know; absent = it knows all. */
   readonly without?: readonly OptionalField[];
+  /** Tokens of an answer, and of prompt and answer, in the words of a refusal; absent = none was named. */
+  readonly answerTokensMax?: number;
+  readonly contextWindow?: number;
+  /** Room for the answer beside one prompt; of no other question. */
+  readonly room?: number;
 }
 
 export type { ChatMessage };

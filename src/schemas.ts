@@ -1,6 +1,6 @@
 /** The front door for text from outside: task files and models' answers, as domain values or as lists of faults. */
 export { answerSchema, parseAnswer, type AnswerForm } from './schemas/answer.js';
-export { criteriaSchema, parseCriteria } from './schemas/criteria-answer.js';
+export { criteriaSchema, parseCriteria, type JudgedCriterion } from './schemas/criteria-answer.js';
 export { handlerSchema, parseHandler } from './schemas/handler-answer.js';
 export { choiceSchema, parseChoice, parseScore, scoreSchema } from './schemas/judge-answer.js';
 export { parseCompare, type ParsedCompare } from './schemas/compare-file.js';

@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { IllegalStateError, type Logger as TemporalLogger } from '@temporalio/common';
 import { makeTelemetryFilterString, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { createProviderGates, type GateOf } from './activities/ask-provider.js';
 import { heartbeatInterceptor } from './activities/heartbeat.js';
 import { createActivities } from './activities/index.js';
 import { logInterceptor } from './activities/log-steps.js';
@@ -38,9 +39,10 @@ import type { RunningWorker, Where } from './client/cli/house.js';
 import { providerOf, type Config } from './config.js';
 import { whatAgentLacks } from './config/agents.js';
 import { detectChecks, pathsForDetection } from './domain/detect-checks.js';
-import { KEEPERS_QUEUE, limitsOf } from './domain/provider-limits.js';
+import { limitsOf } from './domain/provider-limits.js';
 import { HANDLERS } from './domain/task.js';
 import { createHostWorker, runTogether, stopWorker } from './host-worker.js';
+import { createKeepersWorker } from './keepers-worker.js';
 import { ensureRulesPresent } from './missing-rules.js';
 import { NO_OPERATIONS, startOperations } from './operations.js';
 import { parseSpec } from './schemas.js';
@@ -59,9 +61,8 @@ const SHUTDOWN_FORCE = '45 seconds';
  */
 const CACHED_WORKFLOWS_MAX = 500;
 
-/** One for each provider; more than so many providers are read from their histories again. */
-const KEEPERS_CACHED_MAX = 20;
-
+/** What the last calls have cost is told before the worker leaves; keepers answer within milliseconds. */
+const LAST_CALLS_MS = 5_000;
 /** What happened last is told before the worker leaves, if somebody listens. */
 const LAST_EVENTS_MS = 2_000;
 /** The same of its last spans and figures: a receiver that hangs holds nobody up. */
@@ -101,15 +102,16 @@ export async function startWorker(
   await ensureRulesPresent(connection.workflowService, { namespace, taskQueue: config.taskQueue }, known);
   const metrics = options.operated === true && config.telemetry.listen !== null ? await createMeter() : null;
   const telemetry = await startTelemetry(config, identity, logger);
-  const ours = settings(config, wired, logger, redactor, { metrics, telemetry });
+  const keepers = createKeepersWorker(
+    () => made,
+    (says) => logger.warn({ says }, 'keepers'),
+  );
+  const gates = createProviderGates(wired.ports.costs, () => void keepers.serve().catch(noKeepers(logger)));
+  const ours = settings(config, wired, gates.gateOf, logger, redactor, { metrics, telemetry });
   const made = { ...ours, ...own, activities: together(ours.activities, options), connection, namespace, identity };
   const worker = await Worker.create(made);
   const hostId = options.operated === true ? await hostIdOf(config, logger) : null;
-  const workers = [
-    worker,
-    ...(hasKeepers(config) ? [await createKeepersWorker(made)] : []),
-    ...(hostId === null ? [] : [await createHostWorker(config, made, hostId)]),
-  ];
+  const workers = [worker, ...(hostId === null ? [] : [await createHostWorker(config, made, hostId)])];
   const sender = await startSender({
     home: config.home,
     openLog: () => openEventLog(config.home),
@@ -123,7 +125,12 @@ export async function startWorker(
     metrics === null
       ? NO_OPERATIONS
       : await startOperations(config, { worker, connection, metrics, sandbox: wired.ports.sandbox.name });
+  // Not with the first call only: others may have asked before, whose hosts are gone. If it cannot, each message tries again.
+  if (hasKeepers(config)) await keepers.serve().catch(noKeepers(logger));
   const ended = runTogether(workers).finally(async () => {
+    // Only now has the last call ended, and perhaps this process alone can answer for its keeper.
+    await gates.tellRest(LAST_CALLS_MS);
+    await keepers.stop();
     await operations.stop();
     wired.model.close();
     wired.starter.close();
@@ -146,12 +153,13 @@ export async function startWorker(
   };
 }
 
-/** Whose limits and budgets all workers share are kept on a queue of their own, so that they outlive the workers of one queue. */
+/** Of providers with limits or a budget every call asks a keeper; of the others only in trouble. */
 const hasKeepers = ({ providers }: Config): boolean => providers.some((provider) => limitsOf(provider) !== null);
 
-async function createKeepersWorker({ activities: _activities, ...rest }: WorkerOptions): Promise<Worker> {
-  return await Worker.create({ ...rest, taskQueue: KEEPERS_QUEUE, maxCachedWorkflows: KEEPERS_CACHED_MAX });
-}
+const noKeepers =
+  (logger: Logger) =>
+  (cause: unknown): void =>
+    logger.warn({ says: String(cause) }, 'keepers');
 
 /** The bundler is large, and only such a worker needs it. */
 const ownBundle = async (workflowsPath: string): Promise<NonNullable<WorkerOptions['workflowBundle']>> =>
@@ -293,6 +301,7 @@ interface Watchers {
 function settings(
   config: Config,
   { ports }: Wired,
+  gateOf: GateOf,
   logger: Logger,
   { scrub }: Redactor,
   { metrics, telemetry }: Watchers,
@@ -301,7 +310,7 @@ function settings(
   return {
     taskQueue: config.taskQueue,
     workflowBundle: { codePath: join(__dirname, 'workflow-bundle.js') },
-    activities: createActivities(ports),
+    activities: createActivities(ports, gateOf),
     maxConcurrentWorkflowTaskExecutions: workflows,
     maxConcurrentActivityTaskExecutions: activities,
     maxCachedWorkflows: Math.max(CACHED_WORKFLOWS_MAX, workflows),

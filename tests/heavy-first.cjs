@@ -2,7 +2,17 @@
 const { default: Sequencer } = require('@jest/test-sequencer');
 
 /** Folders whose files take longest. */
-const HEAVY = ['/tests/real/', '/tests/chaos/', '/tests/cli/', '/tests/e2e/', '/tests/adapters/git/'];
+const HEAVY = [
+  '/tests/real/',
+  '/tests/chaos/',
+  '/tests/cli/',
+  '/tests/e2e/',
+  '/tests/docs/examples',
+  '/tests/replay/',
+  '/tests/scripts/',
+  '/tests/workflows/',
+  '/tests/adapters/git/',
+];
 
 module.exports = class HeavyFirst extends Sequencer {
   sort(tests) {

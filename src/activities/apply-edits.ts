@@ -6,7 +6,7 @@ import picomatch from 'picomatch';
 import { lossIn } from '../domain/additions-only.js';
 import { applyEdits, type EditFault } from '../domain/apply-edits.js';
 import type { SourceFile } from '../domain/edited-tree.js';
-import { commitSubject, commitText } from '../domain/commit-message.js';
+import { commitSubject, commitText, withoutSignatures } from '../domain/commit-message.js';
 import { besideConflicts, hasConflictMark } from '../domain/conflict-hunks.js';
 import type { Edit } from '../domain/edits.js';
 import { failure, type Failure, type FailureCode } from '../domain/failures.js';
@@ -48,7 +48,7 @@ export const createApplyEdits =
     const { stat, patch, cut } = await git.diff(url, input.baseTree, tree, DIFF_BYTES_MAX);
     // What cannot be looked at whole is not let out.
     if (cut) return await tooLarge(ports);
-    const { commitMessage } = answer.answer;
+    const commitMessage = withoutSignatures(answer.answer.commitMessage);
     const added = addedLines(patch.toString('utf8'));
     const secrets = secretsIn(ports, [...added, commitText(spec, commitMessage)].join('\n'));
     if (secrets !== null) return secretOutcome(ports, secrets);

@@ -10,6 +10,7 @@ import { ApplicationFailureCategory, WorkflowNotFoundError } from '@temporalio/c
 import { randomUUID } from 'node:crypto';
 import {
   EXCHANGE_MAX,
+  SAYS_BYTES_MAX,
   EXCHANGE_UPDATE,
   keepsTroubleOnly,
   KEEPERS_QUEUE,
@@ -24,10 +25,12 @@ import {
   type Reserved,
   type ReserveRequest,
   type Settlement,
+  type Telling,
 } from '../domain/provider-limits.js';
 import { shownBy } from '../domain/circuit-breaker.js';
 import { sayRefusal, type Spent } from '../domain/costs.js';
 import type { FailureCode } from '../domain/failures.js';
+import { cutToBytes } from '../domain/payload-limit.js';
 import {
   PortFault,
   type CallResult,
@@ -37,14 +40,16 @@ import {
   type SendGate,
 } from '../ports.js';
 import type { CallFaultDetails } from './contract.js';
+import { hashOf } from './json-hash.js';
 
-/** Why a call was not sent, and when to come again: epoch milliseconds of the server. */
+/** Why a call was not sent, and when to come again: at a time of the server, or so long from now where this host has to say it. */
 export type Refusal =
   | { readonly kind: 'busy'; readonly at: number; readonly why: string }
+  | { readonly kind: 'busyHere'; readonly inMs: number; readonly why: string }
   /** The endpoint is left alone because of this. */
-  | { readonly kind: 'open'; readonly at: number; readonly why: string; readonly because: FailureCode }
+  | { readonly kind: 'open'; readonly inMs: number; readonly why: string; readonly because: FailureCode }
   /** Null = coming again would not help: not even the whole budget is enough. */
-  | { readonly kind: 'spent'; readonly at: number | null; readonly why: string };
+  | { readonly kind: 'spent'; readonly inMs: number | null; readonly why: string };
 
 /** The gate of one call. */
 export interface ProviderGate extends SendGate {
@@ -56,6 +61,12 @@ export interface ProviderGate extends SendGate {
 
 export type GateOf = (context: Context, provider: ProviderSettings, callId: string) => ProviderGate;
 
+export interface ProviderGates {
+  readonly gateOf: GateOf;
+  /** Before nobody can any more: tells the keepers what has ended since they were last told. Never rejects. */
+  tellRest(limitMs: number): Promise<void>;
+}
+
 /** Above so many calls a second a worker collects its questions for a tenth of a second. */
 const RATE = { asksASecond: 5, collectMs: 100 } as const;
 /** What has ended is told with the next question, or so long after. */
@@ -64,9 +75,10 @@ const TELL = { ms: 500, part: 10 } as const;
 const SETTLED_MAX = 1_000;
 /** A keeper answers within milliseconds, unless every worker is busy with other workflows. */
 const ANSWER_MS_MAX = 20_000;
-/** The beginning of a call's id tells calls apart, that of a random one the reservations of a call. */
+/** The beginning of a call's id tells calls apart, that of a random one the reservations of a call and who tells. */
 const KEY_CHARACTERS = 16;
 const RESERVATION_CHARACTERS = 8;
+const TELLER_CHARACTERS = 8;
 /** Whether a keeper is there is looked at so often at most: a pause holds for all so soon, and thousands of calls cost two looks a second. */
 const LOOK_MS = 500;
 /** A server or a keeper that does not answer must not keep a call back that needs no leave. */
@@ -77,8 +89,6 @@ const FREE_MS = 60_000;
 const PAUSE_TOLD_MS_MIN = 1_000;
 /** A keeper that has not answered is let alone for so long where nobody needs its leave: its workers may be gone. */
 const SILENT_MS = 60_000;
-/** Trouble is over within minutes, or somebody has to look after it. */
-const TROUBLE_LIFE = '1 day';
 /** A single failure among answers is no trouble, and nothing is told of it. */
 const TOLD_FROM = 2;
 /** What the endpoint itself has said: other failures name a time that is not its. */
@@ -86,34 +96,45 @@ const FROM_ENDPOINT: ReadonlySet<string> = new Set<FailureCode>(['rateLimited', 
 
 type Account = Pick<Costs, 'home' | 'spent'>;
 
-/** One a worker process: its calls share their questions. `costs` are those of its home. */
-export function createProviderGates(costs: Account): GateOf {
+/**
+ * One a worker process: its calls share their questions. `costs` are those of its home. `serve` makes the process carry out
+ * keepers; it is told before each message to one, for perhaps nobody else is there to answer.
+ */
+export function createProviderGates(costs: Account, serve: () => void): ProviderGates {
   const desks = new Map<string, Desk>();
-  return (context, provider, callId) => {
-    const { taskQueue, attempt } = context.info;
-    const { name } = provider;
-    const limits = limitsOf(provider) ?? troubleLimitsOf(provider);
-    const desk = desks.get(name) ?? new Desk(name, limits, linesTo(context, name), costs);
-    desks.set(name, desk);
-    desk.limits = limits;
-    desk.taskQueue = taskQueue;
-    // Known by the time the request may leave, so that it costs the call nothing.
-    void desk.isKept();
-    return new Gate(desk, provider, callId.slice(0, KEY_CHARACTERS), attempt > 1);
+  return {
+    gateOf: (context, provider, callId) => {
+      const { name } = provider;
+      const limits = limitsOf(provider) ?? troubleLimitsOf(provider);
+      const desk = desks.get(name) ?? new Desk(name, limits, linesTo(context, name, serve), costs);
+      desks.set(name, desk);
+      desk.limits = limits;
+      desk.endpoint = hashOf(provider.baseUrl, 16);
+      // Known by the time the request may leave, so that it costs the call nothing.
+      void desk.isKept();
+      return new Gate(desk, provider, callId.slice(0, KEY_CHARACTERS), context.info.attempt > 1);
+    },
+    tellRest: async (limitMs) => {
+      const rest = Promise.all([...desks.values()].map(async (desk) => await desk.tellRest()));
+      // What is not told by then is with the requests of which nobody knows: others may spend what they hold.
+      await within(limitMs, rest).catch(() => undefined);
+    },
   };
 }
 
 /** What can be asked of the server about a keeper. The client is taken when it is needed: not everywhere is there one. */
 interface Lines {
-  /** @param taskQueue of a keeper that has to be started; null = none has to be: then there is no answer where none runs */
-  exchange(exchange: LimitsExchange, taskQueue: string | null): Promise<readonly Reserved[] | null>;
+  /** @param mayStart a keeper where none runs; else there is no answer then */
+  exchange(exchange: LimitsExchange, mayStart: boolean): Promise<readonly Reserved[] | null>;
   /** Whether the keeper runs. */
   isThere(): Promise<boolean>;
 }
 
-const linesTo = (context: Context, name: string): Lines => ({
-  exchange: async (exchange, taskQueue) =>
-    await askKeeper(context.client.workflow, { keeper: providerKeeperOf(name), taskQueue, name }, exchange),
+const linesTo = (context: Context, name: string, serve: () => void): Lines => ({
+  exchange: async (exchange, mayStart) => {
+    serve();
+    return await askKeeper(context.client.workflow, { keeper: providerKeeperOf(name), mayStart, name }, exchange);
+  },
   isThere: async () => {
     try {
       return (await context.client.workflow.getHandle(providerKeeperOf(name)).describe()).status.name === 'RUNNING';
@@ -142,16 +163,16 @@ export function faultOfGate(
 ): ApplicationFailure | null {
   if (code !== 'providerBusy') return null;
   // The request process has no place for it, and says when to come again; or the keeper has refused it.
-  const full = retryAfterMs === undefined ? null : busyUntil(Date.now() + retryAfterMs, says);
-  const refusal = full ?? gate.refusal() ?? busyUntil(Date.now() + MISSED_MS, says);
+  const full = retryAfterMs === undefined ? null : busyHere(retryAfterMs, says);
+  const refusal = full ?? gate.refusal() ?? busyHere(MISSED_MS, says);
   const { type, told } = faultOf(refusal);
   const details: CallFaultDetails = { name, spending, ...told };
   // Nothing is wrong: it is no warning in the log of the worker, and no failure in its figures.
-  const category = refusal.kind === 'busy' ? { category: ApplicationFailureCategory.BENIGN } : {};
+  const category = type === 'providerBusy' ? { category: ApplicationFailureCategory.BENIGN } : {};
   return ApplicationFailure.create({ type, message: refusal.why, nonRetryable: true, details: [details], ...category });
 }
 
-const busyUntil = (at: number, why: string): Refusal => ({ kind: 'busy', at, why });
+const busyHere = (inMs: number, why: string): Refusal => ({ kind: 'busyHere', inMs, why });
 
 function faultOf(refusal: Refusal): {
   readonly type: FailureCode;
@@ -160,12 +181,16 @@ function faultOf(refusal: Refusal): {
   switch (refusal.kind) {
     case 'busy':
       return { type: 'providerBusy', told: { busy: { at: refusal.at, why: refusal.why } } };
+    case 'busyHere': {
+      const { inMs, why } = refusal;
+      return { type: 'providerBusy', told: { busy: { at: Date.now() + inMs, inMs, why } } };
+    }
     case 'open':
-      return { type: 'circuitOpen', told: { retryAfterMs: fromNow(refusal.at), because: refusal.because } };
+      return { type: 'circuitOpen', told: { retryAfterMs: refusal.inMs, because: refusal.because } };
     case 'spent':
       return {
         type: 'providerBudget',
-        told: refusal.at === null ? {} : { retryAfterMs: Math.max(1, fromNow(refusal.at)) },
+        told: refusal.inMs === null ? {} : { retryAfterMs: Math.max(1, refusal.inMs) },
       };
     default:
       throw new TypeError(`unknown refusal ${JSON.stringify(refusal satisfies never)}`);
@@ -179,13 +204,13 @@ const MISSED_MS = 1_000;
 
 interface Keeper {
   readonly keeper: string;
-  readonly taskQueue: string | null;
+  readonly mayStart: boolean;
   readonly name: string;
 }
 
 async function askKeeper(
   workflows: Context['client']['workflow'],
-  { keeper, taskQueue, name }: Keeper,
+  { keeper, mayStart, name }: Keeper,
   exchange: LimitsExchange,
 ): Promise<readonly Reserved[] | null> {
   // Under one id it is carried out once, however often it is delivered.
@@ -197,16 +222,14 @@ async function askKeeper(
   } catch (thrown) {
     if (!(thrown instanceof WorkflowNotFoundError)) throw thrown;
   }
-  if (taskQueue === null) return null;
+  if (!mayStart) return null;
   await workflows.start(PROVIDER_LIMITS_WORKFLOW, {
     workflowId: keeper,
-    taskQueue,
+    taskQueue: KEEPERS_QUEUE,
     args: [],
     workflowIdConflictPolicy: 'USE_EXISTING',
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     staticSummary: `limits of provider ${name}`,
-    // On a queue that nobody serves any more it must not stand in the way for ever.
-    ...(keepsTroubleOnly(exchange.limits) ? { workflowExecutionTimeout: TROUBLE_LIFE } : {}),
   });
   return await update();
 }
@@ -225,8 +248,8 @@ interface Answered {
 
 /** What the calls of a worker have to say to one keeper: a message at a time, so that few are under way (the server takes ten). */
 class Desk {
-  /** Of the worker, where a keeper is started that only looks after trouble. */
-  taskQueue = '';
+  /** Set before the first call. */
+  endpoint = '';
   private questions: Question[] = [];
   private settled: Settlement[] = [];
   private ended: EndedCall[] = [];
@@ -235,8 +258,14 @@ class Desk {
   private spending: Spent | null = null;
   private there: Promise<boolean> = Promise.resolve(false);
   private isThere = false;
+  private wasHeard = false;
   private lookedAt = 0;
+  /** What was told in a message that got no answer. */
+  private unanswered: Telling | null = null;
+  private readonly teller = randomUUID().slice(0, TELLER_CHARACTERS);
+  private tellings = 0;
   private isAsking = false;
+  private saying: Promise<boolean> = Promise.resolve(true);
   private timer: NodeJS.Timeout | null = null;
   private due = Infinity;
 
@@ -275,6 +304,12 @@ class Desk {
   /** Nobody may go on asking meanwhile: whoever comes next asks the keeper, which hears first of what is to be told. */
   private expectKeeper(): void {
     [this.isThere, this.there, this.lookedAt] = [true, Promise.resolve(true), Date.now()];
+  }
+
+  /** The first answer is late where this process had to begin to carry keepers out for it: it is let alone no more. */
+  private hearFirst(): void {
+    if (!this.wasHeard) this.expectKeeper();
+    this.wasHeard = true;
   }
 
   /** Where no leave is needed, a keeper that is silent keeps nobody for long. */
@@ -339,38 +374,65 @@ class Desk {
     if (this.timer !== null) clearTimeout(this.timer);
     this.due = due;
     this.timer = setTimeout(() => void this.say(), inMs);
-    // A worker that has nothing else to do any more need not stay for it.
+    // A worker that has nothing else to do any more tells it before it leaves.
     this.timer.unref();
   }
 
-  private async say(): Promise<void> {
+  /** Until there is nothing to tell, or one message has got no answer. */
+  async tellRest(): Promise<void> {
+    await this.saying;
+    while (this.hasToTell && (await this.say()));
+  }
+
+  private get hasToTell(): boolean {
+    return this.unanswered !== null || this.settled.length + this.ended.length > 0;
+  }
+
+  private async say(): Promise<boolean> {
+    if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
-    const { limits } = this;
-    const questions = this.questions.splice(0, EXCHANGE_MAX);
-    const settled = this.settled.splice(0, EXCHANGE_MAX);
-    const ended = this.ended.splice(0, EXCHANGE_MAX);
-    if (questions.length + settled.length + ended.length === 0) return;
+    if (this.questions.length === 0 && !this.hasToTell) return true;
     this.isAsking = true;
+    this.saying = this.exchange(this.questions.splice(0, EXCHANGE_MAX), this.takeTelling()).finally(() => {
+      this.isAsking = false;
+      if (this.questions.length > 0) this.plan(this.isFast ? RATE.collectMs : 0);
+      else if (this.hasToTell) this.plan(TELL.ms);
+    });
+    return await this.saying;
+  }
+
+  /** False if there was no answer. */
+  private async exchange(questions: readonly Question[], telling: Telling): Promise<boolean> {
+    const { limits } = this;
     const askedAt = Date.now();
     const asked = questions.map(({ request }) => request);
     try {
-      const told = { limits, ...(await this.homeOf()), settled, ...(ended.length === 0 ? {} : { ended }), asked };
-      const found = await within(ANSWER_MS_MAX, this.lines.exchange(told, this.queueFor(settled)));
+      const exchange = { limits, endpoint: this.endpoint, ...(await this.homeOf()), ...telling, asked };
+      const found = await within(ANSWER_MS_MAX, this.lines.exchange(exchange, this.needsKeeper(telling)));
+      this.unanswered = null;
+      if (found !== null) this.hearFirst();
       const answers = found ?? asked.map(freely);
       const isUnknown = answers.some(({ kind }) => kind === 'homeUnknown');
       this.spending = isUnknown ? await this.costs.spent(this.name, Date.now()) : null;
       this.hear(questions, answers, askedAt);
+      return true;
     } catch (thrown) {
-      // Told again: a settlement that is not known any more changes nothing.
-      this.settled = [...settled, ...this.settled].slice(-SETTLED_MAX);
-      this.ended = [...ended, ...this.ended].slice(-SETTLED_MAX);
       for (const { fail } of questions)
         fail(noAnswer(thrown instanceof Error ? thrown.message : String(thrown), thrown));
-    } finally {
-      this.isAsking = false;
-      if (this.questions.length > 0) this.plan(this.isFast ? RATE.collectMs : 0);
-      else if (this.settled.length + this.ended.length > 0) this.plan(TELL.ms);
+      return false;
     }
+  }
+
+  /** Perhaps the keeper has heard what it did not answer: it knows that by its number, so nothing else may be told under it. */
+  private takeTelling(): Telling {
+    if (this.unanswered !== null) return this.unanswered;
+    const settled = wordsOfLast(this.settled.splice(0, EXCHANGE_MAX));
+    const ended = this.ended.splice(0, EXCHANGE_MAX);
+    if (settled.length + ended.length === 0) return { settled };
+    this.tellings += 1;
+    const batch = { teller: this.teller, number: this.tellings };
+    this.unanswered = { batch, settled, ...(ended.length === 0 ? {} : { ended }) };
+    return this.unanswered;
   }
 
   /** Who has to be asked again, since the keeper does not know this home, is asked with what that has spent. */
@@ -385,15 +447,16 @@ class Desk {
     this.questions = [...again, ...this.questions];
   }
 
-  /** A keeper that many need, for as long as a month, must not end with the workers of one queue. Null = none is needed. */
-  private queueFor(settled: readonly Settlement[]): string | null {
-    if (!this.keepsTroubleOnly) return KEEPERS_QUEUE;
-    return settled.some(isTrouble) ? this.taskQueue : null;
+  /** Whether one is to be begun where none runs. */
+  private needsKeeper({ settled }: Telling): boolean {
+    return !this.keepsTroubleOnly || settled.some(isTrouble);
   }
 
   private async homeOf(): Promise<Pick<LimitsExchange, 'home' | 'spending'>> {
-    if ((this.limits.budget ?? null) === null) return {};
-    const home = await this.costs.home();
+    const { budget = null } = this.limits;
+    // One without a budget is counted, where others have one, also if it cannot say who it is.
+    const home = await (budget === null ? this.costs.home().catch(() => null) : this.costs.home());
+    if (home === null) return {};
     return this.spending === null ? { home } : { home, spending: { home, ...this.spending } };
   }
 }
@@ -417,6 +480,7 @@ function within<T>(limitMs: number, promise: Promise<T>): Promise<T> {
 interface Granted {
   readonly reservation: string;
   readonly askedAt: number;
+  readonly mostUsdMicros: number;
 }
 
 class Gate implements ProviderGate {
@@ -424,6 +488,8 @@ class Gate implements ProviderGate {
   private granted: Granted | null = null;
   private leftAt: number | null = null;
   private wasLost = false;
+  /** What a request may have cost of which nobody will know more. */
+  private lostUsdMicros = 0;
   private refused: Refusal | null = null;
   private fault: unknown = null;
 
@@ -438,14 +504,15 @@ class Gate implements ProviderGate {
   /** Asked again in one call when the moment has passed, or when the endpoint has refused a field of the request. */
   async mayLeave({ promptTokens, mostUsdMicros, spentUsdMicros }: Departing): ReturnType<SendGate['mayLeave']> {
     this.settle('modelRequestInvalid', { prompt: 0, answer: 0 }, spentUsdMicros);
-    this.leftAt = null;
+    // What was lost before is in what the call has spent.
+    [this.leftAt, this.lostUsdMicros] = [null, 0];
     if (!(await this.desk.isKept())) return freeWindow();
     const reservation = randomUUID().slice(0, RESERVATION_CHARACTERS);
     try {
       const request = { key: this.key, reservation, promptTokens, answerTokensMax: this.provider.maxOutputTokens };
       const { reserved, askedAt } = await this.desk.ask({ ...request, mostUsdMicros, spentUsdMicros });
       if (reserved.kind !== 'granted') return this.refuse(reserved, mostUsdMicros);
-      this.granted = { reservation, askedAt };
+      this.granted = { reservation, askedAt, mostUsdMicros };
       // From when we know of it, until so long after we have asked: whatever lies between is on the safe side.
       return { fromMs: Date.now() + reserved.inMs, untilMs: askedAt + reserved.validMs };
     } catch (thrown) {
@@ -463,6 +530,7 @@ class Gate implements ProviderGate {
   /** Not settled, it counts as sent at the latest moment. */
   lost(): void {
     this.wasLost ||= this.granted !== null;
+    this.lostUsdMicros = this.granted?.mostUsdMicros ?? this.lostUsdMicros;
     [this.granted, this.leftAt] = [null, null];
   }
 
@@ -480,7 +548,10 @@ class Gate implements ProviderGate {
       return this.settle(null, { prompt: tokens.prompt, answer: tokens.completion }, costUsdMicros);
     const { code } = result;
     const isUnused = code === 'rateLimited' || code === 'modelUnreachable';
-    this.settle(code, isUnused ? { prompt: 0, answer: 0 } : null, costUsdMicros, pauseOf(result));
+    this.settle(code, isUnused ? { prompt: 0, answer: 0 } : null, costUsdMicros, {
+      ...saysOf(result),
+      ...pauseOf(result),
+    });
   }
 
   /** What nobody has given leave for, or another try of the step has sent. */
@@ -489,14 +560,16 @@ class Gate implements ProviderGate {
     if (result.kind === 'failed' && result.code === 'providerBusy') return;
     const { desk, key, wasLost } = this;
     const code = result.kind === 'failed' ? result.code : null;
-    const shown = { key, reservation: '', ...NOTHING_SENT, code } as const;
-    const pauseMs = pauseOf(result);
+    const shown = { key, reservation: '', ...NOTHING_SENT, code, ...saysOf(result) } as const;
+    const { pauseMs } = pauseOf(result);
     if (this.leftAt !== null)
       if (pauseMs !== undefined && pauseMs >= PAUSE_TOLD_MS_MIN) desk.tell({ ...shown, pauseMs });
       else desk.tellShown(shown);
     // A place among those at once, or money, is held until somebody says what became of it.
     if (desk.counts && (this.isAgain || wasLost)) {
-      const spentUsdMicros = result.spending.costUsdMicros;
+      // Cancelled, it is not asked for again: nobody finds out what became of its request.
+      const unknown = code === 'cancelled' ? this.lostUsdMicros : 0;
+      const spentUsdMicros = result.spending.costUsdMicros + unknown;
       desk.tellEnd({ key, begunMs: wasLost ? 0 : Date.now() - this.begunAt, spentUsdMicros });
     }
   }
@@ -510,7 +583,7 @@ class Gate implements ProviderGate {
     code: FailureCode | null,
     tokens: Settlement['tokens'],
     spentUsdMicros: number,
-    pauseMs?: number,
+    told: Pick<Settlement, 'says' | 'pauseMs'> = {},
   ): void {
     if (this.granted === null) return;
     const { reservation, askedAt } = this.granted;
@@ -524,7 +597,7 @@ class Gate implements ProviderGate {
       tokens,
       code,
       spentUsdMicros,
-      ...(pauseMs === undefined ? {} : { pauseMs }),
+      ...told,
     });
   }
 }
@@ -537,17 +610,18 @@ function refusalOf(
   const { name } = provider;
   switch (reserved.kind) {
     case 'wait':
-      return busyUntil(reserved.at, sayLimit(name, provider, reserved.why));
+      return { kind: 'busy', at: reserved.at, why: sayLimit(name, provider, reserved.why) };
     case 'open': {
-      const why = `${name} is left alone after ${reserved.failures} failures in a row`;
-      return { kind: 'open', at: reserved.at, why, because: reserved.code };
+      const last = reserved.says === undefined ? '' : `, the last: ${reserved.says}`;
+      const why = `${name} is left alone after ${reserved.failures} failures in a row${last}`;
+      return { kind: 'open', inMs: reserved.inMs ?? fromNow(reserved.at), why, because: reserved.code };
     }
     case 'spent': {
-      const at = reserved.everTooLarge ? null : reserved.standing.freeAt;
-      return { kind: 'spent', at, why: sayRefusal(name, mostUsdMicros, reserved) };
+      const { everTooLarge, standing, inMs = fromNow(standing.freeAt) } = reserved;
+      return { kind: 'spent', inMs: everTooLarge ? null : inMs, why: sayRefusal(name, mostUsdMicros, reserved) };
     }
     case 'homeUnknown':
-      return busyUntil(Date.now() + MISSED_MS, `waits for the budget of ${name}`);
+      return busyHere(MISSED_MS, `waits for the budget of ${name}`);
     default:
       throw new TypeError(`unknown answer ${JSON.stringify(reserved satisfies never)}`);
   }
@@ -555,8 +629,25 @@ function refusalOf(
 
 const freeWindow = () => ({ fromMs: Date.now(), untilMs: Date.now() + FREE_MS });
 
+/** What the endpoint said last is what is shown of it; the words of fifteen would be too much for one message. */
+function wordsOfLast(settled: readonly Settlement[]): readonly Settlement[] {
+  const last = settled.findLast(({ says }) => says !== undefined);
+  return settled.map((one) => {
+    const { says: _words, ...rest } = one;
+    return one === last ? one : rest;
+  });
+}
+
+/** Of what the breaker counts: the words of other failures are their task's own business. */
+const saysOf = (result: CallResult): Pick<Settlement, 'says'> =>
+  result.kind === 'failed' && shownBy(result.code) === 'failing' && result.says.trim() !== ''
+    ? { says: cutToBytes(result.says.trim(), SAYS_BYTES_MAX) }
+    : {};
+
 /** Of a settlement that is of no reservation. */
 const NOTHING_SENT = { sentAfterMs: 0, endedAfterMs: 0, tokens: { prompt: 0, answer: 0 } } as const;
 
-const pauseOf = (result: CallResult): number | undefined =>
-  result.kind === 'failed' && FROM_ENDPOINT.has(result.code) ? result.retryAfterMs : undefined;
+const pauseOf = (result: CallResult): Pick<Settlement, 'pauseMs'> =>
+  result.kind === 'failed' && FROM_ENDPOINT.has(result.code) && result.retryAfterMs !== undefined
+    ? { pauseMs: result.retryAfterMs }
+    : {};

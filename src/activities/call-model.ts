@@ -31,10 +31,11 @@ import {
 } from '../schemas.js';
 import type { CallResult, ChatMessage, ProviderSettings } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
-import { createProviderGates, faultOfGate, throughGate } from './ask-provider.js';
+import { faultOfGate, throughGate, type GateOf } from './ask-provider.js';
 import type { AnswerVerdict, Called, CallFaultDetails, CallInput } from './contract.js';
-import { addToConversation, readConversation } from './conversations.js';
+import { addToConversation, readConversation, saidBefore } from './conversations.js';
 import { digestOf } from './digest-answer.js';
+import { evidenceFaults } from './judged-evidence.js';
 import { hashOf } from './json-hash.js';
 import { beat } from './heartbeat.js';
 import { leavingAtShutdown } from './leaving-at-shutdown.js';
@@ -46,9 +47,9 @@ const COMPLAINT_BYTES_MAX = 3_000;
 /** Twice a screen: a longer question is an essay, and nobody answers those. */
 const QUESTION_BYTES_MAX = 2_000;
 
-export const createCallModel = (ports: ActivityPorts) => {
-  const gateOf = createProviderGates(ports.costs);
-  return async (input: CallInput): Promise<Called> => {
+export const createCallModel =
+  (ports: ActivityPorts, gateOf: GateOf) =>
+  async (input: CallInput): Promise<Called> => {
     const startedAt = Date.now();
     // Bytes arrive on a socket that knows nothing of activities.
     const context = Context.current();
@@ -64,9 +65,14 @@ export const createCallModel = (ports: ActivityPorts) => {
     const call = (signal: AbortSignal) => model.call(request, signal, onProgress, gate);
     const result = await throughGate(gate, () => leavingAtShutdown(context.cancellationSignal, call));
     tellCall(context, request, result);
-    await tellCallEnd(ports, context, request, { result, startedAt });
-    if (result.kind === 'failed') throw faultOfGate(gate, input.name, result) ?? toFault(input.name, result);
-    const answer = await artifacts.put('answer', input.expects === 'tools' ? answerText(result) : result.text);
+    const told = tellCallEnd(ports, context, request, { result, startedAt });
+    if (result.kind === 'failed') {
+      await told;
+      throw faultOfGate(gate, input.name, result) ?? toFault(input.name, result);
+    }
+    const text = input.expects === 'tools' ? answerText(result) : result.text;
+    // Side by side: each waits for the disk.
+    const [answer] = await Promise.all([artifacts.put('answer', text), told]);
     const { spending } = result;
     return {
       by: settings.identity,
@@ -76,12 +82,11 @@ export const createCallModel = (ports: ActivityPorts) => {
       answer,
       model: result.model,
       spending,
-      verdict: look(result, input, { form, schema: await schemaOf(artifacts, input) }),
+      verdict: await held(ports, input, text, look(result, input, { form, schema: await schemaOf(artifacts, input) })),
       ...(input.expects === 'text' ? { latencyMs: result.latencyMs } : {}),
       ...(input.expects === 'tools' && isNearlyFull(provider, spending) ? { isNearlyFull: true } : {}),
     };
   };
-};
 
 /** What the results of one turn take, about: four pages of a tool. */
 const TURN_TOKENS = 16_000;
@@ -149,7 +154,7 @@ async function conversation(
   const start = blocks === null ? prompt : await artifacts.put('prompt', JSON.stringify(blocks));
   const messages: ChatMessage[] = [];
   for (const turn of [...earlier, ...(repairs === null ? [] : [repairs])]) {
-    messages.push({ role: 'assistant', content: (await model.answer(lineage, turn.callId)) ?? '' });
+    messages.push({ role: 'assistant', content: saidBefore(await model.answer(lineage, turn.callId)) });
     const { complaint } = turn;
     messages.push({
       role: 'user',
@@ -225,6 +230,19 @@ function lookAtCriteria(text: string): AnswerVerdict {
   if (parsed.kind === 'malformed') return malformed(parsed.faults);
   const numbers = (met: boolean) => parsed.criteria.filter((each) => each.met === met).map(({ id }) => id);
   return { kind: 'criteria', met: numbers(true), unmet: numbers(false) };
+}
+
+/** A judge has to show where: what it names must be there. */
+async function held(
+  ports: ActivityPorts,
+  { judged }: CallInput,
+  text: string,
+  verdict: AnswerVerdict,
+): Promise<AnswerVerdict> {
+  if (judged === undefined || verdict.kind !== 'criteria') return verdict;
+  const parsed = parseCriteria(text);
+  const faults = parsed.kind === 'ok' ? await evidenceFaults(ports, judged, parsed.criteria) : [];
+  return faults.length === 0 ? verdict : malformed(faults);
 }
 
 function lookAtPlan(text: string): AnswerVerdict {

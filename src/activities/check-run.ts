@@ -1,6 +1,6 @@
 /** One check on the work tree as it is: its verdict, and what its runner says of its tests. */
 import { createHash } from 'node:crypto';
-import { signatureSource } from '../domain/check-output.js';
+import { signatureSource, withoutPassing } from '../domain/check-output.js';
 import { outputEvidence } from '../domain/gate-evidence.js';
 import type { ArtifactRef } from '../domain/outcome.js';
 import type { CheckVerdict } from '../domain/record.js';
@@ -53,7 +53,7 @@ function verdictOf(
   printed: string,
   log: ArtifactRef,
 ): CheckVerdict {
-  const source = `${exitCode ?? 'killed'} ${timedOut}\n${signatureSource(printed)}`;
+  const source = `${exitCode ?? 'killed'} ${timedOut}\n${signatureSource(withoutPassing(printed))}`;
   return {
     name,
     passed: exitCode === 0,
@@ -72,5 +72,6 @@ export async function outputOf(
   verdict: CheckVerdict,
 ): Promise<string> {
   const run = spec.checks?.find(({ name }) => name === verdict.name)?.run ?? verdict.name;
-  return outputEvidence({ name: verdict.name, run }, verdict, (await artifacts.get(verdict.log)).toString('utf8'));
+  const printed = withoutPassing((await artifacts.get(verdict.log)).toString('utf8'));
+  return outputEvidence({ name: verdict.name, run }, verdict, printed);
 }

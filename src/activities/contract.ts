@@ -129,6 +129,8 @@ export interface CallInput {
   readonly maySplit?: true;
   /** In place of `prompt`: the conversation so far. */
   readonly conversation?: ArtifactRef;
+  /** Of a judge's call about acceptance criteria: what its evidence is about; absent = it is believed. */
+  readonly judged?: { readonly spec: ArtifactRef; readonly tree: string; readonly baseTree: string };
   /** Of a call that expects any text: a JSON schema that it must have. */
   readonly schema?: ArtifactRef;
   /** What the call is for, in the ledger; absent = the work of the task. */
@@ -195,6 +197,8 @@ export interface ToolsDone extends Done {
   /** Nothing was carried out, because a call was no valid one, or the answer none. */
   readonly malformed: boolean;
   readonly finish?: Finish;
+  /** Where something of it could not be done: what the attempt ends of if that comes again and again. */
+  readonly failure?: Failure;
 }
 
 /** The model says that it is done, has to ask, or splits the task. `callId` is that of its call, which waits for a result. */
@@ -292,8 +296,11 @@ export interface CallFaultDetails {
   readonly spending: Spending;
   /** Asked for by the endpoint, and longer than a step waits: the decider waits instead. */
   readonly retryAfterMs?: number;
-  /** Nothing was sent, for the provider has no room: when to ask again, epoch milliseconds of the server, and why. */
-  readonly busy?: { readonly at: number; readonly why: string };
+  /**
+   * Nothing was sent, for the provider has no room: when to ask again, epoch milliseconds of the server, and why. `inMs` where a
+   * host says it, whose clock may be another one.
+   */
+  readonly busy?: { readonly at: number; readonly inMs?: number; readonly why: string };
   /** Of `circuitOpen`: what the endpoint failed with the last time. */
   readonly because?: FailureCode;
 }
@@ -586,6 +593,11 @@ export interface Gone {
   readonly how: 'terminated' | 'failed' | 'timedOut' | 'cancelled' | 'missing' | 'completed';
   /** TaskResult of one that has completed, and whose report did not come. */
   readonly result?: unknown;
+}
+/** TaskResult of a cancelled task; null if it ended before it could tell. */
+export interface LastWord {
+  readonly taskId: string;
+  readonly result: unknown;
 }
 
 export interface CloseInput {

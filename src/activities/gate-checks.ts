@@ -17,6 +17,7 @@ import {
 import type { ArtifactRef } from '../domain/outcome.js';
 import { cutToBytes, utf8Bytes } from '../domain/payload-limit.js';
 import type { CheckVerdict } from '../domain/record.js';
+import { mayHoldTests } from '../domain/inline/inline-tests.js';
 import { findReproduction } from '../domain/reproduction.js';
 import type { TaskSpec } from '../domain/task.js';
 import type { CheckResult, TestCase } from '../domain/test-results.js';
@@ -31,7 +32,8 @@ import {
   withTestsOfBase,
   type ChangedTrees,
 } from './judging-files.js';
-import { prepare, runLogged } from './work-place.js';
+import { reachedFiles, rewrittenChecks, withCriteriaOfBase, type ReachedFiles } from './reached-files.js';
+import { prepare, prepareSetUp, runLogged, type Place } from './work-place.js';
 
 /** One more run tells most flaky tests from broken ones; a second only where the first was different. */
 const RERUNS_MAX = 2;
@@ -76,13 +78,18 @@ export async function gateChecked(
     const evidence = gateEvidence(judgement.checks, await outputs(work, judgement.checks, verdicts));
     return await finished(work, { verdicts, gated: { refused, counts }, evidence });
   }
-  const { criteria, refused: unmet } = await askCriteria(work);
-  const more = (await baseTests(work, judgement)) ?? (await reproduction(work, judgement)) ?? unmet;
+  const reached = await reachedFiles(ports.git, spec, trees, input.baseTree);
+  const { criteria, refused: unmet } = await askCriteria(work, reached);
+  const more =
+    (await baseTests(work, judgement, reached)) ??
+    (await reproduction(work, judgement)) ??
+    unmet ??
+    (await rewritten(work, reached));
   const found = { verdicts, gated: { refused: more, counts }, evidence: more?.evidence ?? '' };
   return await finished(work, criteria === null ? found : { ...found, criteria });
 }
 
-const readResults = async ({ artifacts }: ActivityPorts, ref: ArtifactRef): Promise<readonly CheckResult[]> =>
+export const readResults = async ({ artifacts }: ActivityPorts, ref: ArtifactRef): Promise<readonly CheckResult[]> =>
   JSON.parse((await artifacts.get(ref)).toString('utf8')) as readonly CheckResult[];
 
 async function resultsOf(ports: ActivityPorts, { results }: Verdicts): Promise<readonly CheckResult[]> {
@@ -92,7 +99,7 @@ async function resultsOf(ports: ActivityPorts, { results }: Verdicts): Promise<r
 
 function rulesOf(ports: ActivityPorts, spec: TaskSpec, { touched }: ChangedTrees): GateRules {
   const isFree = freeFilesOf(ports, spec);
-  const free = touched.filter((path) => isTestFile(path) && isFree(path));
+  const free = touched.filter((path) => (isTestFile(path) || mayHoldTests(path)) && isFree(path));
   const mayVanish = ({ file, id }: TestCase): boolean => {
     // Few runners name the file; of the others any file will do that the task may rewrite.
     const known = file ?? free.find((path) => id.includes(path));
@@ -162,10 +169,10 @@ async function outputs(
 }
 
 /** The tests that judged the base, on the changed code: what a new line in them hides comes out. */
-async function baseTests(work: Work, judgement: Judgement): Promise<Refused | null> {
+async function baseTests(work: Work, judgement: Judgement, { checks: reached }: ReachedFiles): Promise<Refused | null> {
   const { ports, spec, input, trees, before, rules } = work;
   if (before.length === 0) return null;
-  const restored = await withTestsOfBase(ports.git, spec, freeFilesOf(ports, spec), trees, input);
+  const restored = await withTestsOfBase(ports.git, spec, freeFilesOf(ports, spec), reached, trees, input);
   if (restored === null) return null;
   // What the change has fixed must pass without its tests too: a new file may undo what the old ones expect.
   const mended = restored.areFirst ? [] : mendedOf(before, judgement);
@@ -193,7 +200,7 @@ async function baseTests(work: Work, judgement: Judgement): Promise<Refused | nu
   return {
     failure: failure('baseTestsFail', cutToBytes(names, DETAIL_BYTES_MAX)),
     signature: `baseTestsFail\n${names}`,
-    evidence: `The checks were run once more on your change, with the tests and the test settings (scripts of package.json, Makefile, settings of runners) as they were at the base. Then this is what happens:\n\n${told}`,
+    evidence: `The checks were run once more on your change, with the tests and the test settings (scripts of package.json, Makefile, settings of runners) as they were at the base: ${listed(restored.paths)}. Then this is what happens:\n\n${told}`,
   };
 }
 
@@ -237,7 +244,7 @@ async function notSetUp({ ports }: Work, { failure: failed, log }: NotSetUp): Pr
   };
 }
 
-type NotSetUp = Extract<Checked, { kind: 'setupFailed' }>;
+type NotSetUp = Pick<Extract<Checked, { kind: 'setupFailed' }>, 'failure' | 'log'>;
 /** As of a check. */
 const EVIDENCE_CHARACTERS_MAX = 12_000;
 
@@ -269,18 +276,39 @@ interface Told {
   readonly refused: Refused | null;
 }
 
-/** Each command on the clean tree: neither the checks nor the command before have been there. */
-async function askCriteria(work: Work): Promise<Told> {
+/** Each command on the clean tree, and where the change has altered what such a command comes by, also with that as it was. */
+async function askCriteria(work: Work, reached: ReachedFiles): Promise<Told> {
+  const { ports, spec, input, trees } = work;
+  if ((spec.criterionChecks ?? []).length === 0) return { criteria: null, refused: null };
+  const told = await askCriteriaOn(work, input.tree, '');
+  if (told.refused !== null) return told;
+  const tree = await withCriteriaOfBase(ports.git, spec, reached, isLeftTo(work), trees, input);
+  if (tree === null) return told;
+  const again = await askCriteriaOn(work, tree, OF_BASE);
+  return again.refused === null ? told : again;
+}
+
+const OF_BASE =
+  'What the commands of the criteria run (scripts, scripts of package.json, Makefile) is as it was at the base here. ';
+
+/** What has another rule of its own: tests may grow, and some files the task is free to change. */
+function isLeftTo({ ports, spec }: Work): (path: string) => boolean {
+  const isFree = freeFilesOf(ports, spec);
+  return (path) => isFree(path) || isTestFile(path);
+}
+
+/** Neither the checks nor the command before have been there. */
+async function askCriteriaOn(work: Work, tree: string, how: string): Promise<Told> {
   const { ports, spec, input } = work;
-  const asked = spec.criterionChecks ?? [];
-  if (asked.length === 0) return { criteria: null, refused: null };
   const met: number[] = [];
   const unmet: { readonly criterion: number; readonly evidence: string }[] = [];
-  for (const { criterion, run, timeoutSeconds } of asked) {
+  for (const { criterion, run, timeoutSeconds } of spec.criterionChecks ?? []) {
+    const place = tree === input.tree ? await prepare(ports, input, spec) : await placeFor(work, tree);
+    if ('refused' in place) return { criteria: null, refused: place.refused };
     const command = { name: `criterion ${criterion}`, run, timeoutSeconds };
-    const { result, bytes } = await runLogged(ports, command, false, await prepare(ports, input, spec));
+    const { result, bytes } = await runLogged(ports, command, false, place);
     if (result.exitCode === 0) met.push(criterion);
-    else unmet.push({ criterion, evidence: outputEvidence(command, result, bytes.toString('utf8')) });
+    else unmet.push({ criterion, evidence: how + outputEvidence(command, result, bytes.toString('utf8')) });
   }
   const numbers = unmet.map(({ criterion }) => criterion);
   const criteria = { met, unmet: numbers };
@@ -297,6 +325,32 @@ async function askCriteria(work: Work): Promise<Told> {
     },
   };
 }
+
+/** A tree made up for a comparison may not be set up at all. */
+async function placeFor(work: Work, tree: string): Promise<Place | { readonly refused: Refused }> {
+  const prepared = await prepareSetUp(work.ports, { ...work.input, tree }, work.spec);
+  return prepared.kind === 'ready' ? prepared.place : { refused: await notSetUp(work, prepared) };
+}
+
+/** The next task has the checks that this one leaves. */
+async function rewritten(work: Work, reached: ReachedFiles): Promise<Refused | null> {
+  const { ports, spec, input, trees } = work;
+  const files = await rewrittenChecks(ports.git, spec, reached, isLeftTo(work), trees, input.tree);
+  if (files.length === 0) return null;
+  const names = listed(files);
+  return {
+    failure: failure('protectedFile', cutToBytes(`A check runs ${names}.`, DETAIL_BYTES_MAX)),
+    signature: `protectedFile\n${names}`,
+    evidence: `The checks pass, but your change rewrites what they run: ${names}. Leave that as it was at the base.`,
+  };
+}
+
+const LISTED_MAX = 10;
+
+const listed = (paths: readonly string[]): string =>
+  [...paths.slice(0, LISTED_MAX), ...(paths.length > LISTED_MAX ? [`${paths.length - LISTED_MAX} more`] : [])].join(
+    ', ',
+  );
 
 interface Found {
   readonly verdicts: readonly CheckVerdict[];

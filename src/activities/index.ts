@@ -1,6 +1,7 @@
 /** All activities, made from the ports they need. */
 import { createApplyEdits } from './apply-edits.js';
 import { createAskPermit, createOpenTasks } from './ask-permit.js';
+import type { GateOf } from './ask-provider.js';
 import { createCallModel } from './call-model.js';
 import { createCloseWorkspace } from './close-workspace.js';
 import { createDigestAnswer } from './digest-answer.js';
@@ -9,6 +10,7 @@ import { createCompactConversation } from './compact-conversation.js';
 import { createHandOver, createTakeWork } from './hand-over.js';
 import { createKeepTrials } from './keep-trials.js';
 import { createLand } from './land.js';
+import { createLastWords } from './last-words.js';
 import { createMergeBranches } from './merge-branches.js';
 import { createLookAfter } from './look-after.js';
 import { createOpenPullRequest } from './open-pull-request.js';
@@ -30,10 +32,10 @@ import { tellBeginning } from './tell-beginning.js';
 import type { ActivityPorts } from './activity-ports.js';
 import type { Housekeeping } from '../ports.js';
 
-export function createActivities(ports: ActivityPorts) {
+export function createActivities(ports: ActivityPorts, gateOf: GateOf) {
   return {
     openWorkspace: tellBeginning(ports, createOpenWorkspace(ports)),
-    callModel: createCallModel(ports),
+    callModel: createCallModel(ports, gateOf),
     applyEdits: createApplyEdits(ports),
     digestAnswer: createDigestAnswer(ports),
     storeQuestion: createStoreQuestion(ports),
@@ -57,6 +59,7 @@ export function createActivities(ports: ActivityPorts) {
     recordShadow: createRecordShadow(ports),
     pauseAfterFailures: createPauseAfterFailures(),
     lookAfter: createLookAfter(),
+    lastWords: createLastWords(),
     unpublish: createUnpublish(ports),
     askPermit: createAskPermit(),
     openTasks: createOpenTasks(),

@@ -1,18 +1,24 @@
 /** Which files of a change judge it, and the change with those as they were at the base. */
 import picomatch from 'picomatch';
+import { namesFile } from '../domain/guards/asked-for.js';
+import { holdsTests, mayHoldTests, withInlineTestsOf } from '../domain/inline/inline-tests.js';
+import { mayBeTestModule } from '../domain/inline/python-tests.js';
 import {
   hasTestPart,
-  namedByCheck,
+  MEASURE_FILES,
   RECIPE_FILES,
   RUNNER_FILES,
   TEST_FILES,
   withTestPartOf,
 } from '../domain/judge-files.js';
+import type { Reached } from '../domain/reached-files.js';
 import type { ProtectSpec, TaskSpec } from '../domain/task.js';
-import type { Git, TreeChange, TreeEntry } from '../ports.js';
+import type { FileContent, Git, TreeChange, TreeEntry } from '../ports.js';
 
 const matcher = (globs: readonly string[]): ((path: string) => boolean) => picomatch([...globs], { dot: true });
 const isRecipe = matcher(RECIPE_FILES);
+const isMeasure = matcher(MEASURE_FILES);
+const isRakeTask = matcher(['**/*.rake']);
 
 const isPlainTest = matcher(TEST_FILES);
 
@@ -55,6 +61,8 @@ export interface TestsOfBase {
   readonly isOnlyNew: boolean;
   /** The change brings the first tests, and alters nothing that judged the base: there is nothing that it could hide. */
   readonly areFirst: boolean;
+  /** What is as it was at the base, whole or in a part. */
+  readonly paths: readonly string[];
 }
 
 /** The changed tree with the tests of the base, and with its settings of tests; null if the change leaves those alone. */
@@ -62,33 +70,51 @@ export async function withTestsOfBase(
   git: Git,
   spec: TaskSpec,
   isFree: (path: string) => boolean,
+  reached: Reached,
   trees: ChangedTrees,
   { baseTree, tree }: { readonly baseTree: string; readonly tree: string },
 ): Promise<TestsOfBase | null> {
   const { url } = spec.repo;
-  const named = new Set((spec.checks ?? []).flatMap(({ run }) => namedByCheck(run, (path) => trees.base.has(path))));
-  const judges = (path: string): boolean =>
-    isTestFile(path) || isRecipe(path) || hasTestPart(path) || (named.has(path) && trees.base.has(path));
+  const words = [spec.title, spec.description, ...spec.acceptanceCriteria].join('\n');
+  const usesRake = (spec.checks ?? []).some(({ run }) => /\brake\b/.test(run));
+  const judgesWhole = (path: string): boolean =>
+    isTestFile(path) ||
+    isRecipe(path) ||
+    (isMeasure(path) && !namesFile(words, path)) ||
+    (usesRake && isRakeTask(path)) ||
+    reached.files.has(path) ||
+    (reached.recipes.has(path) && !hasTestPart(path));
+  const judges = (path: string): boolean => judgesWhole(path) || hasTestPart(path);
   const paths = trees.touched.filter((path) => judges(path) && !isFree(path));
   if (paths.length === 0) return null;
   const [before, now] = await Promise.all([git.read(url, baseTree, paths), git.read(url, tree, paths)]);
   const changes = paths.flatMap((path): readonly TreeChange[] => {
     const [old, fresh] = [before.get(path), now.get(path)];
-    if (!hasTestPart(path) || fresh === undefined) return [[path, old ?? null]];
-    const text = fresh.bytes.toString('utf8');
-    const put = withTestPartOf(path, old?.bytes.toString('utf8') ?? null, text);
-    return put === text ? [] : [[path, { mode: fresh.mode, bytes: Buffer.from(put) }]];
+    // A source that has gone has taken its tests along: what it was asked for its runner knows.
+    const isSource = mayHoldTests(path) && !judgesWhole(path);
+    if (fresh === undefined && isSource && !holdsTests(path, textOf(path, old) ?? '')) return [];
+    if (judgesWhole(path) || fresh === undefined) return [[path, old ?? null]];
+    const text = textOf(path, fresh) ?? '';
+    const put = withTestPartOf(path, textOf(path, old), text);
+    return put === text ? [] : [[path, { mode: fresh.mode, bytes: Buffer.from(put, encodingOf(path)) }]];
   });
   if (changes.length === 0) return null;
   const restored = await git.write(url, tree, changes);
   if (restored === tree) return null;
-  const areNew = paths.every((path) => !trees.base.has(path));
+  const areNew = changes.every(([path]) => !trees.base.has(path));
   return {
     tree: restored,
-    isOnlyNew: areNew && paths.every(isPlainTest),
+    isOnlyNew: areNew && changes.every(([path]) => isPlainTest(path)),
     areFirst: areNew && ![...trees.base.keys()].some(isPlainTest),
+    paths: changes.map(([path]) => path),
   };
 }
+
+/** A source in another character set must come out as it went in; what is looked for in it is ASCII. */
+const encodingOf = (path: string): 'latin1' | 'utf8' => (mayHoldTests(path) ? 'latin1' : 'utf8');
+
+const textOf = (path: string, file: FileContent | undefined): string | null =>
+  file?.bytes.toString(encodingOf(path)) ?? null;
 
 /** The base with the tests of the change; null if it brings none. */
 export async function baseWithTests(
@@ -98,12 +124,17 @@ export async function baseWithTests(
   { baseTree, tree }: { readonly baseTree: string; readonly tree: string },
 ): Promise<string | null> {
   const { url } = spec.repo;
-  const paths = trees.touched.filter((path) => isTestFile(path) && trees.now.has(path));
-  if (paths.length === 0) return null;
-  const now = await git.read(url, tree, paths);
-  return await git.write(
-    url,
-    baseTree,
-    [...now].map(([path, file]): TreeChange => [path, file]),
-  );
+  const paths = trees.touched.filter((path) => (isTestFile(path) || mayHoldTests(path)) && trees.now.has(path));
+  const [base, now] = await Promise.all([git.read(url, baseTree, paths), git.read(url, tree, paths)]);
+  const changes = [...now].flatMap(([path, file]): readonly TreeChange[] => {
+    if (isTestFile(path)) return [[path, file]];
+    const text = textOf(path, file) ?? '';
+    const old = base.get(path);
+    // A new source brings its own code along, which is what is to be left out.
+    if (old === undefined) return mayBeTestModule(path) && holdsTests(path, text) ? [[path, file]] : [];
+    const before = textOf(path, old) ?? '';
+    const put = withInlineTestsOf(path, text, before);
+    return put === before ? [] : [[path, { mode: old.mode, bytes: Buffer.from(put, encodingOf(path)) }]];
+  });
+  return changes.length === 0 ? null : await git.write(url, baseTree, changes);
 }

@@ -4,7 +4,7 @@
  * a branch that is there already is found and left alone, and a hook that has let the commit through is not asked again.
  */
 import { cancellationSignal } from '@temporalio/activity';
-import { commitText } from '../domain/commit-message.js';
+import { commitText, withoutSignatures } from '../domain/commit-message.js';
 import { criteriaTrailer } from '../domain/criteria-words.js';
 import { failure } from '../domain/failures.js';
 import { cutToBytes } from '../domain/payload-limit.js';
@@ -94,7 +94,10 @@ async function messageOf(
 ): Promise<string> {
   const written = message === undefined ? null : (await artifacts.get(message)).toString('utf8');
   const parsed = callId === null || written !== null ? null : parseAnswer((await model.answer(lineage, callId)) ?? '');
-  const text = commitText(spec, written ?? (parsed?.kind === 'ok' ? parsed.answer.commitMessage : subject));
+  const text = commitText(
+    spec,
+    written ?? (parsed?.kind === 'ok' ? withoutSignatures(parsed.answer.commitMessage) : subject),
+  );
   const merged = parents.map((commit) => `Weaver-Merged: ${commit}`);
   const judged = criteria === undefined ? [] : criteriaTrailer(criteria);
   return `${text}\n\n${[...spec.commit.trailers, ...merged, ...judged, `Weaver-Task: ${taskId}`].join('\n')}\n`;

@@ -144,14 +144,22 @@ function judgeOf(
   { judge, acceptanceCriteria, criterionChecks = [], modes }: TaskSpec,
   own: ProviderSettings | null,
 ): Pick<Opened, 'judge'> {
-  const told = new Set(criterionChecks.map(({ criterion }) => criterion));
-  const criteria = acceptanceCriteria.map((_text, index) => index + 1).filter((number) => !told.has(number));
+  const criteria = withoutCommand({ acceptanceCriteria, criterionChecks });
   if (judge === undefined || criteria.length === 0) return {};
   const [first] = modes?.judge?.models ?? [];
   const choice = judge === true ? first : judge;
   const named =
     choice === undefined ? (own ?? settings.provider(rung(settings.defaultModels, 1))) : settings.provider(choice);
   return { judge: { provider: named.name, model: named.model, criteria } };
+}
+
+/** Numbers, from 1. */
+function withoutCommand({
+  acceptanceCriteria,
+  criterionChecks = [],
+}: Pick<TaskSpec, 'acceptanceCriteria' | 'criterionChecks'>): readonly number[] {
+  const told = new Set(criterionChecks.map(({ criterion }) => criterion));
+  return acceptanceCriteria.map((_text, index) => index + 1).filter((number) => !told.has(number));
 }
 
 /** Only what stands on the tip of the base branch alone: what goes on with a branch, or with others' work, stays on that. */
@@ -439,6 +447,7 @@ const withoutTools = ({ name, level }: ProviderSettings): Opened['handlerChoice'
 });
 
 function warningsOf(spec: TaskSpec, provider: ProviderSettings | null, wanted: Handler): readonly string[] {
+  const unseen = spec.judge === undefined ? withoutCommand(spec) : [];
   return [
     ...(provider === null || spec.handler === wanted
       ? []
@@ -447,5 +456,8 @@ function warningsOf(spec: TaskSpec, provider: ProviderSettings | null, wanted: H
     ...(provider !== null && priceOn(provider.price, Date.now()) === null
       ? [`no price is configured for ${provider.name}: cost is counted in tokens only`]
       : []),
+    ...(unseen.length === 0
+      ? []
+      : [`nobody looks at acceptance criteria ${unseen.join(', ')}: give each a check, or set judge: true`]),
   ];
 }

@@ -10,6 +10,7 @@ import type { CheckVerdict } from '../domain/record.js';
 import type { TaskSpec } from '../domain/task.js';
 import { PortFault } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
+import { programMissing } from './check-programs.js';
 import { outputOf, runAll, type CheckRun, type Verdicts } from './check-run.js';
 import type { Checked, CheckInput } from './contract.js';
 import { hashOf } from './json-hash.js';
@@ -33,7 +34,10 @@ async function runChecks(ports: ActivityPorts, input: CheckInput, now: () => num
   const baseline = input.baseline === undefined ? null : await baselineOf(ports, spec, input, input.baseline, stamp);
   if (baseline !== null && 'setupFailed' in baseline) return { ...baseline.setupFailed, ...stamp() };
   const checked = await verdictsOn(ports, spec, input, stamp);
-  if (checked.kind === 'setupFailed' || baseline === null) return { ...checked, ...stamp() };
+  if (checked.kind === 'setupFailed') return { ...checked, ...stamp() };
+  const missing = await programMissing(ports, spec, input, checked.verdicts, baseline);
+  if (missing !== null) return { kind: 'setupFailed', ...missing, sandbox: checked.sandbox, ...stamp() };
+  if (baseline === null) return { ...checked, ...stamp() };
   const memory = memoryOf(ports, spec, input, startedAt, hashOf([baseline.sha256, gateFields(ports, spec)], 40));
   const known = await memory.recall();
   if (known !== null) return { ...known, ...stamp(), cached: true };
@@ -181,7 +185,7 @@ const saysSomethingOfTheTree = ({ exitCode, timedOut }: CheckVerdict): boolean =
 
 /** The number is that of the shape remembered. */
 const dependencies = ({ checks, setup, repo }: TaskSpec, tree: string, sandbox: string): readonly unknown[] => [
-  4,
+  5,
   repo.url,
   tree,
   checks,

@@ -3,6 +3,7 @@
  * Harmless twice: a pure function of the snapshot and the answer; what commands printed is remembered (tool-command.ts).
  */
 import { Context } from '@temporalio/activity';
+import { failure, type Failure, type FailureCode } from '../domain/failures.js';
 import { cutToBytes } from '../domain/payload-limit.js';
 import { mayBeSplit } from '../domain/proposal.js';
 import { describeUses, isReading, TOOL_LIMITS, type ToolCall, type ToolUse } from '../domain/tools.js';
@@ -12,7 +13,7 @@ import { parseToolCall } from '../schemas.js';
 import type { ActivityPorts } from './activity-ports.js';
 import type { ToolsDone, ToolsInput } from './contract.js';
 import { hashOf } from './json-hash.js';
-import { addToConversation, readToolAnswer, type ToolAnswer } from './conversations.js';
+import { addToConversation, readToolAnswer, saidBefore, type ToolAnswer } from './conversations.js';
 import { readSpec } from './stored-spec.js';
 import { refusal, type Bench, type ToolResult } from './tool-bench.js';
 import { runCommand } from './tool-command.js';
@@ -26,8 +27,10 @@ export const createRunTools =
   async (input: ToolsInput): Promise<ToolsDone> => {
     const startedAt = Date.now();
     const { artifacts, settings } = ports;
-    const answer = await readToolAnswer(artifacts, input.answer);
-    const spec = await readSpec(artifacts, input.spec);
+    const [answer, spec] = await Promise.all([
+      readToolAnswer(artifacts, input.answer),
+      readSpec(artifacts, input.spec),
+    ]);
     const read = readCalls(answer, mayBeSplit(spec, input.taskId));
     const turn =
       read.kind === 'malformed'
@@ -45,6 +48,7 @@ export const createRunTools =
       trace: turn.trace,
       malformed: read.kind === 'malformed',
       ...(done === undefined ? {} : { finish: done }),
+      ...(turn.failure === undefined ? {} : { failure: turn.failure }),
     };
   };
 
@@ -62,6 +66,7 @@ type ReadCalls =
       readonly results: readonly ChatMessage[];
       readonly summary: string;
       readonly trace: TurnTrace;
+      readonly failure: Failure;
       readonly finish?: undefined;
     };
 
@@ -69,7 +74,7 @@ type ReadCalls =
 function readCalls({ toolCalls, finishReason, text }: ToolAnswer, maySplit: boolean): ReadCalls {
   if (finishReason === 'length') {
     const says = `Your answer was cut off by its limit of length; nothing of it was carried out. Write less in one answer: several small calls, edit_file in place of write_file.`;
-    return malformed('cut off', [{ role: 'user', content: says }], false);
+    return malformed('cut off', [{ role: 'user', content: says }], false, 'truncatedAnswer');
   }
   if (toolCalls.length === 0) {
     const says = `You called no tool${text.trim() === '' ? '' : ', so nothing was done'}. Go on with a tool; when the work is done, or you must ask a person, call finish.`;
@@ -90,16 +95,21 @@ function readCalls({ toolCalls, finishReason, text }: ToolAnswer, maySplit: bool
 
 const OTHER_MALFORMED = 'Not carried out: another call of this answer is malformed. Mend that one and send both again.';
 
-function malformed(summary: string, results: readonly ChatMessage[], isAnswered: boolean): ReadCalls {
+function malformed(
+  summary: string,
+  results: readonly ChatMessage[],
+  isAnswered: boolean,
+  code: FailureCode = 'malformedAnswer',
+): ReadCalls {
   const says = results.map(({ content }) => content).join('\n');
   const trace = { call: summary, result: hashOf(says, 16), error: hashOf(says, 16) };
-  return { kind: 'malformed', isAnswered, results, summary, trace };
+  return { kind: 'malformed', isAnswered, results, summary, trace, failure: failure(code, `${summary}.`) };
 }
 
 /** Calls that get no result of their own are left out: an endpoint refuses a conversation with a call that has none. */
 function assistantMessage({ text, toolCalls }: ToolAnswer, withCalls: boolean): ChatMessage {
   if (withCalls) return { role: 'assistant', content: text, toolCalls };
-  return { role: 'assistant', content: text.trim() === '' ? '(nothing)' : text };
+  return { role: 'assistant', content: saidBefore(text) };
 }
 
 interface Turn {
@@ -108,6 +118,7 @@ interface Turn {
   readonly summary: string;
   readonly trace: TurnTrace;
   readonly finish?: ToolResult['finish'];
+  readonly failure?: Failure;
 }
 
 async function carryOut(start: Bench, calls: readonly Called[]): Promise<Turn> {
@@ -127,12 +138,14 @@ async function carryOut(start: Bench, calls: readonly Called[]): Promise<Turn> {
   const all = calls.map((called) => ({ ...called, result: done.get(called) ?? refusal('lost') }));
   const end = all.find(({ result }) => result.finish !== undefined)?.result.finish;
   const answered = all.filter(({ result }) => result.finish === undefined);
+  const refused = all.find(({ result }) => result.isError)?.result;
   return {
     tree,
     results: answered.map(({ call, result }) => ({ role: 'tool', toolCallId: call.id, content: result.text })),
     summary: summaryOf(calls, all.filter(({ result }) => result.isError).length),
     trace: traceOf(tree, all),
     ...(end === undefined ? {} : { finish: end }),
+    ...(refused === undefined ? {} : { failure: failureOf(refused) }),
   };
 }
 
@@ -187,6 +200,10 @@ function summaryOf(calls: readonly Called[], failed: number): string {
   const words = describeUses(calls.map(({ use }) => use));
   return cutToBytes(failed === 0 ? words : `${words} (${failed} failed)`, SUMMARY_BYTES_MAX);
 }
+
+/** The first line of a refusal says what it is about; what follows quotes files and programs. */
+const failureOf = ({ failure: known, text }: ToolResult): Failure =>
+  known ?? failure('loopDetected', cutToBytes(text.split('\n', 1)[0] ?? '', SUMMARY_BYTES_MAX));
 
 function traceOf(tree: string, all: readonly { readonly use: ToolUse; readonly result: ToolResult }[]): TurnTrace {
   const failed = all.filter(({ result }) => result.isError);

@@ -30,9 +30,16 @@ const MODULES_MAX = 200;
 /** What reports there were before the check ran, by path: size and time. */
 export type ReportsBefore = ReadonlyMap<string, string>;
 
-/** The command, with pytest told to write a report too: it does so whatever it is called by. */
+/**
+ * The command, with pytest told to write a report too and `go test` to name what passes: they do so whatever they are called
+ * by. Other commands of go do not know the flag, and leave it out; a `go env -w` of the set-up would be hidden by it.
+ */
 export const withReport = (run: string, name: string): string =>
-  `export PYTEST_ADDOPTS="\${PYTEST_ADDOPTS:-} --junitxml='$HOME/${name}'"\n${run}`;
+  [
+    `export PYTEST_ADDOPTS="\${PYTEST_ADDOPTS:-} --junitxml='$HOME/${name}'"`,
+    `export GOFLAGS="\${GOFLAGS-$(test ! -f "$HOME/.config/go/env" || sed -n 's/^GOFLAGS=//p' "$HOME/.config/go/env")} -test.v"`,
+    run,
+  ].join('\n');
 
 /** In the home of the commands, for one run: nobody can have put a report there before it. */
 export const reportName = (): string => `weaver-pytest-${randomBytes(12).toString('hex')}.xml`;

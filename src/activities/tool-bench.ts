@@ -1,4 +1,5 @@
 /** What every tool is given, and what it gives back. */
+import type { Failure } from '../domain/failures.js';
 import type { TaskSpec } from '../domain/task.js';
 import type { ActivityPorts } from './activity-ports.js';
 import type { Finish, ToolsInput } from './contract.js';
@@ -19,7 +20,13 @@ export interface ToolResult {
   readonly tree?: string;
   /** An accepted `finish`. */
   readonly finish?: Finish;
+  /** What the attempt ends of if the same is refused again and again; absent = of going in circles. */
+  readonly failure?: Failure;
 }
 
 export const result = (text: string): ToolResult => ({ text, isError: false });
-export const refusal = (text: string): ToolResult => ({ text: `error: ${text}`, isError: true });
+export const refusal = (text: string, failure?: Failure): ToolResult => ({
+  text: `error: ${text}`,
+  isError: true,
+  ...(failure === undefined ? {} : { failure }),
+});

@@ -68,6 +68,7 @@ function attemptLines(attempt: AttemptRecord): readonly string[] {
     `  ${[attempt.model, spent, duration(attempt.endedAt - attempt.startedAt), ...attempt.workers].filter((part) => part !== '').join(' · ')}`,
     ...(attempt.notes ?? []).map((note) => `  ${oneLine(note)}`),
     ...attempt.checks.map((check) => `  ${checkWords(check)}`),
+    ...(attempt.sandbox === null || attempt.checks.length === 0 ? [] : [`  checked in: ${attempt.sandbox}`]),
     ...(attempt.tests === undefined ? [] : [`  tests: ${countWords(attempt.tests)}`]),
     ...(attempt.criteria === undefined ? [] : [`  criteria: ${criteriaWords(attempt.criteria)}`]),
   ];

@@ -45,6 +45,7 @@ export function statusLines(view: TaskView): readonly string[] {
     ['branch', view.branch ?? ''],
     ...pullRequestField(view.pullRequest),
     ['tests', view.tests === undefined ? '' : countWords(view.tests)],
+    ...warningFields(view.warnings),
     ['spent', `${view.spending.callsSent} calls, ${totalTokens(view.spending)} tokens, ${usd(view.spending)}`],
     ['failure', shown === null ? '' : `${shown.code}: ${shown.message}`],
     ['next', shown?.next ?? ''],
@@ -93,12 +94,16 @@ export function endLines(report: RunReport, result: JobResult | null): readonly 
     ],
     ['changed', landing === null ? '' : statOf(landing)],
     ...pullRequestField(result?.task.pullRequest),
+    ...warningFields(report.warnings),
     ['spent', spentOf(report, result?.task.spending.unpriced ?? false)],
     ['failure', report.failure === null ? '' : `${report.failure.code}: ${report.failure.message}`],
     ['next', report.failure?.next ?? ''],
     ['web ui', report.webUrl ?? ''],
   ]);
 }
+
+const warningFields = (warnings: readonly string[] = []): readonly (readonly [string, string])[] =>
+  warnings.map((warning) => ['warning', oneLine(warning)] as const);
 
 const pullRequestField = (ended: PullRequestEnd | undefined): readonly (readonly [string, string])[] =>
   ended === undefined ? [] : [['request', oneLine(pullRequestWords(ended))]];

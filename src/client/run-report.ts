@@ -24,6 +24,8 @@ export interface RunReport {
   readonly tokens: number;
   readonly costUsdMicros: number;
   readonly failure: ShownFault | null;
+  /** What makes the work worth less than it looks; absent if nothing does. */
+  readonly warnings?: readonly string[];
   /** Absent if the task wants none, or nothing has landed. */
   readonly pullRequest?: ShownPullRequest;
   readonly webUrl: string | null;
@@ -54,6 +56,7 @@ export function reportOf({ jobId, task }: JobResult, webUrl: string | null): Run
     tokens: totalTokens(task.spending),
     costUsdMicros: task.spending.costUsdMicros,
     failure: good || task.failure === null ? null : showFailure(task.failure),
+    ...(task.warnings === undefined ? {} : { warnings: task.warnings }),
     ...(task.pullRequest === undefined ? {} : { pullRequest: shownPullRequest(task.pullRequest) }),
     webUrl,
   };

@@ -1,5 +1,6 @@
 /** What a workflow was started with, as the first event of its history keeps it. */
 import type { Payload } from '@temporalio/common';
+import { insisting } from './insisting.js';
 import type { Speaker } from './updates.js';
 import { asking } from './temporal-faults.js';
 
@@ -8,12 +9,14 @@ const ANSWER_TIMEOUT_MS = 5_000;
 /** Undefined if it was started with nothing. */
 export async function startInputOf({ temporal, address }: Speaker, workflowId: string): Promise<unknown> {
   const { history } = await asking(address, () =>
-    temporal.withDeadline(Date.now() + ANSWER_TIMEOUT_MS, () =>
-      temporal.workflowService.getWorkflowExecutionHistory({
-        namespace: temporal.options.namespace,
-        execution: { workflowId },
-        maximumPageSize: 1,
-      }),
+    insisting(address, () =>
+      temporal.withDeadline(Date.now() + ANSWER_TIMEOUT_MS, () =>
+        temporal.workflowService.getWorkflowExecutionHistory({
+          namespace: temporal.options.namespace,
+          execution: { workflowId },
+          maximumPageSize: 1,
+        }),
+      ),
     ),
   );
   const [first] = history?.events ?? [];

@@ -1,5 +1,6 @@
 /** A task as it is seen from outside: what its worker, the server or the store knows of it. */
 import type { WorkflowExecutionDescription } from '@temporalio/client';
+import { failure } from '../domain/failures.js';
 import { NOTHING_SPENT } from '../domain/record.js';
 import { isTerminalState, type TaskState } from '../domain/task.js';
 import { JOB_WORKFLOW, SEARCH_ATTRIBUTES, type TaskStatus } from '../workflows/messages.js';
@@ -67,6 +68,14 @@ export async function viewOfDescription(
     unanswered: silence?.unanswered ?? null,
     webUrl,
   };
+}
+
+/** What was ended by force still answers as it was at that moment: of its end only the server knows. */
+export function asClosed(view: TaskView, { status, closeTime }: WorkflowExecutionDescription): TaskView {
+  if (closeTime === undefined || isTerminal(view)) return view;
+  const { question: _, paused: __, ...rest } = view;
+  const failed = status.name === 'TERMINATED' ? { failure: failure('terminated') } : {};
+  return { ...rest, state: stateOf(status.name, null, ''), phase: '', waitingOn: null, wakesAt: null, ...failed };
 }
 
 /** A run that was ended from outside has no outcome of its own. */

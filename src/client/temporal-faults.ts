@@ -23,15 +23,20 @@ export async function asking<T>(address: string, ask: () => Promise<T>): Promise
   }
 }
 
-/** Null if it says nothing about the connection or the server. */
-export function temporalFault(thrown: unknown, address: string): WeaverFault | null {
+/**
+ * Null if it says nothing about the connection or the server.
+ * @param waitedMs how long the answer was waited for, if that is known: the server's client tells the last try's time alone
+ */
+export function temporalFault(thrown: unknown, address: string, waitedMs?: number): WeaverFault | null {
+  if (thrown instanceof WeaverFault) return thrown;
   if (thrown instanceof NamespaceNotFoundError) return noNamespace(thrown, address);
   const error = grpcErrorIn(thrown);
   if (error === null) return null;
   const says = (error.details || 'no answer').slice(0, 300);
   switch (error.code) {
-    case GRPC.unavailable:
     case GRPC.deadlineExceeded:
+      return catalogueFault('temporalUnreachable', `${address}: ${noAnswerIn(waitedMs)}`, thrown);
+    case GRPC.unavailable:
       return catalogueFault('temporalUnreachable', `${address}: ${says}`, thrown);
     case GRPC.unauthenticated:
     case GRPC.permissionDenied:
@@ -44,6 +49,9 @@ export function temporalFault(thrown: unknown, address: string): WeaverFault | n
       return odd(says, address, thrown);
   }
 }
+
+const noAnswerIn = (waitedMs: number | undefined): string =>
+  waitedMs === undefined ? 'no answer in time' : `no answer in ${Math.max(1, Math.round(waitedMs / 1_000))} s`;
 
 const noNamespace = (thrown: NamespaceNotFoundError, address: string): WeaverFault =>
   new WeaverFault(
@@ -84,6 +92,20 @@ export const isUnanswered = (thrown: unknown): boolean => {
   const code = grpcCode(thrown);
   return code !== null && code !== GRPC.unauthenticated && code !== GRPC.permissionDenied;
 };
+
+/** gRPC's words where nobody has spoken its protocol in time; it has no code for that. */
+const NOT_CONNECTED = 'Failed to connect before the deadline';
+
+/** True if the server may be there and have too much to do: the answer did not come in time, or the connection broke. */
+export function isLate(thrown: unknown): boolean {
+  if (thrown instanceof WeaverFault) return false;
+  const error = grpcErrorIn(thrown);
+  return (
+    (thrown instanceof Error && thrown.message === NOT_CONNECTED) ||
+    error?.code === GRPC.deadlineExceeded ||
+    (error?.code === GRPC.unavailable && !/certificate|\b(SSL|TLS)\b|ECONNREFUSED|ENOTFOUND/i.test(error.details))
+  );
+}
 
 export const isNotFound = (thrown: unknown): boolean =>
   grpcCode(thrown) === GRPC.notFound || (thrown instanceof Error && thrown.name === 'WorkflowNotFoundError');

@@ -6,6 +6,7 @@ import {
   type WorkflowExecutionDescription,
 } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
+import { insisting } from './insisting.js';
 import { stateOf } from './task-view.js';
 import { SEARCH_ATTRIBUTES } from '../workflows/messages.js';
 import { isNotFound, temporalFault } from './temporal-faults.js';
@@ -81,8 +82,8 @@ export async function describe(
   workflowId: string,
 ): Promise<WorkflowExecutionDescription | null> {
   try {
-    return await temporal.withDeadline(Date.now() + DESCRIBE_TIMEOUT_MS, () =>
-      temporal.workflow.getHandle(workflowId).describe(),
+    return await insisting(address, () =>
+      temporal.withDeadline(Date.now() + DESCRIBE_TIMEOUT_MS, () => temporal.workflow.getHandle(workflowId).describe()),
     );
   } catch (thrown) {
     if (isNotFound(thrown)) return null;

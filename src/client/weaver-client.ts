@@ -37,6 +37,7 @@ import {
 import { takeUp, turnOf, type Again, type ReadSpec } from './again.js';
 import { Comparisons } from './comparisons.js';
 import { turnsAfter } from './followers.js';
+import { insisting } from './insisting.js';
 import { resultOfFailure } from './job-result.js';
 import {
   endedBadly,
@@ -75,7 +76,7 @@ import { jobHash, specHash } from './spec-hash.js';
 import { stillRunning, stop, type StopOptions, type Stopped } from './stop.js';
 import { invalidTask } from './task-faults.js';
 import { idsOf, jobIdOfKey, randomKey, type TaskIds } from './task-id.js';
-import { isTerminal, viewOfDescription, viewOfStatus, retryingStep, type TaskView } from './task-view.js';
+import { asClosed, isTerminal, viewOfDescription, viewOfStatus, retryingStep, type TaskView } from './task-view.js';
 import { asking, isAborted, isNotFound, isUnanswered, temporalFault } from './temporal-faults.js';
 import type { Speaker, Told } from './updates.js';
 import { listWaiting, type Waiting } from './waiting.js';
@@ -95,6 +96,8 @@ export interface ConnectOptions extends WeaverClientOptions {
   /** In place of TEMPORAL_* and the profile of temporal.toml. */
   readonly connection?: ConnectionOptions;
   readonly namespace?: string;
+  /** How long a server that is there may be too busy to answer the first question; 30 s if absent. */
+  readonly patienceMs?: number;
 }
 
 export interface SubmitOptions {
@@ -123,6 +126,8 @@ export interface JobHandle extends TaskIds {
 
 /** A server that does not answer a connection in this time is not there. */
 const CONNECT_TIMEOUT_MS = 4_000;
+/** Half of that for questions: what listens there may as well speak another protocol, or want TLS. */
+const CONNECT_PATIENCE_MS = 30_000;
 /** Any single question. */
 const ANSWER_TIMEOUT_MS = 5_000;
 /** A worker answers a query in milliseconds, if there is one. */
@@ -162,7 +167,7 @@ export class WeaverClient {
         ? loadClientConnectConfig()
         : { connectionOptions: options.connection, namespace: undefined };
     const address = connectionOptions.address ?? 'localhost:7233';
-    const connection = await connected(connectionOptions, address);
+    const connection = await connected(connectionOptions, address, options.patienceMs);
     const client = new WeaverClient(
       new Client({ connection, namespace: options.namespace ?? namespace ?? 'default' }),
       options,
@@ -200,7 +205,7 @@ export class WeaverClient {
     guardSize(input);
     const taskQueue = options.taskQueue ?? this.taskQueue;
     const start = (): Promise<boolean> => this.start(jobId, input, submission, taskQueue);
-    const started = await asking(this.address, () => this.withDeadline(START_TIMEOUT_MS, start));
+    const started = await this.insisting(START_TIMEOUT_MS, start);
     // A random key is nobody else's.
     if (key !== undefined) await this.mustBeSame(jobId, submission.hash, point?.of);
     return { jobId, taskId: `${jobId}/t/${submission.firstTask}`, webUrl: this.webUrl(jobId), started };
@@ -216,18 +221,18 @@ export class WeaverClient {
     });
   }
 
-  /** Comparisons of models. */
+  /** Comparisons of models. All that is asked of them may be asked twice. */
   get comparisons(): Comparisons {
     return new Comparisons(this.temporal, {
       taskQueue: this.taskQueue,
       address: this.address,
-      ask: (question) => this.asking(question),
+      ask: (question) => this.reading(question),
     });
   }
 
   /** Ids of every task that has not ended, on all queues. */
   async openTaskIds(): Promise<readonly string[]> {
-    return await this.asking(() => openTaskIds(this.temporal));
+    return await this.reading(() => openTaskIds(this.temporal));
   }
 
   /** Waits for the end of the job, however long it takes. Aborting stops the waiting, not the job. */
@@ -363,12 +368,12 @@ export class WeaverClient {
 
   /** Tasks by state, repository, tag and requester, newest first. */
   async list(filters: ListFilters = {}): Promise<readonly TaskRow[]> {
-    return await this.asking(() => listTasks(this.temporal, filters, (taskQueue) => this.pollers(taskQueue)));
+    return await this.reading(() => listTasks(this.temporal, filters, (taskQueue) => this.pollers(taskQueue)));
   }
 
   /** Open jobs beside this one. */
   async countOthersOpen(jobId: string): Promise<number> {
-    return await this.asking(() => countOpenJobs(this.temporal, jobId));
+    return await this.reading(() => countOpenJobs(this.temporal, jobId));
   }
 
   /** Asks the job to stop; the reason is recorded. Resolves to false if it had ended already. */
@@ -462,7 +467,7 @@ export class WeaverClient {
 
   /** Identities of the workers that asked for work of the queue a short while ago. */
   async pollers(taskQueue = this.taskQueue): Promise<readonly string[]> {
-    const { pollers } = await this.asking(() =>
+    const { pollers } = await this.reading(() =>
       this.temporal.workflowService.describeTaskQueue({
         namespace: this.temporal.options.namespace,
         taskQueue: { name: taskQueue },
@@ -477,7 +482,7 @@ export class WeaverClient {
   /** Version of the server, and the search attributes of the namespace. */
   async inspectServer(): Promise<{ readonly serverVersion: string; readonly attributes: readonly string[] }> {
     const { connection, options } = this.temporal;
-    const [{ serverVersion }, { customAttributes }] = await this.asking(() =>
+    const [{ serverVersion }, { customAttributes }] = await this.reading(() =>
       Promise.all([
         this.temporal.workflowService.getSystemInfo({}),
         connection.operatorService.listSearchAttributes({ namespace: options.namespace }),
@@ -538,7 +543,7 @@ export class WeaverClient {
 
   /** @param of the task that it goes on with; two of one job may have the same specification */
   private async mustBeSame(jobId: string, hash: string, of: string | undefined): Promise<void> {
-    const { memo } = await this.asking(() => this.temporal.workflow.getHandle(jobId).describe());
+    const { memo } = await this.reading(() => this.temporal.workflow.getHandle(jobId).describe());
     if (memo?.['specHash'] !== hash || memo?.['of'] !== of)
       throw catalogueFault('keyTaken', `${jobId} is another task.`);
   }
@@ -563,14 +568,14 @@ export class WeaverClient {
         const failing = workflowTaskTries(described) > 1 ? await this.silenceOf(described) : null;
         if (failing?.unanswered === 'workerFails') return await viewOfDescription(described, webUrl, failing);
         const status = await this.queryStatus(handle);
-        if (status !== null) return { ...viewOfStatus(status, 'worker', webUrl), retrying };
+        if (status !== null) return asClosed({ ...viewOfStatus(status, 'worker', webUrl), retrying }, described);
         return await viewOfDescription(described, webUrl, await this.silenceOf(described));
       },
     };
   }
 
   private async silenceOf(described: WorkflowExecutionDescription): Promise<Silence | null> {
-    return await this.asking(() => silenceOf(this.temporal, described, (taskQueue) => this.pollers(taskQueue)));
+    return await this.reading(() => silenceOf(this.temporal, described, (taskQueue) => this.pollers(taskQueue)));
   }
 
   /** Null if the server does not have the job. */
@@ -587,7 +592,7 @@ export class WeaverClient {
   private async viewOfJob(described: WorkflowExecutionDescription): Promise<JobView> {
     const { workflowId: jobId } = described;
     const webUrl = this.webUrl(jobId);
-    const counts = () => this.asking(() => countTaskStates(this.temporal, jobId));
+    const counts = () => this.reading(() => countTaskStates(this.temporal, jobId));
     if (described.closeTime !== undefined) {
       const result = await this.withDeadline(ANSWER_TIMEOUT_MS, () => this.result(jobId));
       return await viewOfEndedJob(described, result, result.summary === undefined ? await counts() : {}, webUrl);
@@ -614,7 +619,7 @@ export class WeaverClient {
 
   private async describe(workflowId: string): Promise<WorkflowExecutionDescription | null> {
     try {
-      return await this.withDeadline(ANSWER_TIMEOUT_MS, () => this.temporal.workflow.getHandle(workflowId).describe());
+      return await this.reading(() => this.temporal.workflow.getHandle(workflowId).describe());
     } catch (thrown) {
       if (isNotFound(thrown)) return null;
       throw this.faultOf(thrown, workflowId);
@@ -637,6 +642,15 @@ export class WeaverClient {
 
   private async asking<T>(ask: () => Promise<T>): Promise<T> {
     return await asking(this.address, () => this.withDeadline(ANSWER_TIMEOUT_MS, ask));
+  }
+
+  /** What changes nothing is asked again while the server is only slow. */
+  private async reading<T>(ask: () => Promise<T>): Promise<T> {
+    return await this.insisting(ANSWER_TIMEOUT_MS, ask);
+  }
+
+  private async insisting<T>(timeoutMs: number, ask: () => Promise<T>): Promise<T> {
+    return await asking(this.address, () => insisting(this.address, () => this.withDeadline(timeoutMs, ask)));
   }
 
   private faultOf(thrown: unknown, id: string): unknown {
@@ -663,10 +677,31 @@ export class WeaverClient {
   }
 }
 
-async function connected(options: ConnectionOptions, address: string): Promise<Connection> {
+/** The library sends everything to a proxy that the environment names, and no proxy finds the way back to this host. */
+const direct = (address: string, { channelArgs }: ConnectionOptions): Pick<ConnectionOptions, 'channelArgs'> =>
+  /^(?:localhost|127\.[\d.]+|\[::1\])(?::\d+)?$/.test(address)
+    ? { channelArgs: { ...channelArgs, 'grpc.enable_http_proxy': 0 } }
+    : {};
+
+async function connected(
+  options: ConnectionOptions,
+  address: string,
+  patienceMs = CONNECT_PATIENCE_MS,
+): Promise<Connection> {
+  const connection = Connection.lazy({ ...options, ...direct(address, options), connectTimeout: CONNECT_TIMEOUT_MS });
+  // It asks once; after that the same is asked on the connection that it has made.
+  const [connecting, asks] = [connection.ensureConnected(), () => connection.workflowService.getSystemInfo({})];
+  let isFirst = true;
+  const ask = async (): Promise<unknown> => {
+    if (!isFirst) return await connection.withDeadline(Date.now() + ANSWER_TIMEOUT_MS, asks);
+    isFirst = false;
+    return await connecting;
+  };
   try {
-    return await Connection.connect({ ...options, connectTimeout: CONNECT_TIMEOUT_MS });
+    await insisting(address, ask, patienceMs);
+    return connection;
   } catch (thrown) {
+    void connection.close().catch(() => undefined); // it was of no use
     throw (
       temporalFault(thrown, address) ??
       catalogueFault(

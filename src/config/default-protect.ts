@@ -26,6 +26,9 @@ const CI = [
   'lefthook.{yml,yaml}',
 ];
 
+/** They steer git and weaver themselves: what runs before a commit, whose code a submodule is, what the next task is led by. */
+const STEERING = ['.{githooks,git-hooks}/**', '**/.gitattributes', '.gitmodules', '.weaver/**'];
+
 /** Written by a tool from what a registry says. A model can only make such lines up, addresses and hashes too. */
 const LOCKS = [
   '**/{package-lock.json,npm-shrinkwrap.json,yarn.lock,pnpm-lock.yaml,bun.lock,bun.lockb,deno.lock}',
@@ -39,5 +42,6 @@ export const DEFAULT_PROTECT: readonly ProtectSpec[] = [
   ...rules('add-only', TEST_FILES),
   ...rules('deny', RUNNER_FILES),
   ...rules('deny', CI),
+  ...rules('deny', STEERING),
   ...rules('deny', LOCKS),
 ];

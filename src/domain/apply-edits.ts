@@ -159,8 +159,8 @@ interface Place {
   readonly named: string;
 }
 
-function resolve({ tree }: Run, given: string, followLast: boolean): Place | Exclude<Step, { kind: 'done' }> {
-  const checked = checkPath(given);
+function resolve({ tree, base }: Run, given: string, followLast: boolean): Place | Exclude<Step, { kind: 'done' }> {
+  const checked = checkPath(given, (path) => base.entries.has(path));
   if (checked.kind === 'fault') return pathFault(checked);
   const resolved = resolvePath(tree, checked.path, followLast);
   if (resolved.kind === 'fault') return pathFault(resolved);

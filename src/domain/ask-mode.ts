@@ -29,7 +29,7 @@ export interface AskRules {
   /** Of `fallback`: an answer that cannot be used is passed over too; else it is given back, to be mended. */
   readonly passUnusable?: boolean;
   /** Of `consensus`; VOTE_DEFAULTS where it is silent. */
-  readonly vote?: Partial<Omit<VoteRules, 'hasJudge'>>;
+  readonly vote?: Partial<Omit<VoteRules, 'hasJudge' | 'unknownIsDear'>>;
   /** Who decides what votes do not, and who scores; nobody if absent. */
   readonly judge?: ModelChoice;
 }

@@ -27,7 +27,10 @@ export function decode(
 }
 
 /** The bytes of a text, in the charset that it came in. */
-export function encode({ charset, bom, text }: DecodedText): Uint8Array {
+export function encode(decoded: DecodedText): Uint8Array {
+  const { charset, bom, text } = decoded;
+  const known = bytesOf.get(decoded);
+  if (known !== undefined) return known;
   switch (charset) {
     case 'utf-8':
       return new TextEncoder().encode(bom ? BOM + text : text);
@@ -39,6 +42,28 @@ export function encode({ charset, bom, text }: DecodedText): Uint8Array {
     default:
       throw new TypeError(`unknown charset ${String(charset satisfies never)}`);
   }
+}
+
+/** The text with a part of it replaced; offsets are into its characters. */
+export function replacePart(old: DecodedText, from: number, to: number, part: string): DecodedText {
+  const made = { ...old, text: old.text.slice(0, from) + part + old.text.slice(to) };
+  const bytes = bytesOf.get(old);
+  if (bytes !== undefined && isAscii(part)) bytesOf.set(made, replaceBytes(bytes, from, to, part));
+  return made;
+}
+
+/**
+ * Bytes of texts whose characters are a byte each. Copying them costs a fraction of encoding a long text that has just been put
+ * together, and an edit must not take longer than writing the file does.
+ */
+const bytesOf = new WeakMap<DecodedText, Uint8Array>();
+
+function replaceBytes(bytes: Uint8Array, from: number, to: number, part: string): Uint8Array {
+  const made = new Uint8Array(from + part.length + bytes.length - to);
+  made.set(bytes.subarray(0, from));
+  made.set(new TextEncoder().encode(part), from);
+  made.set(bytes.subarray(to), from + part.length);
+  return made;
 }
 
 /** True if no character is above 127. */
@@ -72,7 +97,9 @@ function decodeUtf8(bytes: Uint8Array): DecodedText | null {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     const bom = text.startsWith(BOM);
-    return { charset: 'utf-8', bom, text: bom ? text.slice(1) : text };
+    const decoded: DecodedText = { charset: 'utf-8', bom, text: bom ? text.slice(1) : text };
+    if (text.length === bytes.length) bytesOf.set(decoded, bytes);
+    return decoded;
   } catch {
     // The platform's only way to say "not valid UTF-8".
     return null;

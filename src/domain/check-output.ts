@@ -25,6 +25,11 @@ export function signatureSource(text: string): string {
   return [...new Set(steady.split('\n').map((line) => line.replace(/\s+/g, ' ').trim()))].toSorted().join('\n').trim();
 }
 
+/** What go prints of tests that begin and that pass, which it is asked for to tell them apart: only the log keeps it. */
+export const withoutPassing = (text: string): string => text.replaceAll(GO_PASSING, '');
+
+const GO_PASSING = /^[ \t]*(?:=== (?:RUN|PAUSE|CONT|NAME) |--- PASS: ).*\n?/gm;
+
 /** Most runners say at the end what went wrong. */
 const HEAD_SHARE = 0.4;
 /** `[... n lines, n characters left out ...]` with its line breaks, for any n. */

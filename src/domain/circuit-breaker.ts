@@ -20,8 +20,11 @@ export interface Breaker {
   readonly openUntil: number | null;
   /** Since when its one request is under way. */
   readonly probingSince: number | null;
-  readonly lastFailure: { readonly code: FailureCode; readonly at: number } | null;
+  /** `says`: the endpoint's own words, or what was wrong with its answer; absent where nobody has told them. */
+  readonly lastFailure: { readonly code: FailureCode; readonly at: number; readonly says?: string } | null;
   readonly lastSuccessAt: number | null;
+  /** Whose failures these are; absent from workers that do not say it. */
+  readonly endpoint?: string;
 }
 
 export const CLOSED: Breaker = {
@@ -31,6 +34,15 @@ export const CLOSED: Breaker = {
   lastFailure: null,
   lastSuccessAt: null,
 };
+
+/**
+ * A provider whose address has been corrected is another endpoint, of which nothing is known yet. Workers that call two by one
+ * name take it from each other, and neither is left alone.
+ */
+export function ofEndpoint(breaker: Breaker, endpoint: string | undefined): Breaker {
+  if (endpoint === undefined || breaker.endpoint === endpoint) return breaker;
+  return breaker.endpoint === undefined ? { ...breaker, endpoint } : { ...CLOSED, endpoint };
+}
 
 export type BreakerState = 'closed' | 'open' | 'halfOpen';
 
@@ -90,15 +102,25 @@ const PROBE_PARTS = 3;
 export const letPass = (breaker: Breaker, nowMs: number): Breaker =>
   breaker.openUntil === null ? breaker : { ...breaker, probingSince: nowMs };
 
-/** The end of a request. `code` is that of its failure. */
-export function afterEnd(breaker: Breaker, rule: BreakerRule, code: FailureCode | null, nowMs: number): Breaker {
+/** The end of a request. `code` is that of its failure, `says` are its words. */
+export function afterEnd(
+  breaker: Breaker,
+  rule: BreakerRule,
+  code: FailureCode | null,
+  nowMs: number,
+  says?: string,
+): Breaker {
   switch (shownBy(code)) {
     case 'alive':
-      return { ...CLOSED, lastFailure: breaker.lastFailure, lastSuccessAt: nowMs };
+      return { ...breaker, ...CLOSED, lastFailure: breaker.lastFailure, lastSuccessAt: nowMs };
     case 'nothing':
       return breaker.probingSince === null ? breaker : { ...breaker, probingSince: null };
     default:
-      return afterFailure(breaker, rule, { code: code ?? 'modelServer', at: nowMs });
+      return afterFailure(breaker, rule, {
+        code: code ?? 'modelServer',
+        at: nowMs,
+        ...(says === undefined ? {} : { says }),
+      });
   }
 }
 

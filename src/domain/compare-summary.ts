@@ -26,6 +26,13 @@ export interface Contestant {
   readonly tokenDeviation: number | null;
 }
 
+export interface PairAgreement {
+  readonly models: readonly [string, string];
+  /** Share of the questions to which both have an answer, and the same one. */
+  readonly share: number;
+  readonly questions: number;
+}
+
 export interface FailureCount {
   readonly code: string;
   readonly family: string | null;
@@ -55,6 +62,8 @@ export interface CompareSummary {
     readonly agreement: number | null;
   };
   readonly contestants: readonly Contestant[];
+  /** Of each pair of models that were asked alone, in the order of asking; none where only one was. */
+  readonly agreements: readonly PairAgreement[];
   /** Of calls, the most frequent first. */
   readonly failures: readonly FailureCount[];
   /** Questions that were not answered as expected, in the order of asking. */
@@ -66,6 +75,7 @@ export function summariseRows(rows: readonly JudgedRow[], textOf: (row: JudgedRo
   const costUsdMicros = sum(rows.map(({ spending }) => spending.costUsdMicros));
   const passed = rows.filter((row) => row.passed).length;
   const latencies = rows.map(({ latencyMs }) => latencyMs);
+  const pairs = answeredPairs(rows);
   return {
     overview: {
       questions: rows.length,
@@ -76,11 +86,12 @@ export function summariseRows(rows: readonly JudgedRow[], textOf: (row: JudgedRo
       costUsdMicros,
       meanCostUsdMicros: Math.round(mean(rows.map(({ spending }) => spending.costUsdMicros))),
       unpriced: rows.some(({ spending }) => spending.unpriced),
-      agreement: agreementOf(rows),
+      agreement: sameShare(pairs),
     },
     contestants: grouped(rows, ({ mode, asked }) => JSON.stringify([mode, asked])).map((group) =>
       contestantOf(group, textOf),
     ),
+    agreements: grouped(pairs, ({ models }) => JSON.stringify(models)).flatMap(pairAgreement),
     failures: failuresOf(rows),
     failed: rows.filter((row) => !row.passed).map(failedOf),
   };
@@ -153,13 +164,27 @@ function steps(one: readonly string[], other: readonly string[]): number {
   return row[other.length] ?? 0;
 }
 
+interface AnsweredPair {
+  readonly models: readonly [string, string];
+  readonly isSame: boolean;
+}
+
 /** Only models that were asked alone have an opinion of their own. */
-function agreementOf(rows: readonly JudgedRow[]): number | null {
+function answeredPairs(rows: readonly JudgedRow[]): readonly AnsweredPair[] {
   const alone = rows.filter(({ mode, winner }) => mode === 'single' && winner !== null);
-  const same = grouped(alone, (row) => JSON.stringify([row.case, row.repeat])).flatMap((group) =>
-    pairsOf(group.map(({ calls, winner }) => calls[winner ?? 0]?.key ?? null)).map(([a, b]) => a !== null && a === b),
+  return grouped(alone, (row) => JSON.stringify([row.case, row.repeat])).flatMap((group) =>
+    pairsOf(group.map(({ asked, calls, winner }) => ({ asked, key: calls[winner ?? 0]?.key ?? null }))).map(
+      ([a, b]): AnsweredPair => ({ models: [a.asked, b.asked], isSame: a.key !== null && a.key === b.key }),
+    ),
   );
-  return same.length === 0 ? null : rounded(share(same.filter(Boolean).length, same.length));
+}
+
+const sameShare = (pairs: readonly AnsweredPair[]): number | null =>
+  pairs.length === 0 ? null : rounded(share(pairs.filter(({ isSame }) => isSame).length, pairs.length));
+
+function pairAgreement(pairs: readonly AnsweredPair[]): readonly PairAgreement[] {
+  const [first] = pairs;
+  return first === undefined ? [] : [{ models: first.models, share: sameShare(pairs) ?? 0, questions: pairs.length }];
 }
 
 function failuresOf(rows: readonly JudgedRow[]): readonly FailureCount[] {

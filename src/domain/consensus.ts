@@ -28,6 +28,8 @@ export interface VoteRules {
   readonly maxLatencyMs?: number;
   /** A dearer answer abstains. */
   readonly maxCostUsdMicros?: number;
+  /** With `maxCostUsdMicros`: an answer whose cost is not known abstains too. False = it counts as free. */
+  readonly unknownIsDear?: boolean;
   /** Voting is one round, a broken tie another, a judge a third. */
   readonly roundsMax?: number;
 }
@@ -189,7 +191,8 @@ const TIE_BREAKER_NAMES: Readonly<Record<string, TieBreaker>> = {
 /** Sums of decimal fractions are not exact. */
 const EPSILON = 1e-9;
 
-const countsVotes = (strategy: Strategy): boolean => strategy === 'majority' || strategy === 'weighted';
+/** Whether it is for so many who say the same, and not for the best of them. */
+export const countsVotes = (strategy: Strategy): boolean => strategy === 'majority' || strategy === 'weighted';
 
 const parsed = (text: string): unknown => {
   try {
@@ -216,14 +219,17 @@ function sift(candidates: readonly Candidate[], rules: VoteRules): Sifted {
   };
 }
 
-function whyNot({ faults = [], latencyMs, costUsdMicros }: Candidate, rules: VoteRules): string | null {
-  const { maxLatencyMs = Infinity, maxCostUsdMicros = Infinity } = rules;
+function whyNot({ faults = [], latencyMs, costUsdMicros, unpriced }: Candidate, rules: VoteRules): string | null {
+  const { maxLatencyMs = Infinity, maxCostUsdMicros = Infinity, unknownIsDear = false } = rules;
+  const isUnknown = unpriced && unknownIsDear && maxCostUsdMicros < Infinity;
   if (faults.length > 0) return faults.join('; ');
   const over = [
     ...(latencyMs > maxLatencyMs ? [`latency ${latencyMs} ms, at most ${maxLatencyMs} ms`] : []),
     ...(costUsdMicros > maxCostUsdMicros
       ? [`cost ${costUsdMicros} micro-dollars, at most ${maxCostUsdMicros} micro-dollars`]
-      : []),
+      : isUnknown
+        ? [`cost not known (no price is configured), at most ${maxCostUsdMicros} micro-dollars`]
+        : []),
   ];
   return over.length === 0 ? null : over.join('; ');
 }

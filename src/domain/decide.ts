@@ -23,7 +23,7 @@ const SAME_FAILURE_MAX = 5;
 export function decide(record: TaskRecord, outcome: Outcome, nowMs: number): Decision {
   switch (outcome.kind) {
     case 'succeeded':
-      return { kind: 'complete', reason: `the checks passed and ${outcome.landing.branch} is pushed` };
+      return { kind: 'complete', reason: completeWords(outcome) };
     case 'blocked':
       return decideBlocked(record, outcome, nowMs);
     case 'failed':
@@ -34,6 +34,11 @@ export function decide(record: TaskRecord, outcome: Outcome, nowMs: number): Dec
       return assertNever(outcome);
   }
 }
+
+const completeWords = ({ landing: { branch }, unchecked }: Extract<Outcome, { kind: 'succeeded' }>): string =>
+  unchecked === true
+    ? `no check has judged it, for there is none, and ${branch} is pushed`
+    : `the checks passed and ${branch} is pushed`;
 
 /** The limit that forbids a further attempt or call now, if one does. */
 export function limitReached(record: TaskRecord, nowMs: number): FailureCode | null {

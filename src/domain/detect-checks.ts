@@ -59,8 +59,9 @@ const python: Detector = ({ has, folder, top }, textOf) => {
   if (!['requirements.txt', 'setup.py', 'pyproject.toml', 'setup.cfg', 'pytest.ini'].some(has)) return [];
   const configured = PYTEST_SETTINGS.some(([path, section]) => textOf(path)?.includes(section) === true);
   if (has('pytest.ini') || configured || folder('tests') || has('conftest.py')) return [['pytest', 'pytest']];
-  // A folder that is no package is found by its name only.
-  if (folder('test')) return [['unittest', `python3 -m unittest discover${has('test/__init__.py') ? '' : ' -s test'}`]];
+  // A folder that is no package is found by its name only. Without -v it would name nothing that passes.
+  if (folder('test'))
+    return [['unittest', `python3 -m unittest discover -v${has('test/__init__.py') ? '' : ' -s test'}`]];
   return top(/^(?:test_\w+|\w+_test)\.py$/) ? [['pytest', 'pytest']] : [];
 };
 

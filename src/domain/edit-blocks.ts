@@ -19,8 +19,13 @@ export const hasBlocks = (text: string): boolean => text.split('\n').some((line)
 /** Whether a fence stands below a line with a path: a whole file, or what looks like one. */
 export function hasFencedFile(text: string): boolean {
   let above = '';
+  let inside: Fence | null = null;
   for (const line of text.split('\n')) {
-    if (openingFence(line) !== null && isFileName(above)) return true;
+    const fence: Fence | null = inside === null ? openingFence(line) : null;
+    if (fence !== null && isFileName(above)) return true;
+    // What stands in a fence without a name is the name of nothing.
+    if (inside !== null && closes(inside, line)) inside = null;
+    else inside ??= fence;
     if (line.trim() !== '') above = line;
   }
   return false;

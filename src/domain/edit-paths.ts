@@ -26,11 +26,18 @@ export interface Paths {
   linkTarget(path: string): Uint8Array | { readonly unread: string };
 }
 
-/** The path as git names it, or what is wrong with it. A leading `./` is dropped. */
-export function checkPath(given: string): { readonly kind: 'path'; readonly path: string } | PathFault {
+/**
+ * The path as git names it, or what is wrong with it. A leading `./` is dropped. A file that is there may have a name that
+ * nobody should give to a new one.
+ */
+export function checkPath(
+  given: string,
+  isThere: (path: string) => boolean = () => false,
+): { readonly kind: 'path'; readonly path: string } | PathFault {
   const path = given.replace(/^(?:\.\/)+/, '');
   const escape = escapes(path);
   if (escape !== null) return refused(escape);
+  if (isThere(path)) return { kind: 'path', path };
   const malformed = malformation(path);
   return malformed === null ? { kind: 'path', path } : rejected(malformed);
 }
@@ -160,6 +167,15 @@ export const shown = (path: string): string => {
   const line = printable(path).replaceAll(/\p{Cc}/gu, '\ufffd');
   return line.length > 200 ? `${line.slice(0, 199)}…` : line;
 };
+
+/** A path in a list from which it is to be named again: one with odd characters as a JSON string, which tells them. */
+export const listed = (path: string): string =>
+  /[\\\p{Cc}]/u.test(path)
+    ? JSON.stringify(printable(path)).replaceAll(
+        /\p{Cc}/gu,
+        (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`,
+      )
+    : shown(path);
 
 const refused = (says: string): PathFault => ({ kind: 'fault', code: 'refusedPath', says });
 const rejected = (says: string): PathFault => ({ kind: 'fault', code: 'editsRejected', says });

@@ -1,5 +1,5 @@
 /** One edit on the text of one file: what it becomes, or why it cannot. */
-import { hasLoneSurrogate, isAscii, type DecodedText } from './charset.js';
+import { hasLoneSurrogate, isAscii, replacePart, type DecodedText } from './charset.js';
 import { elisionIn } from './elision.js';
 import { locateText, stripLineNumbers, type Located } from './locate-text.js';
 import { nearestLines } from './nearest-lines.js';
@@ -123,20 +123,26 @@ function insert(old: DecodedText, lines: TextLines, found: Found, replacement: s
   const fault = elision(after, `${found.search}\n${lines.plain}`) ?? halfCharacter(old, lines, found);
   if (fault !== null) return unfit(fault);
   const { from, to, search, shift, overlooked } = found;
+  const where = (): string => `matched at line ${lines.lineAt(from) + 1}`;
+  const note = overlooked.length === 0 ? '' : `${where()} without regard to ${overlooked.join(' and ')}`;
+  if (standsLiterally(lines, found)) return edited(replacePart(old, from, to, after), note);
   const text = spliceText(lines, { from, to, before: search, after, shift });
   if (text === null)
     return unfit(
       'the search matches only with another indentation, and a line of the replacement cannot be indented that way. Indent both as the file does.',
     );
-  const line = lines.lineAt(from) + 1;
-  const note = overlooked.length === 0 ? '' : `matched at line ${line} without regard to ${overlooked.join(' and ')}`;
   return edited({ ...old, text }, note);
 }
 
+/** Letter for letter, in a file whose lines all end in line feeds: then no line has to be looked at to put new ones in. */
+const standsLiterally = ({ raw, plain }: TextLines, { from, to, search }: Found): boolean =>
+  raw === plain && raw.slice(from, to) === search;
+
 /** In Shift-JIS, GBK and the like an ASCII byte can be the second half of a character. */
 function halfCharacter({ charset }: DecodedText, lines: TextLines, { from }: Found): string | null {
+  if (charset !== 'unknown') return null;
   const at = lines.toRaw(from);
-  if (charset !== 'unknown' || at === 0 || isAscii(lines.raw.charAt(at - 1))) return null;
+  if (at === 0 || isAscii(lines.raw.charAt(at - 1))) return null;
   return `${UNKNOWN_CHARSET} the search must not start behind a character that is not ASCII; start it at the beginning of a line.`;
 }
 

@@ -36,7 +36,13 @@ const catalogue = {
     family: 'gate',
     heals: 'attempt',
     says: 'The checks fail at the base already and still fail the same way after the edits.',
-    next: 'Mend the base branch, or name checks that pass there.',
+    next: 'If that is none of the business of this task, mend the base branch, leave these checks out or set allowOldFailures; if it is, read the check log (weaver logs ID) and sharpen the description.',
+  },
+  stillFailing: {
+    family: 'gate',
+    heals: 'attempt',
+    says: 'What failed at the base still fails in the same way after the edits.',
+    next: 'Read the check log (weaver logs ID); sharpen the description or raise limits.attempts. If it is not for this task to mend, name checks that pass at the base.',
   },
   checkTimedOut: {
     family: 'gate',
@@ -164,6 +170,12 @@ const catalogue = {
     says: 'A program that the task needs is not on this host.',
     next: 'Install it where the worker runs, or declare a fallback of the agent (docs/how-to/ways-to-execute.md).',
   },
+  checkProgramMissing: {
+    family: 'configuration',
+    heals: 'never',
+    says: 'A check runs a program that is not there, so no edit can make it pass.',
+    next: 'Correct the command of the check; or install the program where the worker runs, or by a step of setup.',
+  },
   playbookFailed: {
     family: 'gate',
     heals: 'attempt',
@@ -211,6 +223,12 @@ const catalogue = {
     heals: 'attempt',
     says: 'The branch on the remote has commits that this work is not built on.',
     next: 'weaver starts over from the tip of the branch; to keep them apart name another repo.branch.',
+  },
+  missingRepository: {
+    family: 'input',
+    heals: 'never',
+    says: 'There is no repository at this address, or none that these credentials may see.',
+    next: 'Mend repo.url; a private repository needs its token (git.tokenEnv, default WEAVER_GIT_TOKEN), or a key that its host knows.',
   },
   missingBaseBranch: {
     family: 'input',
@@ -396,13 +414,13 @@ const catalogue = {
     family: 'model',
     heals: 'model',
     says: 'The model endpoint rejected the request.',
-    next: 'Check the model and its capability level in weaver.config.yaml; weaver doctor --probe finds out.',
+    next: 'Check the model, its capability level and its maxOutputTokens in weaver.config.yaml; weaver doctor --probe finds out.',
   },
   contextOverflow: {
     family: 'model',
     heals: 'model',
     says: 'The prompt is larger than the context window of the model.',
-    next: 'Name fewer relatedFiles, or a model with a larger window.',
+    next: 'Name fewer relatedFiles, lower maxOutputTokens of the provider, or name a model with a larger window.',
   },
   contentFiltered: {
     family: 'model',
@@ -528,7 +546,7 @@ const catalogue = {
     family: 'budget',
     heals: 'attempt',
     says: 'The attempt reached one of its own limits.',
-    next: 'Raise limits.attempt.',
+    next: 'Raise the limit that is named: limits.turns, or one of limits.attempt.',
   },
   deadline: {
     family: 'time',

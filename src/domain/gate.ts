@@ -167,7 +167,7 @@ function refusalOf(
   const oldStays = oldFailuresMayStay && counts.fixed > 0 && old.every(({ result }) => namesFailure(result));
   if (fresh.length === 0 && vanished.length === 0 && (old.length === 0 || oldStays)) return null;
   return {
-    failure: nameRefusal(fresh, vanished, old),
+    failure: nameRefusal(fresh, vanished, old, counts),
     signature: [
       ...[...fresh, ...old].map(({ name, result }) => `${name}=${result.signature}`),
       ...vanished.map((id) => `gone ${id}`),
@@ -175,14 +175,21 @@ function refusalOf(
   };
 }
 
-function nameRefusal(fresh: readonly JudgedCheck[], vanished: readonly string[], old: readonly JudgedCheck[]): Failure {
+function nameRefusal(
+  fresh: readonly JudgedCheck[],
+  vanished: readonly string[],
+  old: readonly JudgedCheck[],
+  { fixed }: TestCounts,
+): Failure {
   const first = fresh[0];
   const since = old.length === 0 ? '' : ` Failing since the base: ${checkNames(old)}.`;
   if (first?.result.timedOut === true) return failure('checkTimedOut', `${first.name} was stopped at its time limit.`);
   if (first !== undefined) return failure('checksFailed', `Failed: ${checkNames(fresh)}.${since}`);
   if (vanished.length > 0)
     return failure('testsVanished', `${vanished.length} not run any more: ${listed(vanished)}.${since}`);
-  return failure('baselineBroken', `Failing since the base: ${checkNames(old)}.`);
+  // Mostly it is what the task is there for; something else was wrong before it where its edits have mended a part, or hangs.
+  const isApart = fixed > 0 || old.some(({ result }) => result.timedOut);
+  return failure(isApart ? 'baselineBroken' : 'stillFailing', `Failing since the base: ${checkNames(old)}.`);
 }
 
 const checkNames = (checks: readonly JudgedCheck[]): string =>

@@ -1,4 +1,5 @@
 /** The files that judge the work: tests, what steers them, and the parts of others that say how they are run. */
+import { mayHoldTests, withInlineTestsOf } from './inline/inline-tests.js';
 import { isObject } from './plain-object.js';
 
 /**
@@ -9,22 +10,32 @@ import { isObject } from './plain-object.js';
 export const TEST_FILES: readonly string[] = [
   '**/{test,tests,Test,Tests,__tests__,testdata,__snapshots__}/**',
   // Python
-  '**/test_*.py',
-  '**/*_test.py',
+  '**/{test,tests}_*.py',
+  '**/*_{test,tests}.py',
   '**/tests.py',
-  // JavaScript, TypeScript: what node --test, jest, vitest and mocha take for tests
-  '**/*.{test,spec}.*',
+  // JavaScript, TypeScript: what node --test, jest, vitest, mocha, jasmine and cypress take for tests
+  '**/*.{test,spec,cy,e2e,e2e-spec}.*',
   '**/*{-,_}test.{js,mjs,cjs,ts,mts,cts}',
   '**/test-*.{js,mjs,cjs,ts,mts,cts}',
-  '**/test.{js,mjs,cjs,ts,mts,cts}',
+  '**/{test,tests}.{js,mjs,cjs,ts,mts,cts}',
+  'spec/**/*.{js,mjs,cjs,ts,mts,cts,jsx,tsx,coffee}',
+  '**/spec/**/*{S,s}pec.{js,mjs,cjs,ts,mts,cts}',
+  '**/cypress/{e2e,integration,component}/**',
   '**/*.snap',
   // Go
   '**/*_test.go',
   // Java, Kotlin, Scala, C#, PHP, Swift
-  '**/*{Test,Tests,IT,Spec}.{java,kt,kts,scala,groovy,cs,php,swift}',
-  // Ruby, Elixir, Dart, Rust
+  '**/*{Test,Tests,TestCase,IT,Spec}.{java,kt,kts,scala,groovy,cs,php,swift}',
+  // C, C++, Objective-C
+  '**/*{_test,_tests,_unittest,Test,Tests}.{c,cc,cpp,cxx,m,mm}',
+  '**/test_*.{c,cc,cpp,cxx}',
+  // Ruby, Elixir, Dart, Rust, Lua, Clojure, Haskell, Erlang
   '**/spec/**/*.rb',
-  '**/*_{spec,test}.{rb,exs,dart,rs}',
+  '**/*_{spec,test}.{rb,exs,dart,rs,lua,clj,cljc,cljs}',
+  '**/{tests.rs,*Spec.hs,*_SUITE.erl,*_tests.erl}',
+  // Perl, shell, Gherkin
+  '**/*.{t,bats,feature}',
+  '**/{test_*,*_test}.sh',
 ];
 
 /**
@@ -67,15 +78,25 @@ export const RECIPE_FILES: readonly string[] = [
   '**/{gradle/wrapper,.mvn}/**',
   '**/Directory.Build.{props,targets}',
   '**/{Makefile,makefile,GNUmakefile,*.mk,justfile,Justfile,.justfile,Rakefile,Taskfile.yml,Taskfile.yaml}',
+  '**/{Gruntfile,gulpfile,Gulpfile}.*',
 ];
 
-/** Paths that a check's command names and that are there to check; a program that it starts is the work itself. */
-export function namedByCheck(run: string, has: (path: string) => boolean): readonly string[] {
-  const words = run.split(/[\s'"`;|&()<>=]+/).map((word) => word.replace(/^(?:\.\/)+/, ''));
-  return [...new Set(words)].filter((path) => path !== '' && CHECKS.test(path) && has(path));
-}
-
-const CHECKS = /\.(?:sh|bash|bats|zsh)$|(?:^|[/_.-])(?:tests?|checks?|specs?|verify|validate|lint|ci)(?:[/_.-]|$)/i;
+/**
+ * What linters, formatters and readers of types are told to look for, and what tests compare with. A good change may touch them
+ * (a fixture gets a case, a rule an exception), so nobody is kept from it; but what was there before has to pass without.
+ */
+export const MEASURE_FILES: readonly string[] = [
+  '**/{.eslintrc*,.eslintignore,eslint.config.*,.oxlintrc.json,biome.json,biome.jsonc,tslint.json,.jshintrc,.jshintignore}',
+  '**/{.stylelintrc*,stylelint.config.*,.prettierrc*,.prettierignore,prettier.config.*,.editorconfig,.markdownlint*}',
+  '**/{ruff.toml,.ruff.toml,.flake8,.pylintrc,pylintrc,pyrightconfig.json,.rubocop.yml,.rubocop_todo.yml}',
+  '**/{.golangci.*,clippy.toml,.clippy.toml,rustfmt.toml,.rustfmt.toml,.clang-tidy,.clang-format,.swiftlint.yml}',
+  '**/{phpstan.neon*,psalm.xml*,phpcs.xml*,detekt.yml,checkstyle.xml,analysis_options.yaml,.credo.exs,.yamllint*}',
+  '{fixture,fixtures}/**',
+  '**/{fixture,fixtures}/**/*.{json,jsonl,yaml,yml,toml,xml,csv,tsv,txt,html,svg,sql,out,expected}',
+  '**/{__fixtures__,__mocks__,golden,goldens}/**',
+  '**/*.{golden,expected,approved.*}',
+  '**/spec/{fixtures,support,factories}/**',
+];
 
 /** Whether only a part of the file is about tests. */
 export const hasTestPart = (path: string): boolean => partOf(path) !== null;
@@ -89,12 +110,16 @@ export function withTestPartOf(path: string, before: string | null, now: string)
 type PutPart = (before: string, now: string) => string;
 
 function partOf(path: string): PutPart | null {
+  if (mayHoldTests(path)) return (before, now) => (before === '' ? now : withInlineTestsOf(path, before, now));
   const name = path.slice(path.lastIndexOf('/') + 1);
   if (name === 'package.json') return putManifest(MANIFEST_KEYS);
   if (name === 'deno.json' || name === 'deno.jsonc') return putManifest(DENO_KEYS);
   if (name === 'composer.json') return putManifest(COMPOSER_KEYS);
   if (name === 'pyproject.toml') return putSections(TOML_TESTS);
   if (name === 'setup.cfg') return putSections(CFG_TESTS);
+  if (name === 'mypy.ini' || name === '.mypy.ini') return putSections(/^\s*\[\s*mypy/);
+  const listing = LISTINGS.find(({ names }) => names.test(name));
+  if (listing !== undefined) return putUnlessKept(listing);
   const steering = STEERING.find(({ names }) => names.test(name));
   return steering === undefined ? null : putWhole(steering.part);
 }
@@ -102,8 +127,9 @@ function partOf(path: string): PutPart | null {
 /** What composer runs. */
 const COMPOSER_KEYS = ['scripts'] as const;
 
-/** What npm runs, and the settings of runners that live in the manifest. */
-const MANIFEST_KEYS = ['scripts', 'jest', 'vitest', 'mocha', 'ava', 'tap', 'nyc', 'c8'] as const;
+/** What npm runs, and the settings of runners and linters that live in the manifest. */
+const MANIFEST_KEYS =
+  'scripts jest vitest mocha ava tap nyc c8 eslintConfig eslintIgnore stylelint xo standard prettier'.split(' ');
 
 /** What deno runs, and which files it takes for tests; the imports are dependencies. */
 const DENO_KEYS = ['tasks', 'test', 'exclude'] as const;
@@ -132,16 +158,25 @@ function parsed(text: string): unknown {
 
 /** With the plug-ins of pytest that a project brings: they run inside the runner. */
 const TOML_TESTS =
-  /^\s*\[\[?\s*(?:tool\.(?:pytest|coverage|tox|nox|hatch\.envs|poe|pdm\.scripts|rye\.scripts|pixi\.tasks|taskipy)\b|(?:project\.entry-points|tool\.poetry\.plugins)\.["']?pytest11\b)/;
-const CFG_TESTS = /^\s*\[\s*(?:tool:pytest|pytest|coverage:|aliases|test|options\.entry_points)/;
+  /^\s*\[\[?\s*(?:tool\.(?:pytest|coverage|tox|nox|hatch\.envs|poe|pdm\.scripts|rye\.scripts|pixi\.tasks|taskipy|ruff|mypy|pylint|flake8|pyright|basedpyright)\b|(?:project\.entry-points|tool\.poetry\.plugins)\.["']?pytest11\b)/;
+const CFG_TESTS =
+  /^\s*\[\s*(?:tool:pytest|pytest|coverage:|aliases|test|options\.entry_points|flake8|mypy|pylint|pycodestyle)/;
+/** Says of a library without types that it has none, which comes with every new one. */
+const ONLY_UNTYPED =
+  /^\s*\[[^\n]*mypy[^\n]*\][ \t]*(?:\n[ \t]*(?:#[^\n]*|module[ \t]*=[^\n]*|ignore_missing_imports[ \t]*=[^\n]*)?)+$/;
+
+const judges = (section: string, isTest: RegExp): boolean => isTest.test(section) && !ONLY_UNTYPED.test(section);
+
+/** Without the blank lines between them. */
+const said = (parts: readonly string[]): string => parts.map((section) => section.trim()).join('\n');
 
 const putSections =
   (isTest: RegExp): PutPart =>
   (before, now) => {
-    const parts = (text: string) => sections(text).filter((section) => isTest.test(section));
+    const parts = (text: string) => sections(text).filter((section) => judges(section, isTest));
     const [old, fresh] = [parts(before), parts(now)];
-    if (old.join('\n') === fresh.join('\n')) return now;
-    const others = sections(now).filter((section) => !isTest.test(section));
+    if (said(old) === said(fresh)) return now;
+    const others = sections(now).filter((section) => !judges(section, isTest));
     return `${[...others, ...old].map((section) => section.replace(/\n*$/, '\n')).join('\n')}`;
   };
 
@@ -182,6 +217,10 @@ const GO_DIRECTIVES = /^(?:replace|exclude|tool|ignore)\s*(?:\([^)]*\)|[^\n]*)/g
 const POM_TESTS =
   /<plugin>(?:(?!<\/plugin>)[^])*?<artifactId>\s*[\w.-]*(?:surefire|failsafe|gmavenplus|scalatest|ant-?run)[\w.-]*\s*<\/artifactId>(?:(?!<\/plugin>)[^])*<\/plugin>|<(maven\.test\.[\w.]+|(?:surefire|failsafe)\.[\w.]+|[\w.]*skip[\w.]*(?:Tests?|ITs|tests?)[\w.]*|testFailureIgnore|testSourceDirectory|excludedGroups|groups|argLine)>[^<]*<\/\1>/g;
 
+/** How strictly types are read, and of what. */
+const TSCONFIG_CHECKS =
+  /"(?:strict\w*|no(?:Implicit|Unchecked|Unused|Fallthrough|PropertyAccess|Check)\w*|exactOptional\w*|allowUn\w*|skipLibCheck|checkJs)"\s*:\s*\w+|"exclude"\s*:\s*\[[^\]]*\]/g;
+
 /** Of a build that is a program: all but the blocks in which nothing is carried out. */
 const DECLARING = /(?:^|\n)[ \t]*(?:dependencies|repositories|plugins)\s*\{/;
 
@@ -207,4 +246,35 @@ const STEERING: readonly Steering[] = [
   { names: /^go\.(?:mod|work)$/, part: matches(GO_DIRECTIVES) },
   { names: /^pom\.xml$/, part: matches(POM_TESTS) },
   { names: /^build\.gradle(?:\.kts)?$/, part: gradleProgram },
+  { names: /^[tj]sconfig[\w.-]*\.json$/, part: matches(TSCONFIG_CHECKS) },
 ];
+
+/** Builds that name each of their tests and sources: new ones come with ordinary work, and none may go or be switched off. */
+interface Listing {
+  readonly names: RegExp;
+  readonly tests: RegExp;
+  readonly how: RegExp;
+}
+
+const LISTINGS: readonly Listing[] = [
+  {
+    names: /^CMakeLists\.txt$/,
+    tests: /\b(?:add_test|gtest_\w+|catch_discover_tests|enable_testing|add_subdirectory)\s*\([^)]*\)/gi,
+    how: /\bset_(?:tests_properties\s*\(|property\s*\(\s*TEST\b)[^)]*\)/gi,
+  },
+  { names: /^meson\.build$/, tests: /\b(?:test|subdir)\s*\([^)]*\)/g, how: /\bshould_fail\b[^,)]*/g },
+  { names: /^BUILD(?:\.bazel)?$/, tests: /\b\w+_test\s*\(\s*name\s*=\s*"[^"]*"/g, how: /"manual"/g },
+];
+
+const putUnlessKept =
+  ({ tests, how }: Listing): PutPart =>
+  (before, now) => {
+    if (before === '' || !isReadable(before) || !isReadable(now)) return before === '' ? now : before;
+    const left: string[] = [...(now.match(tests) ?? [])];
+    const isKept = (before.match(tests) ?? []).every((test) => {
+      const at = left.indexOf(test);
+      if (at >= 0) left.splice(at, 1);
+      return at >= 0;
+    });
+    return isKept && matches(how)(before) === matches(how)(now) ? now : before;
+  };

@@ -26,7 +26,12 @@ export interface Landing {
 export type WaitingOn = 'human' | 'budget' | 'dependency' | 'resource';
 
 export type Outcome =
-  | { readonly kind: 'succeeded'; readonly landing: Landing }
+  | {
+      readonly kind: 'succeeded';
+      readonly landing: Landing;
+      /** True if no check has judged it, because there is none. */
+      readonly unchecked?: boolean;
+    }
   | {
       readonly kind: 'failed';
       readonly failure: Failure;

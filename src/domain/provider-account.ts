@@ -23,6 +23,8 @@ interface Hold {
   readonly mostUsdMicros: number;
   /** What the call had cost before: its cost is told as a whole. */
   readonly beforeUsdMicros: number;
+  /** Longest the call can take, as whoever asked has it; absent from books of before. */
+  readonly callMs?: number;
 }
 
 interface Claim {
@@ -49,7 +51,7 @@ export interface Account {
 }
 
 /** With everything else in the book of a provider they fit into the start input of its next run. */
-export const HELD_MAX = 300;
+export const HELD_MAX = 240;
 const LAPSED_MAX = 50;
 const WAITING_MAX = 200;
 const HOMES_MAX = 200;
@@ -71,21 +73,29 @@ export const openAccount = (nowMs: number): Account => ({
   waiting: [],
 });
 
-/** As it is now: a new day begins with nothing, and what is held longer than a call can take is free again. */
+/** As it is now: a new day begins with nothing, and what is held longer than its call can take is free again. */
 export function accountAt(account: Account, callMs: number, nowMs: number): Account {
-  const isOver = ({ at }: Hold): boolean => nowMs > at + callMs + LEASE_SLACK_MS;
+  // Not the limits of whoever asks now: where calls are shorter, those of others are under way nevertheless.
+  const isOver = (one: Hold): boolean => nowMs > one.at + (one.callMs ?? callMs) + LEASE_SLACK_MS;
   const isLate = ({ wakeAt }: Claim): boolean => nowMs > wakeAt + LATE_MS;
-  const { held, lapsed, waiting } = account;
+  const { held, waiting } = account;
+  const today = onDay(account, dayOf(nowMs));
   return {
-    ...onDay(account, dayOf(nowMs)),
-    ...(held.some(isOver)
-      ? {
-          held: held.filter((one) => !isOver(one)),
-          lapsed: [...lapsed, ...held.filter(isOver)].slice(-LAPSED_MAX),
-        }
-      : {}),
+    ...(held.some(isOver) ? lapse(today, isOver) : today),
     ...(waiting.some(isLate) ? { waiting: waiting.filter((one) => !isLate(one)) } : {}),
   };
+}
+
+/** Of those that find no room among the lapsed nobody can tell any more what they have cost: they count with their most. */
+function lapse(account: Account, isOver: (one: Hold) => boolean): Account {
+  const lapsed = [...account.lapsed, ...account.held.filter(isOver)];
+  const rest: Account = {
+    ...account,
+    held: account.held.filter((one) => !isOver(one)),
+    lapsed: lapsed.slice(-LAPSED_MAX),
+  };
+  const unknown = lapsed.slice(0, -LAPSED_MAX);
+  return unknown.reduce((before, { mostUsdMicros, at }) => booked(before, mostUsdMicros, at), rest);
 }
 
 /** A clock that was set back begins no day again. */
@@ -161,15 +171,20 @@ export function askMoney(
 /** Holds what the request may cost. A call that asks again has lost its request before: what that has cost is told with it. */
 export function holdMoney(
   account: Account,
-  request: MoneyRequest & { readonly reservation: string; readonly spentUsdMicros: number },
+  request: MoneyRequest & {
+    readonly reservation: string;
+    readonly spentUsdMicros: number;
+    /** Longest the call can take. */
+    readonly callMs: number;
+  },
   nowMs: number,
 ): Account {
-  const { key, reservation, mostUsdMicros, spentUsdMicros } = request;
+  const { key, reservation, mostUsdMicros, spentUsdMicros, callMs } = request;
   const alone = withoutClaim(payLost(account, { key, askedBy: nowMs, spentUsdMicros }), key);
   if (mostUsdMicros === 0) return alone;
   // Of one without a budget of its own, who is never sent away: nobody would know its end, so it counts as spent.
   if (alone.held.length >= HELD_MAX) return booked(alone, mostUsdMicros, nowMs);
-  const hold = { key, reservation, at: nowMs, mostUsdMicros, beforeUsdMicros: spentUsdMicros };
+  const hold = { key, reservation, at: nowMs, mostUsdMicros, beforeUsdMicros: spentUsdMicros, callMs };
   return { ...alone, held: [...alone.held, hold] };
 }
 

@@ -12,6 +12,7 @@ import {
   BREAKER_DEFAULTS,
   CLOSED,
   letPass,
+  ofEndpoint,
   refusedUntil,
   stateOf,
   troubledUntil,
@@ -41,7 +42,7 @@ export const PROVIDER_LIMITS_QUERY = 'providerLimits';
 
 /** One for all workers of a namespace, whatever queue their tasks are on: a provider has one endpoint, and one bill. */
 export const providerKeeperOf = (provider: string): string => `provider/${provider}`;
-/** Every worker whose configuration has limits or a budget serves it, so that a keeper outlives the workers that began it. */
+/** Of all keepers. Every worker that asks one serves it, so that whoever needs an answer does not depend on who began the keeper. */
 export const KEEPERS_QUEUE = 'weaver-keepers';
 
 export interface ProviderLimits {
@@ -108,6 +109,8 @@ export interface Settlement {
   readonly tokens: { readonly prompt: number; readonly answer: number } | null;
   /** Of the failure; null = answered. */
   readonly code: FailureCode | null;
+  /** What went wrong, in words; of the last failure of a message only, at most SAYS_BYTES_MAX. */
+  readonly says?: string;
   /** The endpoint asks for a pause. */
   readonly pauseMs?: number;
   /** What the call has cost, all its requests together; absent = nobody counts it. */
@@ -123,34 +126,54 @@ export interface EndedCall {
   readonly spentUsdMicros?: number;
 }
 
+/** What a worker tells in one message, and tells again in the same words when there was no answer. */
+export interface Telling {
+  /** Who tells, and the how manieth of its tellings that have something to say; absent from older workers. */
+  readonly batch?: { readonly teller: string; readonly number: number };
+  readonly settled: readonly Settlement[];
+  readonly ended?: readonly EndedCall[];
+}
+
 /** One message of a worker: what has ended, and what it asks for. At most 15 of each, which is 7 KB. */
-export interface LimitsExchange {
+export interface LimitsExchange extends Telling {
   readonly limits: ProviderLimits;
-  /** Where the worker keeps its ledger, by the id of that home; told where there is a budget. */
+  /** Where the worker keeps its ledger, by the id of that home. */
   readonly home?: string;
   /** What that ledger has; told when the keeper has asked for it. */
   readonly spending?: HomeSpending;
-  readonly settled: readonly Settlement[];
-  readonly ended?: readonly EndedCall[];
   readonly asked: readonly ReserveRequest[];
+  /** The address that the worker calls, as a hash: the provider's trouble is that of its endpoint. */
+  readonly endpoint?: string;
 }
 export const EXCHANGE_MAX = 15;
+/** A line of a status; with it a message stays within its size. */
+export const SAYS_BYTES_MAX = 200;
 
 export type Reserved =
   /** To be sent not before `inMs` from now and not after `validMs` from when it was asked for. */
   | { readonly kind: 'granted'; readonly key: string; readonly inMs: number; readonly validMs: number }
   /** To be asked for again at `at`. */
   | { readonly kind: 'wait'; readonly key: string; readonly at: number; readonly why: WaitsFor }
-  /** The endpoint is left alone until `at`. */
+  /** The endpoint is left alone until `at`, for so long from now; `inMs` is absent from older keepers. */
   | {
       readonly kind: 'open';
       readonly key: string;
       readonly at: number;
+      readonly inMs?: number;
       readonly failures: number;
       readonly code: FailureCode;
+      /** What it failed with the last time, where that was told. */
+      readonly says?: string;
     }
   /** The budget is used up. `everTooLarge`: not even the whole of it would be enough. */
-  | { readonly kind: 'spent'; readonly key: string; readonly standing: Standing; readonly everTooLarge: boolean }
+  | {
+      readonly kind: 'spent';
+      readonly key: string;
+      readonly standing: Standing;
+      readonly everTooLarge: boolean;
+      /** Until it is free again. */
+      readonly inMs?: number;
+    }
   /** What the home has spent before is to be told first, and the question asked again. */
   | { readonly kind: 'homeUnknown'; readonly key: string };
 
@@ -197,6 +220,8 @@ export interface ProviderBook {
   readonly lateMs: number | null;
   /** From the first question with a budget on; whoever asks then is counted, also without one. */
   readonly account?: Account;
+  /** The latest batch of each who tells, the last to tell at the end; absent before the first. */
+  readonly heard?: readonly NonNullable<Telling['batch']>[];
 }
 
 export const EMPTY_BOOK: ProviderBook = {
@@ -213,6 +238,8 @@ export const EMPTY_BOOK: ProviderBook = {
 /** With the account both fit into the 256 KB of a start input when the workflow continues as new. */
 export const OPEN_MAX = 800;
 export const TICKETS_MAX = 800;
+/** Workers that tell between a message without an answer and the same message again, and far more. */
+const TELLERS_MAX = 50;
 
 /** A reservation is for now: a worker that is slower than this asks anew. Short against the window, for an unused one costs so much. */
 const VALID = { ms: 2_000, part: 6 } as const;
@@ -304,13 +331,17 @@ export function reserve(
   const refused = refusedUntil(book.breaker, limits.breaker, nowMs);
   if (refused !== null) {
     const { failures, lastFailure } = book.breaker;
-    const answer = { kind: 'open', key, at: refused, failures, code: lastFailure?.code ?? 'modelServer' } as const;
-    return { book: withoutTicket(book, key), answer };
+    const answer = { kind: 'open', key, at: refused, inMs: refused - nowMs, failures } as const;
+    const { code = 'modelServer', says } = lastFailure ?? {};
+    return {
+      book: withoutTicket(book, key),
+      answer: { ...answer, code, ...(says === undefined ? {} : { says }) },
+    };
   }
   const { book: asked, answer } = withinBudget(book, limits, request, { nowMs, home });
   if (answer !== null) return { book: asked, answer };
   const placed = findPlace(asked, limits, request, nowMs);
-  return placed.answer.kind === 'granted' ? { ...placed, book: held(placed.book, request, nowMs) } : placed;
+  return placed.answer.kind === 'granted' ? { ...placed, book: held(placed.book, limits, request, nowMs) } : placed;
 }
 
 /** Null = as far as money goes it may be sent. */
@@ -320,20 +351,24 @@ function withinBudget(
   { key, mostUsdMicros = 0 }: ReserveRequest,
   { nowMs, home }: { readonly nowMs: number; readonly home: string | null },
 ): { readonly book: ProviderBook; readonly answer: Reserved | null } {
-  if (budget === null) return { book, answer: null };
+  if (budget === null && book.account === undefined) return { book, answer: null };
   const opened = book.account ?? openAccount(nowMs);
+  // Also one without a budget, which is counted: where it gets one later, its ledger has what is in the sums already.
   if (home !== null && !knowsHome(opened, home)) return { book, answer: { kind: 'homeUnknown', key } };
+  if (budget === null) return { book, answer: null };
   const { account, answer } = askMoney(opened, budget, { key, mostUsdMicros }, { callMs: book.callMs, nowMs });
   const next = { ...book, account };
   if (answer.kind === 'granted') return { book: next, answer: null };
   if (answer.kind === 'later') return { book: next, answer: { kind: 'wait', key, at: answer.at, why: 'budget' } };
-  return { book: withoutTicket(next, key), answer: { ...answer, kind: 'spent', key } };
+  const inMs = answer.standing.freeAt - nowMs;
+  return { book: withoutTicket(next, key), answer: { ...answer, kind: 'spent', key, inMs } };
 }
 
-function held(book: ProviderBook, request: ReserveRequest, nowMs: number): ProviderBook {
+function held(book: ProviderBook, { callMs }: ProviderLimits, request: ReserveRequest, nowMs: number): ProviderBook {
   const { key, reservation, mostUsdMicros = 0, spentUsdMicros = 0 } = request;
   if (book.account === undefined || reservation === undefined) return book;
-  return { ...book, account: holdMoney(book.account, { key, reservation, mostUsdMicros, spentUsdMicros }, nowMs) };
+  const asked = { key, reservation, mostUsdMicros, spentUsdMicros, callMs };
+  return { ...book, account: holdMoney(book.account, asked, nowMs) };
 }
 
 /** What a home has spent before it was known; whoever tells first is heard. */
@@ -403,6 +438,28 @@ function queue(
   return { book: { ...book, tickets }, answer: { kind: 'wait', key, at: wakeAt, why } };
 }
 
+/** What is said and asked next is about this endpoint. */
+export const aboutEndpoint = (book: ProviderBook, endpoint: string | undefined): ProviderBook => ({
+  ...book,
+  breaker: ofEndpoint(book.breaker, endpoint),
+});
+
+/** Books what a worker tells, once: what comes again, since its answer was lost on the way, changes nothing. */
+export function hear(
+  book: ProviderBook,
+  limits: ProviderLimits,
+  { batch, settled, ended = [] }: Telling,
+  nowMs: number,
+): ProviderBook {
+  const { heard = [] } = book;
+  const last = heard.find(({ teller }) => teller === batch?.teller);
+  if (batch !== undefined && last !== undefined && batch.number <= last.number) return book;
+  const told = settled.reduce((before, one) => settle(before, limits, one, nowMs), book);
+  const over = ended.reduce((before, one) => endCall(before, limits, one, nowMs), told);
+  if (batch === undefined) return over;
+  return { ...over, heard: [...heard.filter((one) => one !== last), batch].slice(-TELLERS_MAX) };
+}
+
 /** Books what became of a reservation. One that is not known (any more) changes nothing but what it says of the endpoint. */
 export function settle(
   earlier: ProviderBook,
@@ -420,7 +477,7 @@ export function settle(
     return { ...book, open, breaker: afterEnd(book.breaker, limits.breaker, 'cancelled', nowMs) };
   const told = {
     ...book,
-    breaker: afterEnd(book.breaker, limits.breaker, code, nowMs),
+    breaker: afterEnd(book.breaker, limits.breaker, code, nowMs, settlement.says),
     pausedUntil: Math.max(book.pausedUntil, pauseMs === undefined ? 0 : nowMs + pauseMs),
     ...(code === null ? { callMs: average(book.callMs, settlement.endedAfterMs - sentAfterMs) } : {}),
     ...(code === null && tokens !== null ? { answerTokens: average(book.answerTokens, tokens.answer) } : {}),

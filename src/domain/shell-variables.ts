@@ -5,6 +5,7 @@
  * nothing, so it gets the values as they are.
  */
 import type { Variables } from './playbook.js';
+import { isCodeFor, isInNumberTest, isPipedToCode, readsCode, sourcesFile } from './shell-code.js';
 
 const PLACE = /^\$\{([A-Za-z_]\w*)\}/;
 
@@ -62,11 +63,11 @@ function walk(run: string): Walked {
     const frame = frames.at(-1) ?? outermost(frames);
     const step = stepAt(run, at, frame.mode);
     const end = at + step.length;
-    note(found, run.slice(at, end), step, frame, () => isCodeAt(run, frame));
+    note(found, run.slice(at, end), step, frame, () => isCodeAt(run, at, frame) || isPipedToCode(run.slice(at)));
     const here = frame.mode === 'plain' ? hereTextAt(run, at, frame) : null;
     if (here !== null) awaited = [...awaited, here];
     if (frame.mode === 'plain') separate(frame, run.slice(at, end), end);
-    if (step.enters !== undefined) frames.push(frameIn(frame, step.enters, end, isCodeAt(run, frame)));
+    if (step.enters !== undefined) frames.push(frameIn(frame, step.enters, end, entersCode(run, at, frame, step)));
     if (step.leaves === true && frames.length > 1) frames.pop();
     at = end;
     if (step.length === 1 && run[at - 1] === '\n' && frame.mode === 'plain' && awaited.length > 0) {
@@ -93,8 +94,14 @@ function note(found: Found, read: string, { name }: Step, { mode }: Frame, isCod
   if (isCode()) found.inCode.push(name);
 }
 
-const isCodeAt = (run: string, { isCode, command, word }: Frame): boolean =>
-  isCode || isCodeFor(run.slice(command, word));
+const isCodeAt = (run: string, at: number, { isCode, command, word }: Frame): boolean =>
+  isCode || isCodeFor({ before: run.slice(command, word), begun: run.slice(word, at) }) || isInNumberTest(run, at);
+
+/** What is in there is code as what is around it is, or by itself: numbers, and files to carry out. */
+const entersCode = (run: string, at: number, frame: Frame, { isNumber = false, enters }: Step): boolean =>
+  isNumber ||
+  isCodeAt(run, at, frame) ||
+  (enters === 'plain' && run[at] === '(' && sourcesFile(run.slice(frame.command, at)));
 
 /** Quotes belong to the word that they stand in; a substitution has commands of its own. */
 const frameIn = (frame: Frame, mode: Mode, at: number, isCode: boolean): Frame =>
@@ -104,18 +111,6 @@ function separate(frame: Frame, one: string, end: number): void {
   if (/^[;&|\n]$/.test(one)) frame.command = end;
   if (/^[\s;&|]$/.test(one)) frame.word = end;
 }
-
-/** Programs that carry out what they are given as code. */
-const SHELL = String.raw`(?:^|[\s/])(?:ba|da|a|k|z|fi)?sh(?:\s+[-+]\S+)*`;
-const LANGUAGE = String.raw`(?:^|[\s/])(?:python[\d.]*|node|deno|bun|perl|ruby|php|lua)(?:\s+-\S+)*`;
-/** Right before the code, and with it on the standard input; and what makes code of all its words. */
-const INTERPRETER = new RegExp(
-  String.raw`${SHELL}\s+-[A-Za-z]*c\s+$|${LANGUAGE}\s+(?:-[A-Za-z]*[cerpE]|--eval|--print|eval)\s+$`,
-);
-const READING = new RegExp(String.raw`(?:${SHELL}|${LANGUAGE})(?:\s+-)?\s*$`);
-const EVAL = /^\s*(?:[A-Za-z_]\w*=\S*\s+)*(?:(?:command|builtin|then|do|else)\s+)*(?:eval|trap)\s/;
-
-const isCodeFor = (before: string): boolean => INTERPRETER.test(before) || EVAL.test(before);
 
 // ---------------------------------------------------------------- texts in the line itself (`<<`)
 
@@ -137,7 +132,7 @@ function hereTextAt(run: string, at: number, { command }: Frame): HereText | nul
   const delimiter = single ?? double ?? bare;
   if (delimiter === undefined) return null;
   const isVerbatim = bare === undefined || escape === '\\';
-  return { delimiter, isIndented: dash === '-', isVerbatim, isCode: READING.test(run.slice(command, at)) };
+  return { delimiter, isIndented: dash === '-', isVerbatim, isCode: readsCode(run.slice(command, at)) };
 }
 
 const HERE_CHARACTERS_MAX = 200;
@@ -181,6 +176,8 @@ interface Step {
   readonly name?: string | undefined;
   readonly enters?: Mode;
   readonly leaves?: boolean;
+  /** Enters arithmetic, where the shell carries out what a value holds. */
+  readonly isNumber?: boolean;
 }
 
 function stepAt(run: string, at: number, mode: Mode): Step {
@@ -189,12 +186,12 @@ function stepAt(run: string, at: number, mode: Mode): Step {
   const [place, name] = one === '$' ? (PLACE.exec(run.slice(at, at + NAME_CHARACTERS_MAX)) ?? []) : [];
   if (place !== undefined) return { length: place.length, name };
   if (mode === 'single') return one === "'" ? { length: 1, leaves: true } : { length: 1 };
-  if (one === '$' && run[at + 1] === '(') return { length: 2, enters: 'plain' };
+  if (one === '$' && run[at + 1] === '(') return { length: 2, enters: 'plain', isNumber: run[at + 2] === '(' };
   if (mode === 'double') return one === '"' ? { length: 1, leaves: true } : { length: 1 };
   if (one === '#' && /^$|[\s;&|(]/.test(run[at - 1] ?? '')) return { length: commentLength(run, at) };
   if (one === "'") return { length: 1, enters: 'single' };
   if (one === '"') return { length: 1, enters: 'double' };
-  if (one === '(') return { length: 1, enters: 'plain' };
+  if (one === '(') return { length: 1, enters: 'plain', isNumber: run[at + 1] === '(' };
   return one === ')' ? { length: 1, leaves: true } : { length: 1 };
 }
 

@@ -14,7 +14,7 @@ export interface TestCase {
 }
 
 /** Where the results were read from. */
-export type ReportFormat = 'junit' | 'jest' | 'mocha' | 'go' | 'cargo' | 'tap' | 'spec';
+export type ReportFormat = 'junit' | 'jest' | 'mocha' | 'go' | 'cargo' | 'unittest' | 'tap' | 'spec';
 
 export interface TestTable {
   readonly format: ReportFormat;
@@ -22,6 +22,8 @@ export interface TestTable {
   readonly cases: readonly TestCase[];
   /** False if the runner names only some of its tests: then one that is not named has not gone. */
   readonly complete: boolean;
+  /** How many it says that it has run, skipped ones left out, where it says so beside the names. */
+  readonly ran?: number;
 }
 
 /** One check as it ended, with what is known of its tests. */
@@ -54,7 +56,12 @@ export interface ReportedCase {
 }
 
 /** Orders, bounds and numbers what a report holds; null if it holds no test. */
-export function tableOf(format: ReportFormat, reported: readonly ReportedCase[], complete = true): TestTable | null {
+export function tableOf(
+  format: ReportFormat,
+  reported: readonly ReportedCase[],
+  complete = true,
+  ran?: number,
+): TestTable | null {
   if (reported.length === 0) return null;
   const named = reported.map((each) => ({ ...each, id: idOf(each.names) })).toSorted(byIdAndState);
   const seen = new Map<string, number>();
@@ -72,7 +79,8 @@ export function tableOf(format: ReportFormat, reported: readonly ReportedCase[],
       ...(isSaid ? { says: says.trim().slice(0, SAYS_CHARACTERS_MAX).toWellFormed() } : {}),
     };
   });
-  return { format, cases, complete: complete && named.length <= CASES_MAX };
+  const table = { format, cases, complete: complete && named.length <= CASES_MAX };
+  return ran === undefined ? table : { ...table, ran };
 }
 
 const idOf = (names: readonly string[]): string =>
@@ -129,9 +137,11 @@ export function compareTests(
   const now = statesOver(tables);
   const failing = [...now].filter(([, states]) => states.has('failed') && !states.has('passed')).map(([id]) => id);
   const passing = [...now].filter(([, states]) => states.has('passed')).map(([id]) => id);
-  const gone = before === null ? [] : before.cases.filter((test) => isGone(test, before, tables, now));
+  const named = before === null ? [] : before.cases.filter((test) => isGone(test, before, tables, now));
+  const gone = named.length === 0 && before !== null ? fewer(before, tables) : named;
+  const silent = before === null || gone.length > 0 ? [] : silentlyFixed(before, tables, now);
   return {
-    fixed: sorted(passing.filter((id) => was.get(id) === 'failed')),
+    fixed: sorted([...passing.filter((id) => was.get(id) === 'failed'), ...silent]),
     fresh: sorted(failing.filter((id) => was.get(id) !== 'failed')),
     old: sorted(failing.filter((id) => was.get(id) === 'failed')),
     flaky: sorted(passing.filter((id) => now.get(id)?.has('failed') === true)),
@@ -173,6 +183,23 @@ function statesOver(tables: readonly TestTable[]): ReadonlyMap<string, States> {
   return states;
 }
 
+/** A runner that counts, and names only some: so many have gone, whichever they were. */
+function fewer(before: TestTable, tables: readonly TestTable[]): readonly TestCase[] {
+  const was = before.ran ?? 0;
+  const now = Math.max(...tables.map(({ ran = 0 }) => ran));
+  return now < was && tables.length > 0 ? [{ id: `${was - now} of ${was} tests`, state: 'passed' }] : [];
+}
+
+/** What such a runner has named as failing, and does not any more. */
+const silentlyFixed = (
+  { ran, cases }: TestTable,
+  tables: readonly TestTable[],
+  now: ReadonlyMap<string, States>,
+): readonly string[] =>
+  ran === undefined || tables.length === 0
+    ? []
+    : cases.filter(({ id, state }) => state === 'failed' && !now.has(id)).map(({ id }) => id);
+
 /** Skipped is gone too, and so is every test of a report that is not there any more. */
 function isGone(
   { id, state }: TestCase,
@@ -183,9 +210,8 @@ function isGone(
   if (state === 'skipped') return false;
   const states = now.get(id);
   if (states !== undefined) return !states.has('passed') && !states.has('failed');
-  // A runner that names only what fails leaves out what passes.
-  const namesAll = tables.every(({ complete }) => complete) && before.complete;
-  return tables.length === 0 ? before.complete || state === 'passed' : namesAll || state === 'passed';
+  // A runner that names only what fails leaves out what passes. What it named at the base it names as long as it runs it.
+  return tables.length === 0 || before.complete || state === 'passed';
 }
 
 const sorted = (ids: readonly string[]): readonly string[] => ids.toSorted();

@@ -31,25 +31,29 @@ export interface TextLines {
 export function textLines(raw: string): TextLines {
   const toPlain = plainer(raw);
   const plain = toPlain(raw);
-  const { starts, ends } = boundaries(raw);
-  const count = starts.length;
+  let known: Boundaries | undefined;
+  // Most edits say literally what they look for, and need none of it.
+  const found = (): Boundaries => (known ??= boundaries(raw, plain));
   const at = (offsets: readonly number[], index: number): number => offsets[index] ?? raw.length;
-  // Every ending before a line is one character in `plain`: the surplus of the real endings is what the offsets differ by.
-  const plainStarts = plain === raw ? starts : plainOffsets(starts, ends);
-  const lineAt = (plainOffset: number): number => lastAtMost(plainStarts, plainOffset);
+  const start = (index: number): number => at(found().starts, index);
+  const end = (index: number): number => at(found().ends, index);
+  const lineAt = (plainOffset: number): number => lastAtMost(found().plainStarts, plainOffset);
   return {
     raw,
     plain,
-    count,
-    line: (index) => raw.slice(at(starts, index), at(ends, index)),
-    ending: (index) => raw.slice(at(ends, index), at(starts, index + 1)),
-    start: (index) => at(starts, index),
-    end: (index) => at(ends, index),
-    plainStart: (index) => plainStarts[index] ?? plain.length,
+    get count() {
+      return found().starts.length;
+    },
+    line: (index) => raw.slice(start(index), end(index)),
+    ending: (index) => raw.slice(end(index), start(index + 1)),
+    start,
+    end,
+    plainStart: (index) => found().plainStarts[index] ?? plain.length,
     lineAt,
     toRaw: (plainOffset) => {
+      if (plain === raw) return plainOffset;
       const line = lineAt(plainOffset);
-      return at(starts, line) + plainOffset - (plainStarts[line] ?? 0);
+      return start(line) + plainOffset - (found().plainStarts[line] ?? 0);
     },
     toPlain,
   };
@@ -60,8 +64,14 @@ function plainer(raw: string): (text: string) => string {
   return (text) => (text.includes('\r') ? text.replaceAll('\r\n', '\n') : text);
 }
 
+interface Boundaries {
+  readonly starts: readonly number[];
+  readonly ends: readonly number[];
+  readonly plainStarts: readonly number[];
+}
+
 /** By `indexOf`, which is quicker than a pattern: 200 edits of one file look for its lines 200 times. */
-function boundaries(raw: string): { readonly starts: readonly number[]; readonly ends: readonly number[] } {
+function boundaries(raw: string, plain: string): Boundaries {
   const last = raw.includes('\n') ? '\n' : '\r';
   const starts = [0];
   const ends: number[] = [];
@@ -70,7 +80,8 @@ function boundaries(raw: string): { readonly starts: readonly number[]; readonly
     starts.push(at + 1);
   }
   ends.push(raw.length);
-  return { starts, ends };
+  // Every ending before a line is one character in `plain`: the surplus of the real endings is what the offsets differ by.
+  return { starts, ends, plainStarts: plain === raw ? starts : plainOffsets(starts, ends) };
 }
 
 function plainOffsets(starts: readonly number[], ends: readonly number[]): readonly number[] {

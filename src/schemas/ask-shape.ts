@@ -11,10 +11,18 @@ import {
   type StepRules,
 } from '../domain/ask-mode.js';
 import { CANDIDATES_MAX } from '../domain/candidates.js';
-import { STRATEGIES, strategyNamed, TIE_BREAKERS, tieBreakerNamed } from '../domain/consensus.js';
+import {
+  countsVotes,
+  STRATEGIES,
+  strategyNamed,
+  TIE_BREAKERS,
+  tieBreakerNamed,
+  VOTE_DEFAULTS,
+} from '../domain/consensus.js';
 import { defined } from '../domain/plain-object.js';
 import type { ModelChoice } from '../domain/task.js';
 import type { FieldNames, ShapeFault } from './faults.js';
+import { fieldOf } from './placed-faults.js';
 import { shorthand } from './text-shape.js';
 
 const BOUNDS = {
@@ -144,6 +152,19 @@ export function askShapes({ oneModel, microDollars }: AskParts) {
     candidates: whole(1, CANDIDATES_MAX).optional(),
     shadow: shadowMap.optional(),
   };
+}
+
+/** Votes of which there are fewer models than must agree; of strategies that count votes. */
+export function quorumFaults(rules: unknown, models: number): readonly ShapeFault[] {
+  const [mode, strategy] = [fieldOf(rules, 'mode') ?? rules, fieldOf(fieldOf(rules, 'vote'), 'strategy')];
+  if (typeof mode !== 'string' || modeNamed(mode) !== 'consensus') return [];
+  if (typeof strategy === 'string' && !countsVotes(strategyNamed(strategy) ?? 'majority')) return [];
+  const wanted = fieldOf(fieldOf(rules, 'vote'), 'quorum');
+  const quorum = wanted ?? VOTE_DEFAULTS.quorum;
+  if (typeof quorum !== 'number' || quorum <= models) return [];
+  const asked = models === 1 ? 'the one model that is asked' : `the ${models} models that are asked`;
+  const says = wanted === undefined ? `is ${quorum} where none is named, more than ${asked}` : `is more than ${asked}`;
+  return [{ path: ['vote', 'quorum'], says }];
 }
 
 function say(faults: readonly ShapeFault[], context: z.core.$RefinementCtx): void {

@@ -4,7 +4,7 @@ import type { CompareCase, CompareSpec, CompareThresholds, Expectation } from '.
 import { trialsOf } from '../domain/compare.js';
 import { defined, isMap } from '../domain/plain-object.js';
 import type { PromptMessage } from '../domain/prompt.js';
-import { askFields, askShapes } from './ask-shape.js';
+import { askFields, askShapes, quorumFaults } from './ask-shape.js';
 import { sayIssue, shapeFaults, showPath, type FieldNames, type ShapeFault, type TaskFault } from './faults.js';
 import { schemaFaults } from './json-schema.js';
 import { byLine } from './placed-faults.js';
@@ -176,6 +176,12 @@ const wholeFaults = (content: FileContent): readonly ShapeFault[] => [
   ...twice(
     content.modes.map((rules) => rules.mode),
     (index) => ['modes', index],
+  ),
+  ...content.modes.flatMap((rules, index) =>
+    (rules.judge === undefined ? quorumFaults(rules, content.providers.length) : []).map(({ path, says }) => ({
+      path: ['modes', index, ...path],
+      says,
+    })),
   ),
   ...questionFaults(content),
 ];

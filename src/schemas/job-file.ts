@@ -1,5 +1,5 @@
 /** Job files and start inputs become a job, or every fault there is. */
-import { graphOf, sayGraphFault, type GraphFault } from '../domain/dependency-graph.js';
+import { graphOf, sayGraphFault, type GraphFault, type GraphTask } from '../domain/dependency-graph.js';
 import { contentOf, type JobSpec, type JobTask, type TaskContent } from '../domain/job.js';
 import { JOB_INPUT_BYTES_MAX, utf8Bytes } from '../domain/payload-limit.js';
 import type { LimitsSpec, TaskSpec } from '../domain/task.js';
@@ -218,6 +218,8 @@ function converted(limits: TaskContent): TaskContent {
 interface ExaminedTask {
   /** Null if it is not valid. */
   readonly place: Place | null;
+  /** Where it is meant to stand, as far as that can be read, valid or not; edges that say nothing are empty. */
+  readonly meant: GraphTask;
   /** Its own, without what is shared. */
   readonly content: TaskContent;
   /** Seen from the task. */
@@ -228,7 +230,7 @@ interface ExaminedTask {
 function examineTask(task: unknown, defaults: TaskContent, cwd: string | undefined): ExaminedTask {
   if (!isMap(task)) {
     const faults = [{ path: [], says: 'must be a map of fields' }];
-    return { place: null, content: {}, faults, wantText: [] };
+    return { place: null, meant: meantPlace({}), content: {}, faults, wantText: [] };
   }
   const own = Object.fromEntries(Object.entries(task).filter(([name]) => !PLACE_FIELDS.includes(name)));
   const content = inMicros(withAbsoluteUrl(own, cwd));
@@ -238,6 +240,7 @@ function examineTask(task: unknown, defaults: TaskContent, cwd: string | undefin
   const validated = validateTask(whole, jobTaskFields);
   return {
     place: place.success ? place.data : null,
+    meant: place.success ? place.data : meantPlace(task),
     content,
     faults: [
       ...shapeFaults(issues, jobTaskFields),
@@ -250,6 +253,13 @@ function examineTask(task: unknown, defaults: TaskContent, cwd: string | undefin
     ],
     wantText: [...wantText(issues), ...(validated.kind === 'ok' ? [] : validated.wantText)],
   };
+}
+
+function meantPlace({ id, dependsOn }: TaskContent): GraphTask {
+  const edges: readonly unknown[] = Array.isArray(dependsOn) ? dependsOn : [];
+  const names = edges.map((edge) => (isMap(edge) ? edge['task'] : edge));
+  const on = (name: unknown): string => (typeof name === 'string' ? name : '');
+  return { id: on(id), dependsOn: names.map((name) => ({ on: on(name) })) };
 }
 
 function roleFaults({ handler }: TaskContent, { dependsOn, stackOn }: Place): readonly ShapeFault[] {
@@ -311,19 +321,24 @@ const fieldLacked = ({ path, says }: ShapeFault): string | null =>
 function placeFaults(tasks: readonly ExaminedTask[]): readonly ShapeFault[] {
   const indexOf = new Map<string, number>();
   const faults: ShapeFault[] = [];
-  for (const [index, { place }] of tasks.entries()) {
-    if (place === null) continue;
-    const first = indexOf.get(place.id);
-    if (first === undefined) indexOf.set(place.id, index);
+  for (const [index, { meant }] of tasks.entries()) {
+    if (meant.id === '') continue;
+    const first = indexOf.get(meant.id);
+    if (first === undefined) indexOf.set(meant.id, index);
     else faults.push({ path: ['tasks', index, 'id'], says: `is the id of tasks[${first}] already` });
   }
-  const places = tasks.flatMap(({ place }) => (place === null ? [] : [place]));
-  const graph = graphOf(places);
+  const graph = graphOf(tasks.flatMap(({ meant }) => (meant.id === '' ? [] : [withoutEmpty(meant)])));
   if (graph.kind === 'ok') return faults;
-  // A task that is not valid may be the one that an edge means.
-  const found = graph.faults.filter(({ kind }) => kind !== 'unknown' || places.length === tasks.length);
+  // A task without a name may be the one that an edge means.
+  const unnamed = tasks.some(({ meant }) => meant.id === '');
+  const found = graph.faults.filter(({ kind }) => kind !== 'unknown' || !unnamed);
   return [...faults, ...found.map((fault) => graphFault(fault, indexOf, tasks))];
 }
+
+const withoutEmpty = ({ id, dependsOn }: GraphTask): GraphTask => ({
+  id,
+  dependsOn: dependsOn.filter(({ on }) => on !== ''),
+});
 
 function graphFault(
   fault: GraphFault,
@@ -333,7 +348,7 @@ function graphFault(
   const [task = '', on = ''] =
     fault.kind === 'cycle' ? fault.path : [fault.task, fault.kind === 'self' ? fault.task : fault.on];
   const index = indexOf.get(task) ?? 0;
-  const edge = tasks[index]?.place?.dependsOn.findIndex((each) => each.on === on) ?? 0;
+  const edge = tasks[index]?.meant.dependsOn.findIndex((each) => each.on === on) ?? 0;
   const path = ['tasks', index, 'dependsOn', Math.max(0, edge)];
   if (fault.kind !== 'unknown') return { path, says: sayGraphFault(fault) };
   const near = nearest(on, [...indexOf.keys()]);

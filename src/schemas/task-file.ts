@@ -5,6 +5,7 @@ import { utf8Bytes } from '../domain/payload-limit.js';
 import { isMap } from '../domain/plain-object.js';
 import { OWN_VARIABLES } from '../domain/playbook.js';
 import { PortFault } from '../ports.js';
+import { quorumFaults } from './ask-shape.js';
 import {
   sayIssue,
   shapeFaults,
@@ -193,6 +194,7 @@ export function crossFaults(content: unknown): readonly ShapeFault[] {
     ...repeatedNames(content, 'setup'),
     ...askingFaults(content),
     ...splitFaults(content),
+    ...unreachableQuorum(content),
     ...modesFaults(content),
   ];
 }
@@ -262,10 +264,15 @@ function tooFewModels(rules: unknown, own: number): readonly ShapeFault[] {
   const models = fieldOf(rules, 'models');
   const count = Array.isArray(models) ? models.length : own;
   if (count < 2) return [{ path: ['models'], says: `must name two models or more: ${mode} asks several` }];
-  const quorum = fieldOf(fieldOf(rules, 'vote'), 'quorum');
-  return typeof quorum === 'number' && quorum > count
-    ? [{ path: ['vote', 'quorum'], says: `is more than the ${count} models that are asked` }]
-    : [];
+  return quorumFaults(rules, count);
+}
+
+/** A vote that cannot be won would be paid for. Where a judge decides what votes do not, nothing is paid in vain. */
+function unreachableQuorum(content: unknown): readonly ShapeFault[] {
+  const [ask, models] = [fieldOf(content, 'ask'), fieldOf(content, 'models')];
+  // Which models the configuration names is known where it is read.
+  if (!Array.isArray(models) || models.length === 0 || fieldOf(ask, 'judge') !== undefined) return [];
+  return quorumFaults(ask, models.length).map(({ path, says }) => ({ path: ['ask', ...path], says }));
 }
 
 /** Ways of asking that the handler does not have, or that exclude each other. */

@@ -17,7 +17,7 @@ import { plan } from './handlers/plan.js';
 import { playbook } from './handlers/playbook.js';
 import { resolve } from './handlers/resolve.js';
 import { script } from './handlers/script.js';
-import { open } from './steps.js';
+import { open, succeeded } from './steps.js';
 import type { TaskRun } from './task-run.js';
 import { mayBegin } from './wait.js';
 
@@ -59,7 +59,7 @@ async function handled(run: TaskRun): Promise<Outcome> {
   const settled = opened.handlerChoice === undefined ? { opened } : await settleHandler(run, opened);
   if ('outcome' in settled) return settled.outcome;
   const { handler = 'one-shot', url, repositoryPlaces } = settled.opened;
-  const landed = landedBefore(run);
+  const landed = landedBefore(run, settled.opened);
   const work = (): Promise<Outcome> =>
     landed === null ? handlers[handler](run, settled.opened) : Promise.resolve(landed);
   const outcome = await run.permits.during(repositoryWishes(url, repositoryPlaces), work);
@@ -67,10 +67,8 @@ async function handled(run: TaskRun): Promise<Outcome> {
 }
 
 /** What is on its branch has been judged and agreed to: a retry does not ask again. Histories from before this have. */
-function landedBefore({ steps: { landed } }: TaskRun): Outcome | null {
-  return landed?.kind === 'landed' && patched(LANDED_FIRST_PATCH)
-    ? { kind: 'succeeded', landing: landed.landing }
-    : null;
+function landedBefore({ steps: { landed } }: TaskRun, opened: Opened): Outcome | null {
+  return landed?.kind === 'landed' && patched(LANDED_FIRST_PATCH) ? succeeded(landed.landing, opened) : null;
 }
 
 const LANDED_FIRST_PATCH = 'landed-first';
@@ -106,7 +104,11 @@ function timeOutcome(run: TaskRun): Outcome {
   const isTask = taskLeftMs(run) <= 0;
   const code: FailureCode = isTask ? 'wallTime' : 'attemptLimit';
   const limit = isTask ? wallTimeSeconds : (run.record.limits.attempt?.wallTimeSeconds ?? 0);
-  return { kind: 'failed', failure: failure(code, `Limit ${limit} s.`), signature: code };
+  return {
+    kind: 'failed',
+    failure: failure(code, `Limit ${limit} s${isTask ? '' : ' (limits.attempt.wallTimeSeconds)'}.`),
+    signature: code,
+  };
 }
 
 const taskLeftMs = ({ record }: TaskRun): number =>

@@ -14,6 +14,7 @@ import type { AttemptRecord, DecisionRecord, TaskRecord } from '../domain/record
 import type { Handler, LimitsSpec } from '../domain/task.js';
 import type { CarriedAnswers } from './heard.js';
 import type { Allowance, Go, Said, TaskInput, TaskResult } from './messages.js';
+import type { SentPlan } from './talk.js';
 import type { Steps, TaskRun } from './task-run.js';
 
 export interface CarriedTask {
@@ -48,6 +49,8 @@ export interface CarriedTalk {
   /** These two are absent in histories of before. */
   readonly rests?: number;
   readonly orders?: readonly (readonly [about: string, order: number])[];
+  /** Absent if there is none: 100 KB at most. */
+  readonly plan?: SentPlan;
 }
 
 /** Below the server's warning at 10,240 with room for an attempt of 250 turns, which has some 2,500. */

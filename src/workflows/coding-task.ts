@@ -7,6 +7,7 @@ import type { Outcome } from '../domain/outcome.js';
 import { branchWishes } from '../domain/permits.js';
 import { fieldOf } from '../domain/task.js';
 import { attempt } from './attempt.js';
+import { heardWithCancel, leaveLastWord } from './cancel-message.js';
 import { continueTaskAsNew, mayContinueAsNew } from './carried-task.js';
 import { decided } from './decided.js';
 import { decompose } from './decompose.js';
@@ -28,10 +29,12 @@ export async function codingTask(input: TaskInput): Promise<TaskResult> {
     if (landed !== null) await openPullRequest(run, landed);
   } catch (thrown) {
     if (!isCancellation(thrown)) throw thrown;
-    run.bookCancel(run.cancel ?? CANCELLED_WITHOUT_REASON);
-    // A workflow that ends as cancelled has no result: what it has spent would be lost to the job.
-    run.reportsTo ??= input.place?.jobId ?? null;
-    await CancellationScope.nonCancellable(() => finish(run));
+    const told = heardWithCancel();
+    run.bookCancel(run.cancel ?? told ?? CANCELLED_WITHOUT_REASON);
+    // A workflow that ends as cancelled has no result. A job that cancels in one message asks for the details of the end.
+    if (told === null) run.reportsTo ??= input.place?.jobId ?? null;
+    await CancellationScope.nonCancellable(() => (told === null ? finish(run) : finishCut(run)));
+    leaveLastWord(run.result());
     throw thrown;
   }
   await CancellationScope.nonCancellable(() => finish(run));
@@ -88,6 +91,15 @@ async function finish(run: TaskRun): Promise<void> {
   const [, closed] = await Promise.allSettled([run.writeRecords(), closeWorkspace({ lineage: run.input.lineage })]);
   if (closed.status === 'fulfilled' && closed.value !== undefined && run.bookLedger(closed.value))
     await run.writeRecords();
+  await condition(allHandlersFinished);
+  await report(run);
+}
+
+/** A call that was cut off is in the ledger alone: it is asked first, so that the account is written once. */
+async function finishCut(run: TaskRun): Promise<void> {
+  const [closed] = await Promise.allSettled([closeWorkspace({ lineage: run.input.lineage })]);
+  if (closed.status === 'rejected' || !run.bookLedger(closed.value)) run.finishAttributes();
+  await run.writeRecords();
   await condition(allHandlersFinished);
   await report(run);
 }

@@ -21,6 +21,7 @@ import { fairnessKeyOf } from '../domain/permits.js';
 import { defined } from '../domain/plain-object.js';
 import { fieldOf, fieldText, type TaskSpec } from '../domain/task.js';
 import { TAGS_MAX } from './attributes.js';
+import { cancelWith } from './cancel-message.js';
 import {
   allowanceSignal,
   cancelSignal,
@@ -46,7 +47,7 @@ import {
   type TaskInput,
   type TaskResult,
 } from './messages.js';
-import { unpublish } from './proxies.js';
+import { closeWorkspace, unpublish } from './proxies.js';
 import { startTask, type TaskHandle } from './start-task.js';
 
 /** Prerequisites in one signal: with their titles and branches they stay below 8 KB. */
@@ -60,7 +61,7 @@ const WAITING_FOR_OTHERS_MIN = 8;
 interface Life {
   readonly stop: Trigger<CancelRequest>;
   handle: TaskHandle | null;
-  /** Settles when its end is booked. */
+  /** Settles when its end is booked, or is to be asked for. */
   over: Promise<void>;
 }
 
@@ -186,7 +187,15 @@ export class Crew {
     } else {
       life.handle = child;
       void life.stop.then((request) => this.cancelTask(path, request));
-      run.ended(path, await resultOf(child, taskId));
+      const result = await resultOf(child, taskId);
+      // One that was cancelled in two messages has told its job before it ended.
+      const isCut = result === null && run.registry.endedOf(path) === null && patched(ONE_MESSAGE_PATCH);
+      if (isCut) run.cut.add(path);
+      else
+        run.ended(
+          path,
+          result === null ? unreported(taskId, 'cancelled', failure('cancelled')) : await settled(result, input),
+        );
     }
     this.lives.delete(path);
     run.isDirty = true;
@@ -384,9 +393,11 @@ export class Crew {
     this.cancelTask(path, request);
   }
 
-  /** The reason first: they would overtake each other. In flight until both have arrived, also when the job continues as new. */
+  /** In flight until it has arrived, also when the job continues as new. */
   private cancelTask(path: string, request: CancelRequest): void {
     this.send(path, async (handle) => {
+      if (patched(ONE_MESSAGE_PATCH)) return await cancelWith(handle, request);
+      // The reason first: they would overtake each other.
       await handle.signal(cancelSignal, request);
       await handle.cancel();
     });
@@ -487,6 +498,9 @@ export class Crew {
 
 type Say = (handle: ReturnType<typeof getExternalWorkflowHandle>) => Promise<void>;
 
+/** Jobs that were stopped before said the reason first, and then cancelled. */
+const ONE_MESSAGE_PATCH = 'reason-with-the-cancel';
+
 /** Jobs that began before give every announced child a slice. */
 const GATED_ASK_PATCH = 'gated-children-ask';
 
@@ -528,16 +542,29 @@ function tagged(
   return { ...content, tags: [...new Set([...own, ...tags])].slice(0, TAGS_MAX) };
 }
 
-async function resultOf(child: TaskHandle, taskId: string): Promise<TaskResult> {
+/** What a task that was terminated has spent is in the ledger; a job's budget and account must have it. */
+async function settled(result: TaskResult, { lineage }: TaskInput): Promise<TaskResult> {
+  if (result.failure?.code !== 'terminated' || !patched(TERMINATED_PATCH)) return result;
+  try {
+    const { spending } = await CancellationScope.nonCancellable(() => closeWorkspace({ lineage }));
+    return { ...result, spending };
+  } catch (thrown) {
+    if (!(thrown instanceof ActivityFailure)) throw thrown;
+    return result; // the janitor removes what it left; its account stays unknown, as it was
+  }
+}
+
+/** Jobs of before took a terminated task for one that had spent nothing. */
+const TERMINATED_PATCH = 'terminated-is-settled';
+
+/** Null of one that ended as cancelled: the job is told no more of it. */
+async function resultOf(child: TaskHandle, taskId: string): Promise<TaskResult | null> {
   try {
     return await child.result();
   } catch (thrown) {
     if (!(thrown instanceof ChildWorkflowFailure)) throw thrown;
     const { cause } = thrown;
-    if (cause instanceof CancelledFailure || isCancellation(thrown)) {
-      const [result] = cause instanceof CancelledFailure ? (cause.details ?? []) : [];
-      return (result as TaskResult | undefined) ?? unreported(taskId, 'cancelled', failure('cancelled'));
-    }
+    if (cause instanceof CancelledFailure || isCancellation(thrown)) return null;
     if (cause instanceof TerminatedFailure) return unreported(taskId, 'dead', failure('terminated'));
     return unreported(taskId, 'dead', failure('infrastructure', cause?.message ?? ''));
   }

@@ -4,7 +4,7 @@ import type { Gone } from '../activities/contract.js';
 import { failure } from '../domain/failures.js';
 import type { JobRun } from './job-run.js';
 import { unreported, type TaskResult } from './messages.js';
-import { lookAfter } from './proxies.js';
+import { lastWords, lookAfter } from './proxies.js';
 
 /** A few minutes: nobody waits for it but the job's end. */
 const LOOK_AFTER_SECONDS = 180;
@@ -30,6 +30,18 @@ export async function lookAfterSilent(run: JobRun): Promise<void> {
       if (how === 'missing' && !run.isParentOver(path)) continue;
       // One that has reported since is left as it is.
       if (run.unwatched.has(path)) run.ended(path, unreported(taskId, state, failure(code, how)));
+    }
+  }
+}
+
+/** Of tasks that this run has seen end as cancelled. Those that end meanwhile are heard in the same go. */
+export async function hearLastWords(run: JobRun): Promise<void> {
+  while (run.cut.size > 0) {
+    const taskIds = [...run.cut].slice(0, ASKED_AT_ONCE).map((path) => run.taskId(path));
+    for (const { taskId, result } of await lastWords({ taskIds })) {
+      const path = taskId.slice(run.taskId('').length);
+      run.cut.delete(path);
+      run.ended(path, (result as TaskResult | null) ?? unreported(taskId, 'cancelled', failure('cancelled')));
     }
   }
 }

@@ -85,6 +85,8 @@ export class JobRun {
   readonly returning: Map<string, number>;
   /** Stopped with all that comes of them, also later. */
   private readonly stopped: Set<string>;
+  /** Tasks that have ended as cancelled, and of which is not known yet what they had come to. */
+  readonly cut = new Set<string>();
   /** When silent tasks are looked after next, epoch milliseconds. */
   lookAt: number;
   /** Tasks whose branches are to be deleted. */

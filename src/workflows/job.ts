@@ -15,7 +15,7 @@ import { TASK_DEFAULTS, titleOf } from '../domain/task.js';
 import { JobRun } from './job-run.js';
 import { Crew } from './crew.js';
 import { listenToJob } from './job-listen.js';
-import { lookAfterMs, lookAfterSilent } from './job-look-after.js';
+import { hearLastWords, lookAfterMs, lookAfterSilent } from './job-look-after.js';
 import { CANCELLED_WITHOUT_REASON, unreported, type JobInput, type JobResult } from './messages.js';
 import { writeBeginning, writeEnd, writeNews } from './job-records.js';
 
@@ -56,6 +56,7 @@ function refused(faults: readonly string[]): JobResult {
 async function untilOver(run: JobRun, crew: Crew): Promise<void> {
   for (let unshown = Infinity; ; unshown += 1) {
     run.isDirty = false;
+    if (run.cut.size > 0) await hearLastWords(run);
     crew.act();
     if (unshown >= run.registry.size * UNSHOWN_SHARE || run.hasEntries) {
       show(run);
@@ -126,7 +127,7 @@ async function continueAsNew(run: JobRun, crew: Crew): Promise<void> {
   await crew.handOver();
   await crew.untilQuiet(allHandlersFinished);
   // What was said meanwhile is written first, by the next round.
-  if (run.registry.isOver || (run.hasEntries && !run.isOne)) return;
+  if (run.registry.isOver || run.cut.size > 0 || (run.hasEntries && !run.isOne)) return;
   const carried = run.carry();
   run.isTooLarge = carried === null;
   if (carried === null) return;

@@ -58,7 +58,8 @@ async function judgeTree(
       counts: isChecked ? (checked.gated?.counts ?? null) : null,
     },
   ]);
-  const about = { lineage: input.lineage, prompt, purpose: 'judge', expects: 'criteria' } as const;
+  const judged = { spec: opened.spec, tree, baseTree: opened.baseTree };
+  const about = { lineage: input.lineage, prompt, purpose: 'judge', expects: 'criteria', judged } as const;
   const what = `attempt ${attempt}: judge the criteria`;
   let repairs: { readonly callId: string; readonly complaint: string } | null = null;
   let of: NamedModel = judge;

@@ -115,7 +115,7 @@ function listenToPeople(run: TaskRun): void {
 
 function done(run: TaskRun, said: Said, plan: readonly string[]): TaskStatus {
   const { talk } = run;
-  if (plan.length > 0 && talk.question !== null) talk.hearPlan(talk.question.id, plan);
+  if (talk.question !== null) talk.hearPlan(talk.question.id, plan);
   return answered(run, said, plan.length === 0 ? DONE : SPLIT);
 }
 

@@ -114,6 +114,8 @@ export interface TaskResult {
   readonly children?: readonly string[];
   /** First words of what it did, at most 300 characters. */
   readonly summary?: string;
+  /** As in TaskStatus. */
+  readonly warnings?: readonly string[];
   /** What came of the pull request; absent if none was wanted, or nothing has landed. */
   readonly pullRequest?: PullRequestEnd;
 }
@@ -180,6 +182,8 @@ export interface TaskStatus {
   readonly wakesAt: number | null;
   /** What became of the tests since the base, as far as the gate has come. */
   readonly tests?: TestCounts;
+  /** What makes its work worth less than it looks, e.g. that no check was found; at most 5, each of 300 characters. */
+  readonly warnings?: readonly string[];
   /** What a person is asked now. */
   readonly question?: Question | null;
   /** Questions answered so far, at most 20, oldest first. */

@@ -14,16 +14,16 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import {
+  aboutEndpoint,
   EMPTY_BOOK,
-  endCall,
   EXCHANGE_UPDATE,
+  hear,
   isForgotten,
   keepsTroubleOnly,
   PROVIDER_LIMITS_QUERY,
   remembering,
   remembersUntil,
   reserve,
-  settle,
   standingOf,
   takeHomeIn,
   type LimitsExchange,
@@ -83,7 +83,7 @@ class Desk {
     public limits: ProviderLimits | null,
   ) {}
 
-  exchange({ limits, home, spending, settled, ended = [], asked }: LimitsExchange): readonly Reserved[] {
+  exchange({ limits, home, spending, asked, endpoint, ...telling }: LimitsExchange): readonly Reserved[] {
     const nowMs = Date.now();
     this.exchanges += 1;
     this.usedAt = nowMs;
@@ -91,8 +91,7 @@ class Desk {
     if (this.limits === null || limits.budget === undefined || !keepsTroubleOnly(limits)) this.limits = limits;
     if (spending !== undefined) this.book = takeHomeIn(this.book, spending, nowMs);
     const rules = remembering(limits, this.limits);
-    for (const one of settled) this.book = settle(this.book, rules, one, nowMs);
-    for (const one of ended) this.book = endCall(this.book, rules, one, nowMs);
+    this.book = hear(aboutEndpoint(this.book, endpoint), rules, telling, nowMs);
     const answers = asked.map((request) => {
       const { book, answer } = reserve(this.book, rules, request, nowMs, home ?? null);
       this.book = book;

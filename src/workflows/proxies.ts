@@ -120,7 +120,7 @@ export const { runTools } = proxyActivities<Activities>({
 });
 
 /** They ask Temporal itself, without which nothing goes on anyway: tried for the twelve hours that an outage may last. */
-export const { askPermit, openTasks } = proxyLocalActivities<Activities>({
+export const { askPermit, openTasks, lastWords } = proxyLocalActivities<Activities>({
   startToCloseTimeout: '20s',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   retry: { ...shortRetry, maximumAttempts: 720 },

@@ -16,7 +16,7 @@ import type {
 } from '../activities/contract.js';
 import { judge } from '../domain/gate.js';
 import type { Failure } from '../domain/failures.js';
-import type { Outcome } from '../domain/outcome.js';
+import type { Landing, Outcome } from '../domain/outcome.js';
 import type { CheckVerdict } from '../domain/record.js';
 import { textParts } from '../domain/text-parts.js';
 import { spendingOfFault } from './faults.js';
@@ -120,11 +120,12 @@ export async function paidCall(
 }
 
 /** The provider is as it should be, only asked by many: no try and no attempt is used up, and no worker waits. */
-async function untilRoom(run: Payer, { at, why }: NonNullable<CallFaultDetails['busy']>): Promise<void> {
-  const waitMs = Math.max(1, at - Date.now());
+async function untilRoom(run: Payer, { at, inMs, why }: NonNullable<CallFaultDetails['busy']>): Promise<void> {
+  const untilMs = inMs === undefined ? at : Date.now() + inMs;
+  const leftMs = (): number => Math.max(1, untilMs - Date.now());
   try {
-    await run.bookNoRoom?.(why, waitMs);
-    await sleep(Math.max(1, at - Date.now()), { summary: why.slice(0, 120) });
+    await run.bookNoRoom?.(why, leftMs());
+    await sleep(leftMs(), { summary: why.slice(0, 120) });
   } finally {
     run.bookRoom?.();
   }
@@ -188,16 +189,22 @@ export const setupOutcome = ({ failure: failed, log }: Extract<Checked, { kind: 
 /** What is landed, beside where it goes. */
 export type Work = Pick<LandInput, 'tree' | 'callId'> & Partial<LandInput> & { readonly subject: string };
 
+export const succeeded = (landing: Landing, { checks }: Opened): Outcome => ({
+  kind: 'succeeded',
+  landing,
+  ...(checks.length === 0 ? { unchecked: true } : {}),
+});
+
 export async function landWork(run: TaskRun, opened: Opened, work: Work): Promise<Outcome> {
   const known = run.steps.landed;
-  if (known?.kind === 'landed') return { kind: 'succeeded', landing: known.landing };
+  if (known?.kind === 'landed') return succeeded(known.landing, opened);
   for (;;) {
     if (!isFree(run)) await unheld(run);
     const landed = await landOnce(run, opened, work);
     switch (landed.kind) {
       case 'landed':
         run.bookStep({ landed });
-        return { kind: 'succeeded', landing: landed.landing };
+        return succeeded(landed.landing, opened);
       case 'refused': {
         run.bookStep({ landed });
         const { failure: failed, evidence } = landed;

@@ -6,6 +6,12 @@ import type { Used } from '../domain/job-budget.js';
 import type { CarriedTalk } from './carried-task.js';
 import type { Allowance, AllowanceAnswer, Go, Grant, Hold, Said } from './messages.js';
 
+/** As parts of JSON, for the question that asked for work. */
+export interface SentPlan {
+  readonly questionId: string;
+  readonly parts: readonly string[];
+}
+
 /** A prompt holds no more, and a person who says more should write a new task. */
 export const INSTRUCTIONS_MAX = 20;
 export const INSTRUCTION_CHARACTERS_MAX = 4_000;
@@ -29,8 +35,8 @@ export class Talk {
   rests = 0;
   private seatedAfter = 0;
   private readonly answers = new Map<string, Answered>();
-  /** Plans that came in place of work, as parts of JSON, by the question that asked for it. Taken in the same run. */
-  private readonly plans = new Map<string, readonly string[]>();
+  /** The plan that has come in place of work and has not been read yet. An attempt that begins anew reads it in its turn. */
+  private plan: SentPlan | null = null;
   /** Milliseconds for which the clock of each question that has no answer yet has run. */
   private readonly open = new Map<string, number>();
   private arrived: Prerequisite[] = [];
@@ -38,8 +44,9 @@ export class Talk {
   private readonly orders = new Map<string, number>();
 
   carry(): CarriedTalk {
-    const { paused, held, instructions, answered, go, allowance, rests } = this;
-    return { paused, held, instructions, answered, go, allowance, rests, orders: [...this.orders] };
+    const { paused, held, instructions, answered, go, allowance, rests, plan } = this;
+    const kept = plan === null ? {} : { plan };
+    return { paused, held, instructions, answered, go, allowance, rests, orders: [...this.orders], ...kept };
   }
 
   takeOver({ instructions, answered, orders = [], ...state }: CarriedTalk): void {
@@ -70,11 +77,22 @@ export class Talk {
 
   /** Empty if there is none. */
   planFor(questionId: string): readonly string[] {
-    return this.plans.get(questionId) ?? [];
+    return this.plan?.questionId === questionId ? this.plan.parts : [];
   }
 
+  /** What was said with a plan that an earlier attempt did not come to read; null if there is none. */
+  unreadPlan(): Answered | null {
+    return this.plan === null ? null : this.answerTo(this.plan.questionId);
+  }
+
+  /** Without parts the work itself is done, and whatever was sent before is of no use any more. */
   hearPlan(questionId: string, parts: readonly string[]): void {
-    this.plans.set(questionId, parts);
+    this.plan = parts.length === 0 ? null : { questionId, parts };
+  }
+
+  /** It was read: it is a proposal now, or was refused. */
+  dropPlan(): void {
+    this.plan = null;
   }
 
   /** Opens a question; what follows if nobody answers is the decider's business. */

@@ -126,6 +126,9 @@ const LIMITS_LEFT_PATCH = 'resumed-with-limits-left';
 const NOTICE_PATCH = 'notice-of-own-limits';
 /** Attempts that a reset can go back to. */
 const ATTEMPTS_KEPT = 20;
+/** There are fewer kinds of them; they stand in every answer about the task. */
+const WARNINGS_MAX = 5;
+const WARNING_CHARACTERS_MAX = 300;
 
 /** Shorter waits for a provider are shown to who asks, and cost no event. */
 const SHOWN_WAIT_MS = 5_000;
@@ -352,7 +355,9 @@ export class TaskRun {
   /** A step that is done ends the outage before it. */
   bookStep(done: Partial<Omit<Steps, 'startedAt' | 'calls' | 'opened'>>): void {
     Object.assign(this.steps, done);
-    this.record = recordProgress(this.record, Date.now());
+    // The checks of the base end beside a call that waits for room: that goes on waiting.
+    if (this.roomWaits > 0) this.wasBlocked = false;
+    else this.record = recordProgress(this.record, Date.now());
   }
 
   bookCall(name: string, spent: Spending): void {
@@ -647,6 +652,7 @@ export class TaskRun {
       failure: lastFailure,
       wakesAt: this.wakesAt,
       ...(tests === undefined ? {} : { tests }),
+      ...this.worthLess(),
       ...(question === null ? {} : { question }),
       ...(answered.length === 0 ? {} : { answered }),
       ...(paused === null ? {} : { paused }),
@@ -655,6 +661,12 @@ export class TaskRun {
       ...this.pullRequestEnd(),
       ...this.parent(),
     };
+  }
+
+  private worthLess(): { readonly warnings?: readonly string[] } {
+    const sandbox = sandboxOf(this.steps) ?? this.attempts.at(-1)?.sandbox ?? null;
+    const warnings = warningsOf(this.opened, sandbox);
+    return warnings.length === 0 ? {} : { warnings };
   }
 
   private pullRequestEnd(): { readonly pullRequest?: PullRequestEnd } {
@@ -682,6 +694,7 @@ export class TaskRun {
       diff: this.diff,
       ...(this.children.length === 0 ? {} : { children: this.children }),
       ...(this.summary === '' ? {} : { summary: this.summary }),
+      ...this.worthLess(),
       ...this.pullRequestEnd(),
     };
   }
@@ -713,7 +726,7 @@ export class TaskRun {
       commitAfter: outcome.kind === 'succeeded' ? outcome.landing.commit : null,
       outcome,
       artifacts: artifactsOf(this.steps),
-      sandbox: checked?.sandbox ?? baseline?.sandbox ?? null,
+      sandbox: sandboxOf(this.steps),
       checks: checked?.kind === 'checked' ? checked.verdicts : [],
       ...foundOf(this.steps),
     };
@@ -727,9 +740,11 @@ function withoutTurns(steps: Steps): Steps {
 }
 
 /** What the gate and the guards have found beside the verdicts. */
-function foundOf({ edited, checked, judged }: Steps): Pick<AttemptRecord, 'notes' | 'tests' | 'criteria'> {
+function foundOf(steps: Steps): Pick<AttemptRecord, 'notes' | 'tests' | 'criteria'> {
+  const { opened, edited, checked, judged } = steps;
   const tests = checked?.kind === 'checked' ? checked : null;
-  const notes = [...(edited?.kind === 'edited' ? (edited.notes ?? []) : []), ...(tests?.notes ?? [])];
+  const warnings = warningsOf(opened ?? null, sandboxOf(steps));
+  const notes = [...warnings, ...(edited?.kind === 'edited' ? (edited.notes ?? []) : []), ...(tests?.notes ?? [])];
   const criteria = criteriaOf({ checked, judged });
   return {
     ...(notes.length === 0 ? {} : { notes }),
@@ -737,6 +752,16 @@ function foundOf({ edited, checked, judged }: Steps): Pick<AttemptRecord, 'notes
     ...(criteria === null ? {} : { criteria }),
   };
 }
+
+const sandboxOf = ({ checked, baseline }: Steps): string | null => checked?.sandbox ?? baseline?.sandbox ?? null;
+
+/** What makes the work worth less than it looks. */
+const warningsOf = (opened: Opened | null, sandbox: string | null): readonly string[] =>
+  [...(opened?.warnings ?? []), ...(sandbox === 'plain' ? [NO_SANDBOX] : [])]
+    .slice(0, WARNINGS_MAX)
+    .map((warning) => warning.slice(0, WARNING_CHARACTERS_MAX));
+
+const NO_SANDBOX = 'the commands ran without a sandbox: they could read and reach whatever the worker can';
 
 /** A question that is looked at again, after a pause or another wait, has only the rest of its time. */
 function withClock(before: TaskRecord, outcome: Outcome, talk: Talk): TaskRecord {

@@ -200,7 +200,9 @@ function beyondAttempt(run: TaskRun): Outcome | null {
   const spent = sumSpending(calls.map(([, spending]) => spending));
   const { costUsdMicros = Infinity, tokens = Infinity } = limits;
   if (spent.costUsdMicros < costUsdMicros && totalTokens(spent) < tokens) return null;
-  const failed = failure('attemptLimit', `${spent.costUsdMicros} micro-dollars, ${totalTokens(spent)} tokens.`);
+  const which = spent.costUsdMicros < costUsdMicros ? 'tokens' : 'costUsd';
+  const used = `${spent.costUsdMicros} micro-dollars, ${totalTokens(spent)} tokens (limits.attempt.${which}).`;
+  const failed = failure('attemptLimit', used);
   return { kind: 'failed', failure: failed, signature: 'attemptLimit' };
 }
 

@@ -9,7 +9,7 @@ import { removeFolder, REQUEST_PROCESS, requestProcessesOf, temporaryFolder } fr
 import { aSpec } from '../client/specs.js';
 import { openActivityWorld, type ActivityWorld } from './activity-world.js';
 import { LINEAGE } from './paid-answer.js';
-import { portsWithProvider, PROVIDER } from './provider-settings.js';
+import { gatesOf, portsWithProvider, PROVIDER } from './provider-settings.js';
 
 let endpoint: ScriptedEndpoint;
 let world: ActivityWorld;
@@ -54,7 +54,7 @@ async function call(more: Partial<CallInput> = {}, settings: Partial<ProviderSet
     },
   );
   const input = { lineage: LINEAGE, name: 'a1.t1', prompt, provider: 'p', model: 'm', repairs: null, ...more };
-  return await world.run(() => createCallModel(ports)(input));
+  return await world.run(() => createCallModel(ports, gatesOf(ports))(input));
 }
 
 const lastRequest = () => {
@@ -137,6 +137,14 @@ describe('a model that keeps to no schema', () => {
     const mended = await call({ prompt: await blockPrompt(), name: 'a1.t2', repairs }, TEXT);
     expect(mended.verdict).toMatchObject({ kind: 'usable' });
     expect(lastRequest().messages.at(-1)?.content).toMatch(/mended, in blocks\.$/);
+  });
+
+  it('is not told that it has said nothing by a message of nothing, which endpoints refuse', async () => {
+    answers(' ', blockWith('======= c0ffee123456'));
+    const { callId } = await call({ prompt: await blockPrompt() }, TEXT);
+    const repairs = { callId, complaint: 'The answer is empty.' };
+    await call({ prompt: await blockPrompt(), name: 'a1.t2', repairs }, TEXT);
+    expect(lastRequest().messages.at(-2)).toMatchObject({ role: 'assistant', content: '(nothing)' });
   });
 
   it('may ask in a block, and is told that it has sent none', async () => {

@@ -6,7 +6,7 @@ import type { CallRow } from '../../src/ports.js';
 import { API_KEY, type ModelBench, openModelBench } from '../adapters/model/model-world.js';
 import { openActivityWorld, type ActivityWorld } from './activity-world.js';
 import { LINEAGE } from './paid-answer.js';
-import { portsWithProvider, PROVIDER } from './provider-settings.js';
+import { gatesOf, portsWithProvider, PROVIDER } from './provider-settings.js';
 
 let world: ActivityWorld;
 let bench: ModelBench;
@@ -24,7 +24,7 @@ async function call(more: Partial<CallInput>): Promise<Called> {
   const provider = { ...PROVIDER, level: 'tools', baseUrl: bench.endpoint.baseUrl } as const;
   const ports = portsWithProvider({ ports: { ...world.ports, model: bench.model } }, provider);
   const input = { lineage: LINEAGE, name: 'a1.t1', prompt, provider: 'p', model: 'm', repairs: null, ...more };
-  return await world.run(() => createCallModel(ports)(input));
+  return await world.run(() => createCallModel(ports, gatesOf(ports))(input));
 }
 
 async function rowOf({ callId }: Called): Promise<CallRow> {

@@ -204,6 +204,13 @@ describe('a change that makes the checks green by changing them', () => {
   // What npm does, without the second that it takes for it.
   const npm = { checks: [{ ...CHECK, run: `sh -c "$(sed -n 's/.*"test": *"\\([^"]*\\)".*/\\1/p' package.json)"` }] };
   const broken = { 'two.txt': 'wrong\n' };
+  const scripted: Files = {
+    ...SILENT,
+    'package.json': '{"scripts":{"test":"sh scripts/all"}}',
+    'scripts/all': 'sh tools/verify\n',
+    'tools/verify': 'sh tests/run\n',
+  };
+  const npmTest = { checks: [{ ...CHECK, run: `npm() { ${npm.checks[0]?.run}; }; npm test` }] };
 
   it.each([
     ['leaves the tests early', SILENT, { ...broken, 'tests/run': `exit 0\n${SILENT['tests/run']}` }, {}],
@@ -219,6 +226,14 @@ describe('a change that makes the checks green by changing them', () => {
       { ...SILENT, 'check.sh': 'sh tests/run\n' },
       { ...broken, 'check.sh': 'true\n' },
       { checks: [{ ...CHECK, run: 'sh check.sh' }] },
+    ],
+    ['rewrites the script that npm starts', scripted, { ...broken, 'scripts/all': 'true\n' }, npmTest],
+    ['has that script find another one', scripted, { ...broken, 'tools/verify': 'echo "1..1\nok 1 - one"\n' }, npmTest],
+    [
+      'rewrites the script that make starts',
+      { ...scripted, Makefile: 'test: all\nall:\n\t@sh tools/verify\n' },
+      { ...broken, 'tools/verify': 'true\n' },
+      { checks: [{ ...CHECK, run: 'make -s test' }] },
     ],
     [
       'rewrites the recipe',
@@ -287,6 +302,59 @@ describe('a change that makes the checks green by changing them', () => {
   });
 });
 
+describe('a right change that spoils the checks for the next one', () => {
+  const base: Files = {
+    'one.txt': 'wrong\n',
+    'check.sh': 'grep -qx right one.txt\n',
+    'package.json': '{"scripts":{"test":"sh check.sh","build":"x"}}',
+  };
+  const right = { 'one.txt': 'right\n' };
+  const checks = { checks: [{ ...CHECK, run: 'npm() { sh check.sh; }; npm test' }] };
+
+  it('does not land, unless the task is free to change them', async () => {
+    const gutted = await judge(base, { ...right, 'check.sh': 'true\n' }, checks);
+    expect([gutted.code, gutted.detail]).toEqual(['protectedFile', 'A check runs check.sh.']);
+    const manifest = '{"scripts":{"test":"true","build":"x"}}';
+    const idle = await judge(base, { ...right, 'package.json': manifest }, checks);
+    expect([idle.code, idle.detail]).toEqual(['protectedFile', 'A check runs package.json (test).']);
+    const free = { ...checks, protect: [{ glob: 'check.sh', policy: 'allow' as const }] };
+    expect((await judge(base, { ...right, 'check.sh': 'true\n' }, free)).code).toBe('passed');
+  });
+
+  it('may build in another way, and check more', async () => {
+    const manifest = '{"scripts":{"test":"sh check.sh && sh more.sh","build":"y"}}';
+    expect((await judge(base, { ...right, 'package.json': manifest }, checks)).code).toBe('passed');
+  });
+});
+
+describe('a run that ends before its time', () => {
+  const python: Files = {
+    'calc.py': 'def add(a, b):\n    return a - b\n',
+    'test_calc.py':
+      'import unittest\nfrom calc import add\nclass T(unittest.TestCase):\n    def test_add(self):\n        self.assertEqual(add(2, 2), 4)\n    def test_none(self):\n        self.assertEqual(add(0, 0), 0)\n',
+  };
+  const checks = { checks: [{ ...CHECK, run: 'python3 -B -m unittest' }] };
+
+  it.each([
+    ['ends the program', 'import os\nos._exit(0)\n'],
+    ['has its tests skipped', 'import unittest\ndef add(a, b):\n    raise unittest.SkipTest("x")\n'],
+  ])('is not green: it %s', async (_what, text) => {
+    expect((await judge(python, { 'calc.py': text }, checks)).code).toBe('testsVanished');
+  });
+
+  it('is told from one that mends them', async () => {
+    const mended = await judge(python, { 'calc.py': 'def add(a, b):\n    return a + b\n' }, checks);
+    expect([mended.code, mended.counts]).toEqual(['passed', '1 fixed, 0 new, 0 old, 0 vanished']);
+  });
+
+  it('is seen of go too, which is asked to name what passes, beside what the project asks of it', async () => {
+    const run = 'case "$GOFLAGS" in "-mod=mod -test.v") ;; *) echo "$GOFLAGS"; exit 1 ;; esac';
+    const home = 'mkdir -p ~/.config/go; echo GOFLAGS=-mod=mod > ~/.config/go/env';
+    const setup = [{ name: 'set', run: home, timeoutSeconds: 20, network: false }];
+    expect((await judge({ a: '' }, { b: '' }, { setup, checks: [{ ...CHECK, run }] })).code).toBe('passed');
+  });
+});
+
 describe('what failed at the base', () => {
   const RED: Files = { ...SILENT, 'one.txt': 'wrong\n' };
   // As a test file that is loaded first may do it.
@@ -312,6 +380,19 @@ describe('what failed at the base', () => {
     expect((await judge(SUITE, more, { reproduceFirst: true })).code).toBe('passed');
   });
 
+  it.each(['fixtures/expected.json', '.eslintrc.json', 'src/__mocks__/a.js', 'testcalc.py'])(
+    'is not fixed by what it is measured with, unless the task is about that: %s',
+    async (path) => {
+      const spec = { checks: [{ ...CHECK, run: `grep -q right ${path}` }] };
+      const wrong = { [path]: 'def test_a():\n    assert "wrong"\n' };
+      const right = { [path]: 'def test_a():\n    assert "right"\n' };
+      expect((await judge(wrong, right, spec)).code).toBe('baseTestsFail');
+      const protect = [{ glob: path, policy: 'allow' as const }];
+      const asked = path.endsWith('.py') ? { protect } : { description: `The rules of ${path} are wrong.` };
+      expect((await judge(wrong, right, { ...spec, ...asked })).code).toBe('passed');
+    },
+  );
+
   it('may be fixed in tests that the task is free to change', async () => {
     const free = [{ glob: 'tests/**', policy: 'allow' as const }];
     const change = { 'tests/list': 'one one.txt wrong\ntwo two.txt right\n' };
@@ -322,6 +403,34 @@ describe('what failed at the base', () => {
     const spec = { checks: [{ ...CHECK, run: 'ls tests/*.sh' }] };
     expect((await judge({ a: '' }, { 'tests/a.sh': '', b: '' }, spec)).code).toBe('passed');
     expect((await judge({ a: '' }, { 'tests/a.sh': '' }, spec)).code).toBe('passed');
+  });
+});
+
+const rust = (value: number, expected: number, more = ''): string =>
+  `const V: i32 = ${value};\n\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn right() {\n        assert_eq!(V, ${expected});\n    }\n${more}}\n`;
+
+describe('tests inside of a source', () => {
+  const more = '    #[test]\n    fn more() {\n        assert_eq!(V, 4);\n    }\n';
+  /** Each assertion as a test of its own, as cargo would print it. */
+  const run = `echo running 2 tests; v=$(sed -n 's/^const V: i32 = \\(.*\\);/\\1/p' src/lib.rs); code=0
+for w in $(sed -n 's/.*assert_eq!(V, \\(.*\\));.*/\\1/p' src/lib.rs); do
+  n=x$n; if [ "$v" = "$w" ]; then echo "test $n ... ok"; else echo "test $n ... FAILED"; code=1; fi
+done; exit $code`;
+  const checks = [{ ...CHECK, run }];
+  const judged = async (now: string, spec: Partial<TaskSpec> = {}) =>
+    (await judge({ 'src/lib.rs': rust(0, 4) }, { 'src/lib.rs': now }, { checks, ...spec })).code;
+
+  it('must not be rewritten, unless the task is free to', async () => {
+    expect(await judged(rust(0, 0))).toBe('baseTestsFail');
+    const protect = [{ glob: 'src/lib.rs', policy: 'allow' as const }];
+    expect(await judged(rust(0, 0), { protect })).toBe('passed');
+  });
+
+  it('come with a fix, and show what it is for', async () => {
+    expect(await judged(rust(4, 4, more), { reproduceFirst: true })).toBe('passed');
+    const green = { 'src/lib.rs': rust(4, 4) };
+    const idle = { 'src/lib.rs': `${rust(4, 4, more)}fn f() {}\n` };
+    expect((await judge(green, idle, { checks, reproduceFirst: true })).detail).toContain('do not fail on the base');
   });
 });
 
@@ -343,6 +452,12 @@ describe('reproduceFirst', () => {
     expect(evidence).toContain('ok 3 - again');
   });
 });
+
+const oneBy = (run: string) => ({
+  acceptanceCriteria: ['one is three'],
+  criterionChecks: [{ criterion: 1, run, timeoutSeconds: 10 }],
+});
+const critScript = (text: string): Files => ({ 'package.json': `{"scripts":{"crit":"${text}"}}` });
 
 describe('criteria with a command', () => {
   const spec = {
@@ -370,6 +485,22 @@ describe('criteria with a command', () => {
     const finds = { criterion: 3, run: 'test -e three.txt || test -e ~/three', timeoutSeconds: 10 };
     const { checked } = await judge(SUITE, { 'one.txt': 'right\n' }, { ...spec, criterionChecks: [leaves, finds] });
     expect(checked.criteria).toEqual({ met: [1], unmet: [3] });
+  });
+
+  it('are asked with the scripts of the base too, if the change has altered those', async () => {
+    const base: Files = { ...SUITE, 'one.txt': 'right\n', 'verify-it.sh': 'grep -q three one.txt\n' };
+    const forged = await judge(base, { 'verify-it.sh': 'true\n', x: '' }, oneBy('sh verify-it.sh'));
+    expect([forged.code, forged.checked.criteria]).toEqual(['criteriaUnmet', { met: [], unmet: [1] }]);
+    expect(forged.evidence).toContain('as it was at the base here. $ sh verify-it.sh');
+    const npm = 'npm() { eval "$(cat package.json | cut -d\\" -f6)"; }; npm run crit';
+    expect((await judge({ ...base, ...critScript('false') }, critScript('true'), oneBy(npm))).code).toBe(
+      'criteriaUnmet',
+    );
+  });
+
+  it('are met by a script that the change brings', async () => {
+    const brings = { ...spec, criterionChecks: [{ criterion: 1, run: 'sh verify-it.sh', timeoutSeconds: 10 }] };
+    expect((await judge(SUITE, { 'one.txt': 'right\n', 'verify-it.sh': 'true\n' }, brings)).code).toBe('passed');
   });
 
   it('are not asked of a red tree', async () => {

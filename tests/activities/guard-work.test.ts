@@ -67,7 +67,7 @@ it('does not blame a change for what was broken before it', async () => {
 it('sees what is left of a file, also of one without words about that in the patch', async () => {
   const lost = { 'long.txt': 'line 0\n' };
   expect(await guard(lost)).toMatchObject({ kind: 'refused', failure: { code: 'massDeletion' } });
-  expect(await guard(lost, { description: 'Remove the old lines.' })).toEqual({
+  expect(await guard(lost, { description: 'Remove the old lines of long.txt.' })).toEqual({
     kind: 'passed',
     warnings: ['long.txt: 99 % of its lines are gone.'],
   });

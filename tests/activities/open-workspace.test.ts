@@ -182,6 +182,18 @@ describe('where a task starts', () => {
     expect(files.map(({ path }) => path)).toEqual(['a.txt', 'b.txt', 'c.txt']);
   });
 
+  it('says what will not be judged, and that the price is not known', async () => {
+    const acceptanceCriteria = ['is right', 'is quick', 'is short'];
+    const criterionChecks = [{ criterion: 2, run: 'sh quick.sh', timeoutSeconds: 20 }];
+    const { warnings } = await open({ acceptanceCriteria, criterionChecks, checks: [] });
+    expect(warnings).toEqual([
+      'no checks were found: the gate can only see that the edits apply',
+      expect.stringMatching(/^no price is configured for /),
+      'nobody looks at acceptance criteria 1, 3: give each a check, or set judge: true',
+    ]);
+    expect((await open({ acceptanceCriteria, criterionChecks, checks: [], judge: true })).warnings).toHaveLength(2);
+  });
+
   it('is the plain base with a warning where those conflict', async () => {
     await branch('weaver/b', { 'a.txt': 'b\n' });
     await branch('weaver/c', { 'a.txt': 'c\n' });

@@ -1,5 +1,6 @@
 /** Ports with one provider, whatever its name: nobody is asked, but a task must know whom it would ask. */
 import type { ActivityPorts } from '../../src/activities/activity-ports.js';
+import { createProviderGates, type GateOf } from '../../src/activities/ask-provider.js';
 import type { ProviderSettings } from '../../src/ports.js';
 import type { ActivityWorld } from './activity-world.js';
 
@@ -22,3 +23,7 @@ export const portsWithProvider = (
   ...ports,
   settings: { ...ports.settings, defaultModels: [{ provider: provider.name }], provider: () => provider },
 });
+
+/** No keeper is asked but in trouble. */
+export const gatesOf = ({ costs }: Pick<ActivityPorts, 'costs'>): GateOf =>
+  createProviderGates(costs, () => undefined).gateOf;

@@ -11,7 +11,7 @@ let base: { readonly url: string; readonly baseCommit: string; readonly baseTree
 let nowMs = 1_000_000;
 beforeEach(async () => {
   world = openActivityWorld();
-  const url = makeRepository(join(world.folder, 'value.git'), { 'value.txt': 'x\n' });
+  const url = makeRepository(join(world.folder, 'value.git'), { 'value.txt': 'x\n', 'run.sh': 'jezt\n' });
   const [baseCommit, baseTree] = ['main', 'main^{tree}'].map((name) => git(url, 'rev-parse', name));
   base = { url, baseCommit: baseCommit ?? '', baseTree: baseTree ?? '' };
   await world.ports.git.open({ url, branch: 'weaver/x' });
@@ -123,5 +123,60 @@ describe('a green verdict', () => {
     const tree = await editedTree();
     await check('one', tree);
     expect(await check('one', tree)).toEqual({ passed: [true], cached: true });
+  });
+});
+
+describe('a check whose program is not there', () => {
+  const INSTALL = [{ name: 'install', run: 'true', timeoutSeconds: 20, network: false }];
+
+  async function checked(
+    run: string,
+    { setup = [], edited = false }: { setup?: typeof INSTALL; edited?: boolean } = {},
+  ) {
+    const spec = await world.spec({
+      repo: { url: base.url },
+      setup,
+      checks: [{ name: 'test', run, timeoutSeconds: 20 }],
+    });
+    const { baseCommit, baseTree } = base;
+    const activity = createRunChecks(world.ports, () => nowMs);
+    const at = { taskId: 'job/lacks/t/0', lineage: 'lacks', spec, tree: baseTree, baseCommit, baseTree };
+    const before = await world.run(() => activity(at));
+    if (!edited || before.kind !== 'checked' || before.results === undefined) return before;
+    const { results: baseline } = before;
+    const tree = await editedTree();
+    return await world.run(() => activity({ ...at, tree, baseline }));
+  }
+
+  it('is told at the base by its name, and that there is no set-up', async () => {
+    const detail = 'test: nodde is not found (exit 127). The task has no setup.';
+    expect(await checked('nodde --test')).toMatchObject({
+      kind: 'setupFailed',
+      failure: { code: 'checkProgramMissing', detail },
+    });
+  });
+
+  it.each([
+    ['a file of the repository', './check', []],
+    ['what another program runs', 'sh run.sh', []],
+    ['what the set-up may bring', 'nodde --test', INSTALL],
+  ] as const)('may be brought by the edits: %s', async (_what, run, setup) => {
+    expect(await checked(run, { setup: [...setup] })).toMatchObject({ kind: 'checked', verdicts: [{ exitCode: 127 }] });
+  });
+
+  it.each([
+    ['what another program runs', 'sh run.sh', []],
+    ['what the set-up does not bring', 'nodde --test', INSTALL],
+  ] as const)('ends the task when it is not there after the edits either: %s', async (_what, run, setup) => {
+    expect(await checked(run, { setup: [...setup], edited: true })).toMatchObject({
+      kind: 'setupFailed',
+      failure: { code: 'checkProgramMissing', detail: expect.stringContaining('is not found (exit 127)') },
+    });
+  });
+
+  it('is one that has failed where the edits could still bring it', async () => {
+    expect(await checked('./check', { edited: true })).toMatchObject({
+      gated: { refused: { failure: { code: 'stillFailing' } } },
+    });
   });
 });

@@ -3,6 +3,7 @@ import { readConversation } from '../../src/activities/conversations';
 import type { ToolsDone } from '../../src/activities/contract';
 import { createRunTools } from '../../src/activities/run-tools';
 import { createSay } from '../../src/activities/say';
+import type { FailureCode } from '../../src/domain/failures';
 import type { TaskSpec } from '../../src/domain/task';
 import { parsePlan } from '../../src/schemas';
 import type { ArtifactRef } from '../../src/domain/outcome';
@@ -85,7 +86,43 @@ it('gives the same snapshot and conversation when it runs twice', async () => {
   expect(second.trace).toEqual(first.trace);
 });
 
+const link = (target: string) => ({ mode: '120000', bytes: Buffer.from(target) });
+
 describe('reading', () => {
+  it('follows a folder that is a link, and no link that leads out', async () => {
+    await open({ 'src/value.txt': 'here\n' });
+    const tree = await world.ports.git.write(url, baseTree, [
+      ['loop', link('.')],
+      ['lib', link('loop/src')],
+      ['out', link('../..')],
+      ['round', link('round')],
+    ]);
+    const paths = ['lib/value.txt', 'loop/loop/src/value.txt', 'lib', 'lib/other.txt', 'out/value.txt', 'round/a'];
+    const { said } = await turn(paths.map(read), { tree });
+    expect(said).toEqual([
+      '1| here',
+      '1| here',
+      '(symbolic link to loop/src)',
+      expect.stringMatching(/^error: src\/other\.txt does not exist\. Similar paths: src\/value\.txt/),
+      expect.stringMatching(/^error: The path cannot be used: the symbolic link out leads out of the repository/),
+      expect.stringMatching(/^error: round\/a does not exist/),
+    ]);
+  });
+
+  it('names files of odd names as they can be named again, to read and to edit them', async () => {
+    const names = ['tab\there.txt', 'new\nline.txt', 'back\\slash.txt', 'a "quote".txt'];
+    await open(Object.fromEntries(names.map((name) => [name, 'x\n'])));
+    const { said } = await turn([['list_files', { glob: '**', page: null }]]);
+    const told = (said[0] ?? '').split('\n').map((line) => line.replace(/ 2$/, ''));
+    const again = told.map((name) => (name.startsWith('"') ? String(JSON.parse(name)) : name));
+    expect(again.toSorted()).toEqual(names.toSorted());
+    const { tree, said: done } = await turn(names.flatMap((name) => [read(name), edit(name, 'x', 'y')]));
+    expect(done).toEqual(names.flatMap(() => ['1| x', 'done']));
+    expect(await Promise.all(names.map((name) => contentOf(tree, name)))).toEqual(names.map(() => 'y\n'));
+    const { said: refused } = await turn([write('other\tone.txt', 'x')]);
+    expect(refused[0]).toContain('it contains a control character');
+  });
+
   it('lists by glob, with sizes, in every folder where none is named', async () => {
     await open({ 'a.ts': 'a', 'src/b.ts': 'bb', 'src/.c': '', 'd.md': 'd' });
     const { said } = await turn([
@@ -223,18 +260,22 @@ describe('editing', () => {
 });
 
 describe('running', () => {
-  it('runs a check by its name, and throws away what a command changes', async () => {
-    await open({ 'a.txt': 'a\n' });
+  it('runs a check by its name, throws away what a command changes, and says so', async () => {
+    await open({ 'a.txt': 'a\n', 'b.txt': 'b\n', '.gitignore': 'ignored\n' });
     const spec = { checks: [{ name: 'test', run: 'cat a.txt; exit 3', timeoutSeconds: 20 }] };
     const { tree, said } = await turn(
       [
-        ['run', { what: 'echo b > a.txt; touch c' }],
+        ['run', { what: 'echo b > a.txt; rm b.txt; mkdir d dist; touch c d/e dist/f ignored' }],
         ['run', { what: 'test' }],
         ['run', { what: 'ls' }],
       ],
       { spec },
     );
-    expect(said).toEqual(['exit code 0\n(no output)', 'exit code 3\na', 'exit code 0\na.txt']);
+    expect(said).toEqual([
+      'exit code 0\n(no output)\n(What a command does to files is not kept. This one has changed a.txt, b.txt, c, d/; make such changes with edit_file, write_file or move_or_delete.)',
+      'exit code 3\na',
+      'exit code 0\na.txt\nb.txt',
+    ]);
     expect(tree).toBe(baseTree);
   });
 
@@ -262,27 +303,49 @@ describe('finishing', () => {
     expect(said).toEqual(['done']);
   });
 
-  it.each<[string, readonly Call[], Partial<TaskSpec>, RegExp]>([
-    ['nothing was changed', [finish()], {}, /no file has been changed/],
-    ['another call failed', [write('b', 'b'), read('none'), finish()], {}, /another call of the same answer failed/],
-    ['a criterion is passed over', [write('b', 'b'), finish()], { acceptanceCriteria: ['x'] }, /missing: 1/],
+  it.each<[string, readonly Call[], Partial<TaskSpec>, RegExp, FailureCode]>([
+    ['nothing was changed', [finish()], {}, /no file has been changed/, 'nothingToCommit'],
+    [
+      'another call failed',
+      [write('b', 'b'), read('none'), finish()],
+      {},
+      /another call of the same answer failed/,
+      'loopDetected',
+    ],
+    [
+      'a criterion is passed over',
+      [write('b', 'b'), finish()],
+      { acceptanceCriteria: ['x'] },
+      /missing: 1/,
+      'loopDetected',
+    ],
     [
       'a criterion is not met',
       [write('b', 'b'), finish({ criteria: [{ id: 1, met: false, evidence: '' }] })],
       { acceptanceCriteria: ['x'] },
       /criterion 1 is not met by your own word/,
+      'criteriaUnmet',
     ],
     [
       'there is a secret in the change',
       [write('b', `k = "ghp_${'a1B2c3D4e5F6'.repeat(3)}"\n`), finish()],
       {},
       /looks like a secret/,
+      'secretInDiff',
     ],
-  ])('is refused where %s', async (_what, calls, spec, says) => {
-    await open({ 'a.txt': 'a\n' });
-    const { finish: done, said } = await turn(calls, { spec });
+    [
+      'a test is weakened',
+      [edit('a.test.js', "it('", "it.skip('"), finish()],
+      {},
+      /refused before the checks/,
+      'weakenedTests',
+    ],
+  ])('is refused where %s, and says what the task ends of if it stays so', async (_what, calls, spec, says, code) => {
+    await open({ 'a.txt': 'a\n', 'a.test.js': "it('is a', () => expect(1).toBe(1));\n" });
+    const { finish: done, said, failure } = await turn(calls, { spec });
     expect(done).toBeUndefined();
     expect(said.at(-1)).toMatch(says);
+    expect(failure?.code).toBe(code);
   });
 
   it('may split the task where that is offered: nothing of what it has changed is kept', async () => {
@@ -308,15 +371,15 @@ describe('finishing', () => {
 });
 
 describe('an answer that is none', () => {
-  it.each<[string, readonly Call[], Asked]>([
-    ['cut off', [write('b', 'b')], { finishReason: 'length' }],
-    ['without a call', [], {}],
-    ['with one malformed call of two', [write('b', 'b'), ['write_file', '{']], {}],
-    ['that finishes twice', [finish(), finish()], {}],
-  ])('%s changes nothing', async (_what, calls, asked) => {
+  it.each<[string, readonly Call[], Asked, FailureCode]>([
+    ['cut off', [write('b', 'b')], { finishReason: 'length' }, 'truncatedAnswer'],
+    ['without a call', [], {}, 'malformedAnswer'],
+    ['with one malformed call of two', [write('b', 'b'), ['write_file', '{']], {}, 'malformedAnswer'],
+    ['that finishes twice', [finish(), finish()], {}, 'malformedAnswer'],
+  ])('%s changes nothing', async (_what, calls, asked, code) => {
     await open({ 'a.txt': 'a\n' });
     const done = await turn(calls, asked);
-    expect(done).toMatchObject({ malformed: true, tree: baseTree });
+    expect(done).toMatchObject({ malformed: true, tree: baseTree, failure: { code } });
     const messages = await readConversation(world.ports.artifacts, done.conversation);
     const asking = messages.flatMap(({ toolCalls = [] }) => toolCalls.map(({ id }) => id));
     const answered = messages.flatMap(({ toolCallId }) => toolCallId ?? []);

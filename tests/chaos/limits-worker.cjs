@@ -4,6 +4,7 @@ const { NativeConnection, Worker } = require('@temporalio/worker');
 
 const { dist, address, taskQueue, home, bundle, provider } = JSON.parse(process.argv.at(-1));
 const ours = (path) => require(join(dist, path));
+const { createProviderGates } = ours('activities/ask-provider.js');
 const { createCallModel } = ours('activities/call-model.js');
 const { KEEPERS_QUEUE } = ours('domain/provider-limits.js');
 const { heartbeatInterceptor } = ours('activities/heartbeat.js');
@@ -32,7 +33,8 @@ async function main() {
     connection,
     taskQueue,
     workflowBundle: { codePath: bundle },
-    activities: { callModel: createCallModel(ports) },
+    // The worker beside it serves the keepers from the beginning.
+    activities: { callModel: createCallModel(ports, createProviderGates(ports.costs, () => undefined).gateOf) },
     interceptors: {
       activity: [failureInterceptor((text) => text), heartbeatInterceptor].map((inbound) => (context) => ({
         inbound: inbound(context),

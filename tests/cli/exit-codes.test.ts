@@ -89,6 +89,7 @@ describe('LC-43 misuse ends with 2', () => {
     [['run'], /no task to run/],
     [['run', 'nowhere.yaml'], /cannot be read.*nowhere\.yaml/],
     [['run', '--title', 'x'], /repo\.url is missing/],
+    [['run', '--title', 'x', '--description', 'y', '--repo', '/no/such.git'], /missingRepository .*at \/no\/such\.git/],
     [['status', 'a b'], /is not an identifier/],
     [['status', 'nobody'], /No task nobody/],
     [['watch', 'job/x/y'], /is not an identifier/],
@@ -115,6 +116,17 @@ describe('the configuration', () => {
   it('that cannot be read ends with 3', async () => {
     expect((await desk.weaver(['list', '--config', '/nowhere.yaml'])).exitCode).toBe(3);
   });
+});
+
+it('a home that cannot be made ends with 3 and names its variable, not a defect', async () => {
+  const home = join(file('no-folder', ''), 'home');
+  const args = ['run', '--title', 'x', '--repo', 'https://127.0.0.1:1/x.git'];
+  const { exitCode, stderr } = await desk.weaver(args, { env: { WEAVER_HOME: home } });
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 3,
+    stderr: expect.stringMatching(/^badConfiguration [^]*WEAVER_HOME/),
+  });
+  expect(stderr).toContain(home);
 });
 
 describe('a configured Temporal that is not there', () => {

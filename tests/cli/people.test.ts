@@ -51,6 +51,7 @@ it('a run shows the question and the command that answers it, and ends when it i
   const command = waiting?.commands[0] ?? '';
   const answered = await desk.weaver(['answer', 'asks', 'right, of course', '--why', 'it is on the right']);
   expect(answered).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^answered: job\/asks\/t\/0, /) });
+  expect(answered.stdout).not.toMatch(/blocked|Left or right/);
   const { exitCode, stderr } = await running;
   expect({ exitCode, asked: stderr.split('\n').filter((line) => line.includes('Left or right?')).length > 0 }).toEqual({
     exitCode: 0,

@@ -1,6 +1,6 @@
 /** `weaver run` and its company on a machine of one: embedded server, own worker, real git, a scripted endpoint. */
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ScriptedEndpoint } from '../../src/adapters/model/scripted.js';
 import { findRunningServer } from '../../src/adapters/server/temporal-server.js';
@@ -189,18 +189,15 @@ describe('a task that fails', () => {
     expect(watched.stdout).toMatch(/failure {2}checksFailed/);
   });
 
-  it('without a file takes everything from flags', async () => {
-    const { exitCode, stdout } = await desk.weaver([
-      'run',
-      '--repo',
-      repo,
-      '--title',
-      'By flags',
-      '--description',
-      'It is wrong.',
-      '--check',
-      'sh check.sh',
-    ]);
+  it('without a file takes everything from flags; goes on where its log finds no room and a proxy is named', async () => {
+    const log = join(desk.folder, 'home', 'logs', 'worker.log');
+    renameSync(log, `${log}.before`);
+    symlinkSync('/dev/full', log);
+    const args = ['--title', 'By flags', '--description', 'It is wrong.', '--check', 'sh check.sh'];
+    // No proxy is asked for what is on this host: the server, and here the model too.
+    const env = { http_proxy: 'http://127.0.0.1:1', https_proxy: 'http://127.0.0.1:1' };
+    const { exitCode, stdout } = await desk.weaver(['run', '--repo', repo, ...args], { env });
+    renameSync(`${log}.before`, log);
     expect({ exitCode, stdout }).toEqual({
       exitCode: 0,
       stdout: expect.stringMatching(
@@ -225,7 +222,8 @@ describe('a task that nobody waits for', () => {
     child.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
     await saysIn(child, /1 other task is open from before/);
     const ended = new Promise((settle) => child.once('close', settle));
-    child.kill('SIGINT');
+    // As a supervisor does that signals a group and its leader: the server is put away all the same.
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) child.kill(signal);
     expect(await ended).toBe(130);
     expect(JSON.parse(stdout)).toMatchObject({ jobId: 'job/slow-2', state: 'running', exitCode: 130 });
     expect(await serverRuns()).toBe(false);
@@ -241,28 +239,26 @@ describe('a task that nobody waits for', () => {
     for (const title of ['Slow one', 'Slow two', 'Slow three']) expect(requestsAbout(title)).toBe(1);
   }, 120_000);
 
-  it('is carried out by weaver up, watched, and cancelled with its reason', async () => {
+  it('is carried out by a weaver up that a detached run leaves behind, watched, and cancelled with its reason', async () => {
     const detached = await runTask('Detached', ['--detach', '--key', 'later']);
     expect({ exitCode: detached.exitCode, report: detached.report }).toEqual({
       exitCode: 0,
       report: expect.objectContaining({ state: 'running' }),
     });
-    expect(detached.stderr).toContain('No worker polls weaver');
-    expect(lastJson(await desk.weaver(['list', '--state', 'pending', '--json']))).toEqual([
-      expect.objectContaining({ jobId: 'job/later', title: 'Detached' }),
-    ]);
-
-    const up = desk.start(['up']);
-    await saysIn(up, /worker \d+@\S+ polls weaver on 127\.0\.0\.1:\d+/);
+    expect(detached.stderr).toContain('Look with `weaver status job/later/t/0`.');
+    const [, up = ''] = /in the background: process (\d+), log \S+\/logs\/up\.log\.$/m.exec(detached.stderr) ?? [];
     const watched = await desk.weaver(['watch', 'later', '--json']);
     expect(watched.exitCode).toBe(0);
     expect(lastJson(watched)).toMatchObject({ state: 'succeeded', source: 'worker' });
 
-    await runTask('Slow and unwanted', ['--detach', '--key', 'unwanted']);
+    const second = await runTask('Slow and unwanted', ['--detach', '--key', 'unwanted']);
+    expect(second.stderr).toBe('submitted job/unwanted/t/0\n');
     await until(
       async () => (await desk.weaver(['status', 'unwanted'])).stdout.includes('asking'),
       'the model is asked',
     );
+    const impatient = await desk.weaver(['watch', 'unwanted', '--timeout', '1']);
+    expect(impatient).toMatchObject({ exitCode: 124, stderr: expect.stringContaining('unwanted goes on') });
     const waiting = desk.weaver(['watch', 'unwanted']);
     expect(lastJson(await desk.weaver(['cancel', 'unwanted', '--reason', 'not wanted', '--json']))).toMatchObject({
       taskId: 'job/unwanted/t/0',
@@ -282,11 +278,24 @@ describe('a task that nobody waits for', () => {
       failure: { code: 'cancelled', message: expect.stringContaining('not wanted') },
     });
 
-    await endProcess(up);
-    expect(up.exitCode).toBe(0);
-    expect(await serverRuns()).toBe(false);
+    process.kill(Number(up), 'SIGTERM');
+    await until(async () => !(await serverRuns()), 'it has left the server');
+    expect(readFileSync(join(desk.folder, 'home', 'logs', 'up.log'), 'utf8')).toContain('polls weaver on 127.0.0.1:');
     expect(branchesOf(repo).filter((branch) => branch.includes('unwanted'))).toEqual([]);
   }, 120_000);
+
+  it('is not said to be unknown where nobody has been asked', async () => {
+    const asked = await Promise.all(
+      ['status', 'watch', 'decisions', 'graph'].map((name) => desk.weaver([name, 'who'])),
+    );
+    for (const { exitCode, stderr } of asked) {
+      expect({ exitCode, stderr }).toEqual({
+        exitCode: 4,
+        stderr: expect.stringMatching(/home, whose jobs are kept\./),
+      });
+      expect(stderr).toContain('weaver up');
+    }
+  });
 });
 
 /** Without a model. */
@@ -298,7 +307,8 @@ const runUnknown = (...more: readonly string[]) => {
 
 describe('without a model', () => {
   it('a run ends with the words of the scripted endpoint, and leaves alone what was submitted for a model', async () => {
-    await runTask('For a model', ['--detach', '--key', 'for-a-model']);
+    const waits = ['run', '-', '--detach', '--key', 'for-a-model'];
+    expect((await desk.weaver(waits, { input: task('For a model'), env: bare })).stderr).toContain('No worker polls');
     const result = await runUnknown('--json');
     expect(lastJson(result)).toMatchObject({
       exitCode: 5,
@@ -307,6 +317,7 @@ describe('without a model', () => {
     expect(lastJson(await desk.weaver(['list', '--state', 'pending', '--json']))).toEqual([
       expect.objectContaining({ jobId: 'job/for-a-model' }),
     ]);
+    expect((await desk.weaver(['waiting'])).stderr).toMatch(/runs on \S+: 1 open task is kept, .* `weaver up`/);
     expect((await runTask('For a model', ['--key', 'for-a-model'])).exitCode).toBe(0);
   }, 60_000);
 });

@@ -216,12 +216,30 @@ it('gives a line of JSON for each call', () => {
   expect(lines.map((line) => (JSON.parse(line) as { readonly status: string }).status)).toEqual(['ok', 'failed']);
 });
 
+it('tells how often each pair of models says the same, and draws it', () => {
+  const rows = ['x', 'y'].flatMap((says, at) => [
+    row({ provider: 'a', repeat: at, says }),
+    row({ provider: 'b', repeat: at, says }),
+    row({ provider: 'c', repeat: at, says: 'x' }),
+  ]);
+  const summary = summariseRows(rows, saidBy);
+  expect(summary.agreements).toEqual([
+    { models: ['a/m', 'b/m'], share: 1, questions: 2 },
+    { models: ['a/m', 'c/m'], share: 0.5, questions: 2 },
+    { models: ['b/m', 'c/m'], share: 0.5, questions: 2 },
+  ]);
+  expect(summary.overview.agreement).toBe(0.6667);
+  const of = { id: 'compare/k', madeAt: 0, version: '1.0.0', rows, missed: [], regressions: null };
+  const page = comparePage({ ...of, summary });
+  expect(page).toContain('Agreement: a/m, b/m 100 %, a/m, c/m 50 %, b/m, c/m 50 %');
+});
+
 it('shows the page with plots, and nothing of a name becomes markup', () => {
   const rows = [row({ provider: '<b>', says: 'x' }), row({ provider: 'b', passed: false })];
   const summary = summariseRows(rows, saidBy);
   const missed = missedThresholds(summary, { success: 1 });
   const page = comparePage({ id: 'compare/k', madeAt: 0, version: '1.0.0', rows, summary, missed, regressions: null });
-  expect(page.match(/<svg class="plot"/g)).toHaveLength(5);
+  expect(page.match(/<svg class="plot"/g)).toHaveLength(6);
   expect(page).toContain('thresholds.success missed by single b/m: 0 %, wanted 100 %');
   expect(page).not.toMatch(/<b>|<script|https?:|NaN|Infinity/);
 });

@@ -1,4 +1,5 @@
 /** Costs as they are shown: sums, table, comma-separated values. */
+import { filterOf } from '../../src/client/cli/costs';
 import { costsAsCsv } from '../../src/client/cost-csv';
 import { OTHERS, sumCosts } from '../../src/client/cost-rows';
 import { budgetLines, costTable } from '../../src/client/render-costs';
@@ -22,6 +23,17 @@ const request = (more: Partial<PaidRequest> = {}): PaidRequest => ({
 async function* stream(...all: readonly (PaidRequest | { readonly damaged: string })[]) {
   yield* all;
 }
+
+it.each([
+  ['greet', ['job~greet~t~0', 'job~greet~t~a.b']],
+  ['job/greet', ['job~greet~t~0', 'job~greet~t~a.b']],
+  ['compare/c1', ['compare~c1']],
+  ['compare~c1', ['compare~c1']],
+  ['probe', ['probe']],
+])('are those of the job %s alone, whichever way it is written', (job, wanted) => {
+  const all = ['job~greet~t~0', 'job~greet~t~a.b', 'job~greeter~t~0', 'compare~c1', 'compare~c10', 'probe'];
+  expect(all.filter(filterOf({ job }))).toEqual(wanted);
+});
 
 describe('a table', () => {
   it('has a row for each key, its sum, and says what has no price', async () => {

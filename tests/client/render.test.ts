@@ -102,6 +102,12 @@ describe('the end of a run', () => {
     ]);
   });
 
+  it('shows what makes the work worth less than it looks', () => {
+    const warned = endLines({ ...report, warnings: ['no checks were found: so.', 'two\nlines'] }, null);
+    expect(warned).toEqual(expect.arrayContaining(['warning  no checks were found: so.', 'warning  two lines']));
+    expect(statusLines(view({ warnings: ['no checks were found'] }))).toContain('warning  no checks were found');
+  });
+
   it('shows calls in doubt, which were paid perhaps twice', () => {
     expect(endLines({ ...report, calls: { sent: 3, inDoubt: 1 } }, null).join('\n')).toContain('3 calls (1 in doubt)');
   });
@@ -145,6 +151,7 @@ describe('the account of a task', () => {
       '  gpt-x · 0 tokens · $0.0000 · 2.5 s · 1@host'.replace(' tokens · $', ' tokens, $'),
       '  ✗ unit: exit 1, 100 ms',
       '  ✗ slow: ran out of time, 1 min 0 s',
+      '  checked in: plain',
     ]);
   });
 

@@ -1,6 +1,6 @@
 /** The library against a real server. No worker does any work: what needs one is tested end to end. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect as dial, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { TemporalServer } from '../../src/adapters/server/temporal-server.js';
 import { WeaverClient, type TaskView } from '../../src/client/index.js';
@@ -314,13 +314,37 @@ describe('a server that is not there', () => {
     try {
       const { port } = silent.address() as AddressInfo;
       const startedAt = Date.now();
-      await expect(WeaverClient.connect({ connection: { address: `127.0.0.1:${port}` } })).rejects.toEqual(
-        fault('temporalUnreachable', 4),
-      );
+      const connecting = WeaverClient.connect({ connection: { address: `127.0.0.1:${port}` }, patienceMs: 0 });
+      await expect(connecting).rejects.toMatchObject({
+        code: 'temporalUnreachable',
+        exitCode: 4,
+        message: expect.stringMatching(/is there, and has not answered in [45] s\.$/),
+      });
       expect(Date.now() - startedAt).toBeLessThan(6_000);
     } finally {
       sockets.forEach((socket) => socket.destroy());
       silent.close();
+    }
+  });
+
+  it('but one that is only slow is asked again', async () => {
+    const [held, through]: [Socket[], Socket[]] = [[], []];
+    const [host = '', port = ''] = server.address.split(':');
+    const pipe = (socket: Socket): void => {
+      const onward = dial(Number(port), host).on('error', () => {});
+      through.push(onward);
+      socket.pipe(onward).pipe(socket);
+    };
+    // The second connection is the look whether anything listens: from there on what has been asked is handed on.
+    const slow = await listen(held, () => held.length === 2 && held.forEach(pipe));
+    try {
+      const address = `127.0.0.1:${(slow.address() as AddressInfo).port}`;
+      const late = await WeaverClient.connect({ connection: { address } });
+      expect((await late.inspectServer()).serverVersion).toMatch(/^\d/);
+      await late.close();
+    } finally {
+      [...held, ...through].forEach((socket) => socket.destroy());
+      slow.close();
     }
   });
 
@@ -331,11 +355,10 @@ describe('a server that is not there', () => {
   });
 });
 
-const listen = (sockets: Socket[]): Promise<Server> =>
+const listen = (sockets: Socket[], onSocket: () => unknown = () => undefined): Promise<Server> =>
   new Promise((settle) => {
-    const listening: Server = createServer((socket) => sockets.push(socket.on('error', () => {}))).listen(
-      0,
-      '127.0.0.1',
-      () => settle(listening),
-    );
+    const listening: Server = createServer((socket) => {
+      sockets.push(socket.on('error', () => {}));
+      onSocket();
+    }).listen(0, '127.0.0.1', () => settle(listening));
   });

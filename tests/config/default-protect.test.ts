@@ -28,6 +28,28 @@ describe('without rules of its own a task', () => {
     'spec/models/user_spec.rb',
     'test/a_test.exs',
     'crates/a/tests/b.rs',
+    'src/sum/tests.rs',
+    'pkg/sum_tests.py',
+    'tests_sum.py',
+    'tests.ts',
+    'spec/addSpec.js',
+    'packages/a/spec/addSpec.js',
+    'cypress/e2e/a.js',
+    'src/a.cy.tsx',
+    'e2e/a.e2e.ts',
+    'src/SumTestCase.php',
+    'src/sum_unittest.cc',
+    'src/sum_test.c',
+    'src/test_sum.c',
+    'src/SumTests.cpp',
+    'src/SumSpec.hs',
+    'src/sum_SUITE.erl',
+    'src/sum_test.clj',
+    'a_spec.lua',
+    't/basic.t',
+    'sum.bats',
+    'features/sum.feature',
+    'scripts/test_sum.sh',
   ])('may only add to the test %s', (path) => {
     expect(policyOf(path)).toBe('add-only');
   });
@@ -56,6 +78,12 @@ describe('without rules of its own a task', () => {
     'go.sum',
     'Cargo.lock',
     'uv.lock',
+    '.githooks/pre-commit',
+    '.git-hooks/pre-commit',
+    '.gitattributes',
+    'data/.gitattributes',
+    '.gitmodules',
+    '.weaver/playbook.yaml',
   ])('may not touch %s', (path) => {
     expect(policyOf(path)).toBe('deny');
   });
@@ -76,6 +104,17 @@ describe('without rules of its own a task', () => {
     '.github/CODEOWNERS',
     'src/Inspector.java',
     'src/Latest.java',
+    'testing.py',
+    'testimonials.py',
+    'src/testing.rs',
+    'src/JobSpec.ts',
+    'src/spec/parser.ts',
+    'spec/openapi.yaml',
+    'fixtures/users.json',
+    '.eslintrc.json',
+    'tsconfig.json',
+    'CMakeLists.txt',
+    '.gitignore',
   ])('may change %s', (path) => {
     expect(policyOf(path)).toBe('allow');
   });

@@ -11,9 +11,10 @@ import { createInterface } from 'node:readline';
 import { delimiter, join, resolve } from 'node:path';
 import { DEMO_FILES, DEMO_SCRIPT } from '../../src/adapters/model/demo-script';
 import type { ScriptRule } from '../../src/adapters/model/scripted';
+import { findRunningServer } from '../../src/adapters/server/temporal-server';
 import { loadConfig } from '../../src/config';
 import { openCommands, type Commands } from '../e2e/commands';
-import { branchesOf, CLI, runProcess, World, type CliResult } from '../e2e/world';
+import { branchesOf, CLI, runProcess, until, World, type CliResult } from '../e2e/world';
 
 const ROOT = resolve(__dirname, '../..');
 
@@ -134,6 +135,35 @@ it.each(examples)(
   240_000,
 );
 
+/** Pages that leave a job behind; what the second one asks has no answers here, so that its job would not end. */
+const DETACHING = ['docs/command-line.md', 'README.md'];
+
+it('carries on what the examples leave behind in an empty home, where nothing runs yet', async () => {
+  const place = join(folder, 'empty');
+  const home = join(place, 'home');
+  mkdirSync(place);
+  const remote = world.repository('left-behind', DEMO_FILES);
+  const blocks = DETACHING.flatMap((page) => examples.filter(({ file }) => file === page)).flatMap((page) =>
+    page.blocks.filter(({ language, text }) => language === 'yaml' || text.includes('--detach')),
+  );
+  const ended = [];
+  for (const { text, ...block } of blocks) {
+    const filled = { ...block, text: text.replaceAll(REPOSITORY, remote).replaceAll('npm start --', 'weaver') };
+    if (block.language === 'yaml') writeYaml(place, filled);
+    ended.push(await carryOut(place, filled, { WEAVER_HOME: home, TEMPORAL_ADDRESS: '' }));
+  }
+  const ran = ended.flatMap((result) => result ?? []);
+  const [, up = ''] = /in the background: process (\d+),/.exec(ran[0]?.stderr ?? '') ?? [];
+  try {
+    expect(ran.map(({ exitCode }) => exitCode)).toEqual(DETACHING.map(() => 0));
+    // Watched to its end.
+    expect(ran[0]?.stdout).toMatch(/^state +completed/m);
+  } finally {
+    process.kill(Number(up), 'SIGTERM');
+    await until(async () => (await findRunningServer(join(home, 'temporal'))) === null, 'it has left the server');
+  }
+}, 120_000);
+
 function blocksOf(markdown: string): readonly Block[] {
   return [...markdown.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(({ 1: language = '', 2: text = '', index }) => ({
     language,
@@ -153,9 +183,13 @@ function writeYaml(place: string, { text, line }: Block): void {
   if (loaded.kind === 'faults') throw new Error(loaded.faults.join('\n'));
 }
 
-async function carryOut(place: string, { language, text }: Block): Promise<CliResult | null> {
+async function carryOut(
+  place: string,
+  { language, text }: Block,
+  env: Readonly<Record<string, string>> = {},
+): Promise<CliResult | null> {
   const path = [join(folder, 'bin'), world.env['PATH']].join(delimiter);
-  const options = { cwd: place, env: { ...world.env, PATH: path } };
+  const options = { cwd: place, env: { ...world.env, ...env, PATH: path } };
   if (language === 'sh') return await runProcess('sh', ['-e', '-c', text], options);
   if (language === 'js') return await runProcess(process.execPath, ['-e', text], options);
   return null;

@@ -3,6 +3,7 @@ import {
   afterEnd,
   CLOSED,
   letPass,
+  ofEndpoint,
   refusedUntil,
   shownBy,
   stateOf,
@@ -71,4 +72,19 @@ it.each([
   ['cancelled', 'nothing'],
 ] as const)('takes the end %s as a sign that the endpoint is %s', (code, shown) => {
   expect(shownBy(code)).toBe(shown);
+});
+
+it('keeps what the endpoint said last, also after an answer', () => {
+  const failed = afterEnd(CLOSED, RULE, 'modelServer', 1_000, '502 Bad gateway');
+  const lastFailure = { code: 'modelServer', at: 1_000, says: '502 Bad gateway' };
+  expect([failed, afterEnd(failed, RULE, null, 2_000)]).toMatchObject([{ lastFailure }, { lastFailure }]);
+});
+
+it('is that of one endpoint: another address by the same name is not left alone for it', () => {
+  const open = ofEndpoint(OPEN, 'old');
+  expect(refusedUntil(ofEndpoint(open, 'old'), RULE, 1_001)).toBe(31_000);
+  expect(ofEndpoint(open, 'new')).toEqual({ ...CLOSED, endpoint: 'new' });
+  // Workers of before do not say which it is.
+  expect(ofEndpoint(open, undefined)).toBe(open);
+  expect(afterEnd(open, RULE, null, 2_000).endpoint).toBe('old');
 });

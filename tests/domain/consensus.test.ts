@@ -115,6 +115,18 @@ describe('whoever does not fit', () => {
     });
   });
 
+  it('costs nobody knows what: where a cost is named it is too dear, and where none is named it votes', () => {
+    const all = candidates({ text: 'A', costUsdMicros: 0, unpriced: true }, { text: 'B', costUsdMicros: 9 });
+    const of = { quorum: 1, maxCostUsdMicros: 10 };
+    expect(vote(all, rules({ ...of, unknownIsDear: true }))).toMatchObject({
+      winner: 1,
+      abstained: [{ index: 0, why: 'cost not known (no price is configured), at most 10 micro-dollars' }],
+    });
+    // As histories have it that were recorded before.
+    expect(vote(all, rules(of))).toMatchObject({ abstained: [] });
+    expect(vote(all, rules({ quorum: 1, unknownIsDear: true }))).toMatchObject({ abstained: [] });
+  });
+
   it('LS-57, LS-59 leaves nobody, and each is named with latency or cost', () => {
     const all = candidates({ text: 'A', latencyMs: 40 }, { text: 'B', costUsdMicros: 11 });
     const voted = vote(all, rules({ maxLatencyMs: 20, maxCostUsdMicros: 10 }));

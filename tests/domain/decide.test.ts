@@ -44,6 +44,14 @@ describe('the default decider', () => {
     expect(record.attempts).toBe(1);
   });
 
+  it('says of a success without a check that none has judged it', () => {
+    const reasonOf = (outcome: Outcome): string => decide(given([outcome]), outcome, START).reason;
+    expect(reasonOf({ kind: 'succeeded', landing })).toBe('the checks passed and weaver/x is pushed');
+    expect(reasonOf({ kind: 'succeeded', landing, unchecked: true })).toBe(
+      'no check has judged it, for there is none, and weaver/x is pushed',
+    );
+  });
+
   it.each([
     [1, 2_000],
     [2, 4_000],

@@ -26,9 +26,9 @@ describe('detected checks', () => {
     [
       'a test package',
       { 'setup.py': '', 'test/__init__.py': '', 'test/test_a.py': '' },
-      'python3 -m unittest discover',
+      'python3 -m unittest discover -v',
     ],
-    ['a test folder', { 'setup.py': '', 'test/test_a.py': '' }, 'python3 -m unittest discover -s test'],
+    ['a test folder', { 'setup.py': '', 'test/test_a.py': '' }, 'python3 -m unittest discover -v -s test'],
     ['rspec', { Gemfile: '', 'spec/a_spec.rb': '' }, 'bundle exec rspec'],
     ['rake', { Gemfile: '' }, 'bundle exec rake test'],
     ['Go', { 'go.mod': '' }, 'go test ./...'],

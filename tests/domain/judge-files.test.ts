@@ -1,4 +1,4 @@
-import { hasTestPart, namedByCheck, withTestPartOf } from '../../src/domain/judge-files';
+import { hasTestPart, withTestPartOf } from '../../src/domain/judge-files';
 
 const manifest = (value: unknown): string => JSON.stringify(value);
 
@@ -86,23 +86,45 @@ describe('the part of a file that is about tests', () => {
     expect(withTestPartOf(path, before, now)).toBe(now);
   });
 
+  const cmake = 'add_executable(a a.c)\nadd_test(NAME a COMMAND a)\n';
+  const meson = "e = executable('a', 'a.c')\ntest('a', e)\n";
+  const bazel = 'cc_test(\n    name = "a",\n    srcs = ["a.cc"],\n)\n';
+  const tsconfig = '{ // types\n  "compilerOptions": { "strict": true, "target": "es2022" } }';
+  const mypy = '[mypy]\nstrict = True\n';
+  it.each([
+    ['CMakeLists.txt', cmake, cmake.replace(/add_test.*\n/, '')],
+    ['CMakeLists.txt', cmake, `${cmake}set_tests_properties(a PROPERTIES DISABLED TRUE)\n`],
+    ['meson.build', meson, meson.replace("test('a', e)", '')],
+    ['src/BUILD.bazel', bazel, bazel.replace('srcs', 'tags = ["manual"],\n    srcs')],
+    ['tsconfig.json', tsconfig, tsconfig.replace('true', 'false')],
+    ['tsconfig.json', tsconfig, tsconfig.replace('{ //', '{ "exclude": ["src"], //')],
+  ])('of %s is which tests there are, and how strict they are', (path, before, now) => {
+    expect(withTestPartOf(path, before, now)).toBe(before);
+  });
+
+  it.each([
+    ['CMakeLists.txt', cmake, `${cmake.replace('a.c)', 'a.c b.c)')}add_test(NAME b COMMAND b)\n`],
+    ['meson.build', meson, `${meson}test('b', e)\n`],
+    ['BUILD', bazel, bazel.replace('"a.cc"', '"a.cc", "b.cc"')],
+    ['tsconfig.json', tsconfig, tsconfig.replace('es2022', 'es2023')],
+    ['mypy.ini', mypy, `${mypy}\n[mypy-yaml.*]\nignore_missing_imports = True\n`],
+    ['pyproject.toml', '', '[[tool.mypy.overrides]]\nmodule = "yaml.*"\nignore_missing_imports = true\n'],
+    ['testing.py', 'def f(): pass\n', 'def f(): return 1\n'],
+  ])('of %s is none where a source, a test or a dependency comes', (path, before, now) => {
+    expect(withTestPartOf(path, before, now)).toBe(now);
+  });
+
+  it('of settings are also the sections of linters', () => {
+    expect(withTestPartOf('mypy.ini', mypy, `${mypy}\n[mypy-a]\nignore_errors = True\n`)).toBe(mypy);
+    const ruff = '[tool.ruff]\nselect = ["E"]\n';
+    expect(withTestPartOf('pyproject.toml', ruff, ruff.replace('"E"', ''))).toBe(ruff);
+    const eslint = manifest({ eslintConfig: { rules: { a: 2 } } });
+    const weaker = withTestPartOf('package.json', eslint, manifest({ eslintConfig: { rules: { a: 0 } } }));
+    expect(JSON.parse(weaker)).toEqual(JSON.parse(eslint));
+  });
+
   it('is in no other file', () => {
     const paths = ['package.json', 'a/setup.cfg', 'b/pom.xml', 'Makefile', 'src/a.js'];
     expect(paths.map(hasTestPart)).toEqual([true, true, true, false, false]);
-  });
-});
-
-const has = (path: string): boolean =>
-  ['check.sh', 'scripts/test.py', 'src/cli.js', 'run-tests', 'check.js'].includes(path);
-
-describe('files that a check names', () => {
-  it('are those that check, not the program that is checked', () => {
-    expect(namedByCheck('sh ./check.sh && python scripts/test.py; ./run-tests "check.js"', has)).toEqual([
-      'check.sh',
-      'scripts/test.py',
-      'run-tests',
-      'check.js',
-    ]);
-    expect(namedByCheck('node src/cli.js --self | grep ok', has)).toEqual([]);
   });
 });

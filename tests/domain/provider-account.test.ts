@@ -44,11 +44,12 @@ class Keeper {
   ask(
     key: string,
     mostUsdMicros: number,
-    more: { home?: string; budget?: BudgetSpec | null; spent?: number } = {},
+    more: { home?: string; budget?: BudgetSpec | null; spent?: number; callMs?: number } = {},
   ): Reserved {
-    const { home, budget, spent: spentUsdMicros = 0 } = more;
+    const { home, budget, spent: spentUsdMicros = 0, callMs } = more;
     const request = { key, reservation: key, promptTokens: 1, answerTokensMax: 1, mostUsdMicros, spentUsdMicros };
-    const { book, answer } = reserve(this.book, this.limits(budget), request, this.now, home ?? null);
+    const limits = { ...this.limits(budget), ...(callMs === undefined ? {} : { callMs }) };
+    const { book, answer } = reserve(this.book, limits, request, this.now, home ?? null);
     this.book = book;
     return answer;
   }
@@ -251,7 +252,53 @@ describe('a worker that is killed', () => {
   });
 });
 
+describe('many workers that are killed', () => {
+  it('have spent the most of every call that no later try can tell of any more, and nothing of the latest', () => {
+    const keeper = new Keeper({ dailyUsdMicros: 100_000 });
+    for (let n = 0; n < 60; n += 1) {
+      keeper.ask(String(n), 10);
+      keeper.now += 1;
+    }
+    keeper.now += LEASE_MS + 1;
+    // What the book has room for may be told yet.
+    expect(keeper.money[0]).toEqual([100, 0]);
+    keeper.endLost('59', 3);
+    keeper.endLost('0', 3);
+    expect(keeper.money[0]).toEqual([103, 0]);
+  });
+});
+
+it('holds what a call may cost for as long as that call can take, whoever asks meanwhile', () => {
+  const keeper = new Keeper();
+  keeper.ask('long', 900, { callMs: 600_000 });
+  keeper.now += 60_000;
+  expect(keeper.ask('short', 500)).toMatchObject({ kind: 'wait', why: 'budget' });
+  keeper.now += 546_000;
+  expect(keeper.ask('short', 500)).toMatchObject({ kind: 'granted' });
+});
+
+it('says how long until the budget is free again, for hosts whose clocks are others', () => {
+  const keeper = new Keeper();
+  keeper.ask('a', 1_000);
+  keeper.end('a', 1_000);
+  expect(keeper.ask('b', 1)).toMatchObject({ kind: 'spent', inMs: DAY_MS / 2 });
+});
+
 describe('a home', () => {
+  it('without a budget is asked once what it has spent too, so that nothing is counted twice when it gets one', () => {
+    const keeper = new Keeper();
+    // While nobody has a budget, nobody is asked.
+    expect(keeper.ask('a', 100, { home: 'h1', budget: null })).toMatchObject({ kind: 'granted' });
+    expect(keeper.ask('b', 100)).toMatchObject({ kind: 'granted' });
+    expect(keeper.ask('c', 100, { home: 'h1', budget: null })).toEqual({ kind: 'homeUnknown', key: 'c' });
+    keeper.knows('h1', { dayUsdMicros: 70, monthUsdMicros: 70 });
+    expect(keeper.ask('c', 100, { home: 'h1', budget: null })).toMatchObject({ kind: 'granted' });
+    keeper.end('c', 50);
+    // Now it has one: its ledger has all of it.
+    expect(keeper.ask('d', 100, { home: 'h1' })).toMatchObject({ kind: 'granted' });
+    expect(keeper.money[0]).toEqual([120, 200]);
+  });
+
   it('that is not known tells what it has spent first; who tells it again changes nothing', () => {
     const keeper = new Keeper({ dailyUsdMicros: 1_000, monthlyUsdMicros: 9_000 });
     expect(keeper.ask('a', 1, { home: 'h1' })).toEqual({ kind: 'homeUnknown', key: 'a' });

@@ -2,6 +2,7 @@
 import {
   EMPTY_BOOK,
   endCall,
+  hear,
   isForgotten,
   limitsOf,
   OPEN_MAX,
@@ -235,11 +236,57 @@ describe('an endpoint', () => {
       keeper.ask(key, 0);
       keeper.tell({ key, code: 'modelTimeout' }, 10);
     }
-    expect(keeper.ask('f', 20)).toEqual({ kind: 'open', key: 'f', at: 30_010, failures: 5, code: 'modelTimeout' });
+    expect(keeper.ask('f', 20)).toEqual({
+      kind: 'open',
+      key: 'f',
+      at: 30_010,
+      inMs: 29_990,
+      failures: 5,
+      code: 'modelTimeout',
+    });
     expect(keeper.ask('f', 30_010)).toMatchObject({ kind: 'granted' });
     expect(keeper.ask('g', 30_020)).toMatchObject({ kind: 'open' });
     keeper.tell({ key: 'f' }, 30_100);
     expect(keeper.ask('g', 30_110)).toMatchObject({ kind: 'granted' });
+  });
+});
+
+describe('what a worker tells again, since it has heard no answer,', () => {
+  const given = limits({ requestsPerMinute: 600 });
+  const failed = {
+    key: 'a',
+    reservation: '',
+    sentAfterMs: 0,
+    endedAfterMs: 5,
+    tokens: null,
+    code: 'modelServer',
+  } as const;
+  const tells = (teller: string, number: number) => ({ batch: { teller, number }, settled: [failed] });
+
+  it('is heard once, also when it comes late and others have told something since', () => {
+    let book = EMPTY_BOOK;
+    for (const [teller, number] of [
+      ['x', 1],
+      ['y', 1],
+      ['x', 1],
+      ['x', 2],
+      ['x', 1],
+      ['y', 1],
+    ] as const)
+      book = hear(book, given, tells(teller, number), 0);
+    expect(book.breaker.failures).toBe(3);
+  });
+
+  it('counts each time where the worker is older than its numbers', () => {
+    const once = hear(EMPTY_BOOK, given, { settled: [failed] }, 0);
+    expect(hear(once, given, { settled: [failed] }, 0).breaker.failures).toBe(2);
+  });
+
+  it('is known of the last fifty who have told', () => {
+    let book = EMPTY_BOOK;
+    for (let n = 0; n < 150; n += 1) book = hear(book, given, tells(String(n), 1), 0);
+    expect(book.heard).toHaveLength(50);
+    expect(hear(book, given, tells('100', 1), 0).breaker.failures).toBe(150);
   });
 });
 
@@ -258,7 +305,8 @@ describe('the book', () => {
     const keeper = new Keeper(given);
     const startMs = 1_795_278_000_000;
     const waiting = { tokens: 100_000, wakeAt: startMs };
-    const hold = { reservation: '12345678', at: startMs, mostUsdMicros: 100_000, beforeUsdMicros: 100_000 };
+    const money = { mostUsdMicros: 100_000, beforeUsdMicros: 100_000 };
+    const hold = { reservation: '12345678', at: startMs, ...money, callMs: 120_000 };
     const grant = (n: number) => ({
       reservation: '12345678',
       askedAt: startMs,
@@ -283,6 +331,7 @@ describe('the book', () => {
           wakeAt: startMs,
         })),
       },
+      heard: Array.from({ length: 50 }, () => ({ teller: '12345678', number: 10_000_000 })),
     };
     expect(JSON.stringify(keeper.book).length).toBeLessThan(256 * 1_024);
     expect(keeper.ask('one more', startMs)).toMatchObject({ kind: 'wait', why: 'queue' });

@@ -86,6 +86,28 @@ it.each([
   [`sh -c 'echo "$1"' sh \${x}`, []],
   ['cat <<E\n${x}\nE', []],
   ['npm run test -c ${x}', []],
+  // what GNU's sed and awk carry out, and what only looks like them
+  ['sed -i "s/a/${x}/" ${y}', ['x']],
+  ['cd a && LC_ALL=C sed -n -e p -e "s/${x}/b/" ${y}', ['x']],
+  ['sed --expression="s/${x}/b/" ${y}', ['x']],
+  ['sed -f edits.sed ${x}', []],
+  ["sed -i 's/a/b/' ${x}; grep sed ${y}", []],
+  ['find . -name a -exec sed -i "s/a/${x}/" {} +', ['x']],
+  ['awk "BEGIN { print \\"${x}\\" }" ${y}', ['x']],
+  ["awk -F: -v n=${x} '{ print n }' ${y}", []],
+  // numbers
+  ['echo $(( ${x} + 1 )) "$((${y}))"; ((z = ${z}))', ['x', 'y', 'z']],
+  ['if [[ -n ${y} && ${x} -gt 3 ]]; then let n=${z}; fi', ['y', 'x', 'z']],
+  ['[ ${x} -gt 3 ] && [[ ${y} == a ]] && echo $(echo ${z})', []],
+  // options before the code, and code without a blank before it
+  ['python3 -X utf8 -c "${x}"; node -r fs -e "${y}"; bash -O extglob -c "${z}"', ['x', 'y', 'z']],
+  ['python3 -c"${x}"; node --eval="${y}"; python3 a.py -c "${z}"', ['x', 'y']],
+  ['git -c alias.x="!echo ${x}" x; git -c user.name=${y} commit -m ${z}', ['x']],
+  // code by another way
+  ['make -f - <<E\nall:\n\techo ${x}\nE', ['x']],
+  ['. /dev/stdin <<E\necho ${x}\nE', ['x']],
+  ['source <(echo "echo ${x}"); diff <(echo ${y}) a', ['x']],
+  ['echo "echo ${x}" | sh; echo ${y} | sort', ['x']],
 ])('tells which values another program would carry out: %s', (run, names) => {
   expect(namesInCode(run)).toEqual(names);
 });

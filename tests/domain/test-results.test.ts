@@ -50,6 +50,22 @@ const twice = (first: TestState, second: TestState) =>
     { names: ['a'], state: second },
   ]);
 
+/** As unittest prints it: how many, and which of them failed. */
+const counted = (ran: number, failed: readonly string[] = []): TestTable | null =>
+  tableOf('unittest', [...failed.map((name) => ({ names: [name], state: 'failed' as const })), RUN], false, ran);
+const RUN = { names: ['unittest'], state: 'passed' as const };
+
+describe('tests that are only counted', () => {
+  it('are fixed if they do not fail any more and no fewer are run', () => {
+    expect(compareTests(counted(3, ['a']), [counted(4)])).toEqual({ ...NOTHING, fixed: ['a'] });
+  });
+
+  it('have gone if fewer are run, or if nothing is said of them any more', () => {
+    expect(compareTests(counted(3, ['a']), [counted(2)])).toEqual({ ...NOTHING, vanished: ['1 of 3 tests'] });
+    expect(compareTests(counted(3, ['a']), [null]).vanished).toEqual(['a', 'unittest']);
+  });
+});
+
 describe('tests of two runs', () => {
   it('are told apart as fixed, new, old, gone and added', () => {
     const before = table({ fixed: 'failed', broken: 'passed', old: 'failed', gone: 'passed', same: 'passed' });

@@ -62,6 +62,7 @@ beforeAll(async () => {
         tools(finish()),
       ),
       rule('Malformed for ever', tools(call('edit_file', { path: 'value.txt' }))),
+      rule('Cut for ever', { ...tools(list), finishReason: 'length' } as ScriptedAnswer),
       rule('Only words', { kind: 'text', text: 'I am done.' }),
       rule('Lost in folders', tools(read('src/value.txt')), mend, tools(finish())),
       rule(
@@ -74,6 +75,7 @@ beforeAll(async () => {
         tools(finish()),
       ),
       rule('In circles', tools(read('value.txt'))),
+      rule('Changes nothing', tools(finish())),
       rule('Out of the circle', ...Array.from({ length: 4 }, () => tools(list)), mend, tools(finish())),
       rule(
         'Red gate',
@@ -211,12 +213,16 @@ describe('a conversation that stumbles', () => {
     expect(said).toContain('There is no tool');
   }, 60_000);
 
-  it.each(['Malformed for ever', 'Only words'])(
+  it.each([
+    ['Malformed for ever', 'malformedAnswer'],
+    ['Only words', 'malformedAnswer'],
+    ['Cut for ever', 'truncatedAnswer'],
+  ])(
     'ends after three answers without a valid call: %s',
-    async (title) => {
+    async (title, code) => {
       const url = world.repository(title.replaceAll(' ', '-'), valueFiles());
       const result = await world.carryOut(task(title, url, once));
-      expect(result).toMatchObject({ state: 'dead', failure: { code: 'malformedAnswer' }, calls: { sent: 3 } });
+      expect(result).toMatchObject({ state: 'dead', failure: { code }, calls: { sent: 3 } });
     },
     60_000,
   );
@@ -241,6 +247,8 @@ describe('a conversation that stumbles', () => {
     const result = await world.carryOut(task('In circles', url, once));
     expect(result).toMatchObject({ state: 'dead', failure: { code: 'loopDetected' }, calls: { sent: 8 } });
     expect(messagesTo('In circles').at(4)).toContain('You are going in circles');
+    const refused = await world.carryOut(task('Changes nothing', url, once));
+    expect(refused).toMatchObject({ state: 'dead', failure: { code: 'nothingToCommit' }, calls: { sent: 6 } });
     const saved = await world.carryOut(task('Out of the circle', url, once));
     expect(saved.state).toBe('succeeded');
   }, 60_000);

@@ -61,10 +61,18 @@ const ROWS: readonly Row[] = [
   // the remote
   {
     name: 'unreachable remote',
-    task: (world) => ({ repo: { url: join(world.folder, 'remotes', 'nowhere.git') }, ...SHORT_OUTAGE }),
+    task: () => ({ repo: { url: 'http://127.0.0.1:1/nowhere.git' }, ...SHORT_OUTAGE }),
     state: 'stuck',
     exitCode: 4,
     code: 'remoteUnreachable',
+    requests: 0,
+  },
+  {
+    name: 'a remote that is not there',
+    task: (world) => ({ repo: { url: join(world.folder, 'remotes', 'nowhere.git') } }),
+    state: 'dead',
+    exitCode: 2,
+    code: 'missingRepository',
     requests: 0,
   },
   {
@@ -267,6 +275,15 @@ const ROWS: readonly Row[] = [
     code: 'baselineBroken',
   },
   {
+    name: 'a check whose program is not there',
+    answers: [right],
+    task: () => ({ checks: [{ ...CHECK, run: 'nodde --test' }], limits: { attempts: 3 } }),
+    state: 'dead',
+    exitCode: 3,
+    code: 'checkProgramMissing',
+    attempts: 1,
+  },
+  {
     name: 'a check that hangs after the edits only',
     answers: [right],
     files: { ...valueFiles(), 'check.sh': 'grep -qx right value.txt && sleep 600\nexit 1\n' },
@@ -411,6 +428,16 @@ it('waits as long as Retry-After says', async () => {
   await runOf(rowNamed('429 with Retry-After, once'));
   const [first, second] = requestsFor(titleOf(rowNamed('429 with Retry-After, once')));
   expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(1_900);
+});
+
+it('has the keeper of the trouble on the queue of all keepers, and answers for it without limits too', async () => {
+  await runOf(rowNamed('429 with Retry-After, once'));
+  await runOf(rowNamed('500 for ever'));
+  const client = await world.connect();
+  const { taskQueue, historyLength } = await client.workflow.getHandle('provider/openai').describe();
+  expect(taskQueue).toBe('weaver-keepers');
+  // What begins it and its first look are five events; each message that it has answered is five more.
+  expect(historyLength).toBeGreaterThan(8);
 });
 
 it('counts what a failing endpoint was sent', async () => {

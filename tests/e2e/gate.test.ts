@@ -63,7 +63,11 @@ beforeAll(async () => {
     script: [
       {
         when: { contains: ['You judge whether', '# Judged by a model'] },
-        answers: [judges([1, false, 'Nothing says why.']), judges([1, true, 'why.txt, line 1'])],
+        answers: [
+          judges([1, false, 'Nothing says why.']),
+          judges([1, true, 'line 999 of nonexistent.py']),
+          judges([1, true, 'why.txt, line 1']),
+        ],
       },
       {
         when: { contains: '# Cheats at first' },
@@ -139,16 +143,17 @@ describe('an answer that makes the checks green by taking the tests away', () =>
 
 describe('a criterion that a model judges', () => {
   it('refuses green work that does not meet it, with its words for the next attempt', () => {
-    expect([judged.result.state, judged.result.attempts, judged.result.calls.sent]).toEqual(['succeeded', 2, 4]);
+    expect([judged.result.state, judged.result.attempts, judged.result.calls.sent]).toEqual(['succeeded', 2, 5]);
     expect(judged.decisions).toContain('criteriaUnmet');
     expect(judged.prompts.find((body) => body.includes('Attempt 1 failed'))).toContain('Nothing says why.');
   });
 
   it('is asked with the change and the results, and its verdict is in the commit', () => {
     const asked = judged.prompts.filter((body) => body.includes('You judge whether'));
-    expect(asked).toHaveLength(2);
+    expect(asked).toHaveLength(3);
     expect(asked[1]).toContain('+It was wrong.');
     expect(asked[1]).toContain('1 fixed, 0 new, 0 old, 0 vanished');
+    expect(asked[2]).toContain('criterion 1: the evidence names no file of the repository.');
     expect(messageOn(judged)).toContain('Weaver-Criteria: 1 met (judge)');
   });
 });

@@ -1,6 +1,6 @@
 /** Jobs of many tasks on a real server: order, policies of edges, stacking, decomposition, cancel, continuing as new, a dead worker. */
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import type { JobInput, JobResult } from '../../src/client/index';
+import { WeaverClient, type JobInput, type JobResult, type TaskView } from '../../src/client/index';
 import type { JobSpec, JobTask } from '../../src/domain/job';
 import type { JobStatus, JobTasksPage, TaskStatus } from '../../src/workflows/messages';
 import { answerValue, branchesOf, CHECK, git, until, valueFiles, World } from './world';
@@ -250,12 +250,13 @@ it('cancels a task with all that came of it, and lets the others go on', async (
 
 it('D-11 cancels a whole job: what runs is stopped, what had not begun never does', async () => {
   const tasks = [
-    task('s1', 'Slow one'),
+    task('s1', 'Slow one at first'),
     task('s2', 'Slow one again'),
     task('d', 'Done after', { dependsOn: after('s1') }),
   ];
   const handle = await start('whole', jobOf('whole', tasks));
-  await until(async () => world.requestsFor('Slow one again') > 0, 'the slow tasks ask');
+  const asked = ['Slow one at first', 'Slow one again'];
+  await until(async () => asked.every((title) => world.requestsFor(title) > 0), 'the slow tasks ask');
   const startedAt = Date.now();
   await handle.signal('requestCancel', { reason: 'all of it', requester: 'ana' });
   await handle.cancel();
@@ -264,6 +265,14 @@ it('D-11 cancels a whole job: what runs is stopped, what had not begun never doe
   expect((await rowsOf(handle)).map(({ state }) => state)).toEqual(['cancelled', 'cancelled', 'cancelled']);
   expect(branchesOf(bare('whole'))).toEqual(['main']);
   expect((await failureOf('job/whole/t/s1'))?.detail).toContain('ana: all of it');
+  expect((await handle.query<JobStatus>('jobStatus')).spending).toMatchObject({ callsSent: 2 });
+  // The reason has come with the cancel, and the account has gone with the end: a signal each would cost half as much again.
+  const { events } = await client.workflow.getHandle('job/whole/t/s1').fetchHistory();
+  const signals = events?.filter(
+    (event) =>
+      event.workflowExecutionSignaledEventAttributes ?? event.signalExternalWorkflowExecutionInitiatedEventAttributes,
+  );
+  expect(signals).toEqual([]);
 });
 
 it('deletes the branches of what is cancelled, where that is asked for', async () => {
@@ -276,6 +285,17 @@ it('deletes the branches of what is cancelled, where that is asked for', async (
   expect(answer).toMatchObject({ stopping: ['slow'], ended: ['done'] });
   expect((await resultOf(handle)).state).toBe('cancelled');
   expect(branchesOf(bare('unwanted'))).toEqual(['main']);
+});
+
+it('has what a terminated task has spent, and shows it as ended', async () => {
+  const handle = await start('killed', jobOf('killed', [task('slow', 'Slow one to kill'), task('done', 'Done')]));
+  await until(async () => world.requestsFor('Slow one to kill') > 0, 'it asks');
+  await client.workflow.getHandle('job/killed/t/slow').terminate('by hand');
+  expect(await resultOf(handle)).toMatchObject({ state: 'failed', summary: { spending: { callsSent: 2 } } });
+  expect(await row(handle, 'slow')).toMatchObject({ state: 'dead', failure: 'terminated' });
+  const seen: TaskView[] = [];
+  for await (const view of new WeaverClient(client).watch('job/killed/t/slow')) seen.push(view);
+  expect(seen.at(-1)).toMatchObject({ state: 'dead', failure: { code: 'terminated' }, waitingOn: null });
 });
 
 it('notices a child that was terminated from outside, and shows the links both ways', async () => {

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CostReport } from '../../src/client/cost-rows';
+import type { LimitsStanding } from '../../src/domain/provider-limits';
 import type { TaskStatus } from '../../src/workflows/messages';
 import { requestProcessesOf } from '../adapters/model/model-world';
 import { answerValue, CHECK, endProcess, until, valueFiles, World } from './world';
@@ -10,6 +11,7 @@ let world: World;
 
 /** A dollar a call: a million tokens of the prompt, estimated at some thousand. By the month: a day may end meanwhile. */
 const usage = { prompt: 1_000_000, completion: 0 };
+const right = { kind: 'json', value: answerValue('right'), usage } as const;
 const config = (monthlyUsd: number): string => `
 providers:
   openai:
@@ -22,7 +24,7 @@ providers:
 beforeAll(async () => {
   world = await World.start({
     config: config(1),
-    script: [{ answers: [{ kind: 'json', value: answerValue('right'), usage }] }],
+    script: [{ when: { contains: 'The third' }, answers: [{ ...right, delayMs: 2_000 }] }, { answers: [right] }],
   });
 }, 120_000);
 
@@ -56,7 +58,7 @@ it('lets a task spend what there is, and the next one none of it: it ends where 
   expect(world.requestsFor('The second')).toBe(0);
 });
 
-it('lets it wait otherwise, also when the request process is killed, and go on when the budget is raised', async () => {
+it('lets it wait otherwise, also when the request process is killed, and go on when the budget is raised; a worker that is stopped tells what its last call has cost', async () => {
   const { exitCode } = await world.cli(['run', '-', '--detach', '--key', 'third'], {
     input: JSON.stringify(task('The third')),
   });
@@ -83,7 +85,14 @@ it('lets it wait otherwise, also when the request process is killed, and go on w
   for (const child of world.processes) await endProcess(child);
   await world.startWorker();
   expect((await world.cli(['retry-now', 'third'])).exitCode).toBe(0);
-  await until(async () => (await status()).state === 'succeeded', 'it goes on');
+  await until(() => world.requestsFor('The third') === 1, 'it goes on');
+  // The worker stays until the answer is there, and is the only one who could tell.
+  for (const child of world.processes) await endProcess(child);
+  await world.startWorker();
+  await until(async () => (await status()).state === 'succeeded', 'another worker ends it');
+  const keeper = client.workflow.getHandle('provider/openai');
+  const standing = await keeper.query<LimitsStanding | null, [number]>('providerLimits', Date.now());
+  expect(standing?.money?.month).toEqual({ spentUsdMicros: 2_000_000, reservedUsdMicros: 0 });
   expect(await status()).toMatchObject({ attempt: 1, spending: { callsSent: 1, costUsdMicros: 1_000_000 } });
 }, 120_000);
 

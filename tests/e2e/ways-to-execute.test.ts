@@ -1,5 +1,5 @@
 /** Tasks without a model, and named agents: scripts, people, playbooks, who stands in for whom; and a killed worker in the middle. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { WeaverClient, type Waiting } from '../../src/client/index';
 import { answerValue, branchesOf, CHECK, commitsOn, git, until, valueFiles, World, type RunResult } from './world';
@@ -158,6 +158,26 @@ describe('a person', () => {
     const { state, summary } = await weaver.result(taskId);
     expect([state, summary?.counts]).toEqual(['completed', { decomposed: 1, succeeded: 2 }]);
     expect((await weaver.decisions(taskId)).map(({ decision }) => decision.kind)).toEqual(['wait', 'decompose']);
+  }, 60_000);
+
+  it('is not asked again for a plan that the attempt did not come to read', async () => {
+    const limits = { attempt: { wallTimeSeconds: 2 } };
+    const taskId = await begin(task('Work whose plan comes late', { handler: 'human', limits }));
+    await untilAsks(taskId);
+    const [store, away] = [join(world.home, 'artifacts'), join(world.home, 'artifacts.away')];
+    renameSync(store, away);
+    writeFileSync(store, 'nothing can be kept here');
+    const kinds = async () => (await weaver.decisions(taskId)).map(({ decision }) => decision.kind);
+    try {
+      await weaver.done(taskId, { children: ['Late part one', 'Late part two'].map(child) });
+      await until(async () => (await kinds()).includes('retry'), 'the time of the attempt is up');
+    } finally {
+      rmSync(store);
+      renameSync(away, store);
+    }
+    const { state, summary } = await weaver.result(taskId);
+    expect([state, summary?.counts]).toEqual(['completed', { decomposed: 1, succeeded: 2 }]);
+    expect(await kinds()).toEqual(['wait', 'retry', 'decompose']);
   }, 60_000);
 
   it('finds a work tree, hears what is wrong with the work, and lands it', async () => {

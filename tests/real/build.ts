@@ -89,7 +89,7 @@ function taskOf(real: RealCase, url: string, branch: string): BuiltCase['task'] 
     description: real.description,
     acceptanceCriteria: real.criteria,
     repo: { url, baseBranch: 'main', branch },
-    checks: [{ name: 'tests', run: checkLine(real), timeoutSeconds: CHECK_TIMEOUT_SECONDS }],
+    checks: [{ name: 'tests', run: plainLine(real), timeoutSeconds: CHECK_TIMEOUT_SECONDS }],
     relatedFiles: [...real.fixedFiles, real.test.path],
     protect: testGlobs(real.language).map((glob) => ({ glob, policy: 'deny' })),
     limits: { attempts: ATTEMPTS },
@@ -97,13 +97,17 @@ function taskOf(real: RealCase, url: string, branch: string): BuiltCase['task'] 
 }
 
 /**
- * The tests must end with success and each of ours must be reported as passed: a program that ends early with success, and
- * a test that is no longer there, are red.
+ * For the judge: the tests must end with success and each of ours must be reported as passed, so a program that ends early with
+ * success, and a test that is no longer there, are red.
  */
 export function checkLine({ language, test, testCommand }: RealCase): string {
   const reported = test.names.map((name) => `printf '%s\\n' "$report" | grep -Eq '${passedLine(language, name)}'`);
   return `report=$(${testCommand} 2>&1); code=$?; printf '%s\\n' "$report"; test $code -eq 0 && ${reported.join(' && ')}`;
 }
+
+/** For the gate, as somebody would give it: what passes is not named, and nothing is looked for in what it prints. */
+const plainLine = ({ testCommand }: RealCase): string =>
+  testCommand.replace(/\bGOFLAGS=\S+ /, '').replace(/ (?:-v|--test-reporter=\w+)(?= |$)/, '');
 
 function passedLine(language: Language, name: string): string {
   switch (language) {

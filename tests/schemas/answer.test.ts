@@ -244,6 +244,13 @@ describe('an answer in blocks', () => {
     expect(readable.filter((length) => length < first || length > first + 'b.txt'.length + 12)).toEqual([]);
   });
 
+  it('is none in a bare list of edits, whose fence names no file', () => {
+    expect(parseAnswer('```json\n[{"op":"write","path":"a.txt","content":"A"}]\n```')).toEqual({
+      kind: 'malformed',
+      faults: ['The answer has no JSON object with the field edits.'],
+    });
+  });
+
   it('is read in time that grows with its length alone', () => {
     const times = 20_000;
     const blocks = searchBlock('a.txt', 'a\n', 'A\n').repeat(times);

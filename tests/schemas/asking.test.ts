@@ -66,6 +66,14 @@ it.each([
     'maySplit stands beside candidates, which are compared by their changes: leave one out',
   ],
   [{ shadow: { model: 'x', rate: 2 } }, 'shadow.rate must be at most 1'],
+  [
+    { models: ['a', 'b'], ask: { mode: 'consensus', vote: { quorum: 3 } } },
+    'ask.vote.quorum is more than the 2 models that are asked',
+  ],
+  [
+    { models: ['a'], ask: 'consensus' },
+    'ask.vote.quorum is 2 where none is named, more than the one model that is asked',
+  ],
 ])('refuses %j', (more, says) => expect(faultsOf(more)).toEqual([says]));
 
 it('LC-50 refuses weights without the strategy that counts them, and the strategy without weights', () => {

@@ -97,6 +97,10 @@ modes: [any, parallel-any]
     'cases.yaml:4: providers[1] is there twice',
     'cases.yaml:5: modes[1] is there twice',
   ]);
+  const vote = '{ mode: consensus, vote: { quorum: 3 } }';
+  expect(faultsOf(`cases: [{ name: a, prompt: p }]\nproviders: [x, y]\nmodes: [${vote}]\n`)).toEqual([
+    'cases.yaml:3: modes[0].vote.quorum is more than the 2 models that are asked',
+  ]);
   const cases = Array.from({ length: 101 }, (_, n) => `  - { name: c${n}, prompt: p }`).join('\n');
   expect(faultsOf(`cases:\n${cases}\nproviders: [x]\nrepeats: 100\n`)).toEqual([
     'cases.yaml:1: cases make 10100 questions with all repeats, at most 10000',

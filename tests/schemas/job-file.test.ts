@@ -220,6 +220,7 @@ tasks:
       'line 11: tasks[1].title is missing',
       'line 12: tasks[1].titel is no field: did you mean title?',
       'line 14: tasks[1].dependsOn[1].whenFail is no field: did you mean whenFailed?',
+      'line 14: tasks[1].dependsOn[1] makes the task wait for itself: b → b',
       'line 18: tasks[2].key belongs to the job: write it at the top',
       'line 19: tasks[2].stackOn is not among dependsOn, and its branch is there only when it has ended',
       'line 21: tasks[3] must be a map of fields',
@@ -273,6 +274,18 @@ tasks:
       'line 1: tasks[1].dependsOn[0] names no task of this job: migrate-databse; did you mean migrate-database?',
       'line 1: tasks[1].dependsOn[1] names no task of this job: zzz',
     ]);
+  });
+
+  it('are told with whatever else is wrong about the places', () => {
+    const tasks = [
+      { id: 'Not_So' },
+      { id: 'b', dependsOn: [{ task: 'zzz', whenFailed: 'dance' }] },
+      { id: 'b', dependsOn: ['yyy'] },
+    ];
+    const faults = faultsOf(parseJob(jobWith(tasks)));
+    expect(faults).toHaveLength(5);
+    for (const says of ['tasks[0].id', 'whenFailed', 'tasks[1] already', 'names no task of this job: zzz', 'job: yyy'])
+      expect(faults).toContainEqual(expect.stringContaining(says));
   });
 
   it('a prerequisite that is named twice', () => {

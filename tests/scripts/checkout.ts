@@ -59,7 +59,8 @@ export class Checkout {
       'src/workflows/index.ts',
       `import { greeting } from '../domain/greeting.js';\nexport const greet = async (): Promise<string> => greeting;\n`,
     );
-    checkout.write('src/workflows/size-guard.ts', 'export const interceptors = () => ({ outbound: [] });\n');
+    for (const name of ['size-guard', 'cancel-message'])
+      checkout.write(`src/workflows/${name}.ts`, 'export const interceptors = () => ({ outbound: [] });\n');
     checkout.write('src/cli.ts', COMMAND);
     return checkout;
   }
@@ -118,6 +119,7 @@ const COPIED = [
   'package.json',
   'tsconfig.json',
   'tests/heavy-first.cjs',
+  'tests/jest-runtime.cjs',
   'tsconfig.tests.json',
 ];
 

@@ -54,6 +54,14 @@ describe('the cache', () => {
     expect(await find()).toEqual({ code: 0, found: { path: kept, source: 'cache' }, stderr: '' });
   });
 
+  it('is below the weaver home where the user can have none', async () => {
+    const home = path.join(checkout.folder, 'home');
+    const taken = path.join(checkout.folder, 'taken');
+    writeFileSync(taken, '');
+    const kept = inCache('1.9.1', path.join(home, 'cache'));
+    expect((await find({ XDG_CACHE_HOME: taken, WEAVER_HOME: home })).found).toEqual({ path: kept, source: 'cache' });
+  });
+
   it('is under XDG_CACHE_HOME where that is set', async () => {
     const folder = path.join(checkout.folder, 'elsewhere');
     const kept = inCache('1.9.1', folder);

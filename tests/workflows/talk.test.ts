@@ -13,6 +13,13 @@ const prerequisite = (id: string): Prerequisite => ({
   summary: '',
 });
 
+function withPlan(): Talk {
+  const talk = new Talk();
+  talk.hearPlan('a1.h1', ['[1', ']']);
+  talk.answer(answered('a1.h1'));
+  return talk;
+}
+
 describe('a question', () => {
   it('blocks the task on a person, with its own text', () => {
     const talk = new Talk();
@@ -52,6 +59,25 @@ describe('a question', () => {
       Array.from({ length: 20 }, (_, n) => `a${n + 5}.t1`),
     );
     expect(talk.answerTo('a0.t1')).not.toBeNull();
+  });
+});
+
+describe('a plan in place of work', () => {
+  it('is there until it was read, also in a run that goes on with the task', () => {
+    const next = new Talk();
+    next.takeOver(JSON.parse(JSON.stringify(withPlan().carry())));
+    for (const talk of [withPlan(), next]) {
+      expect([talk.planFor('a1.h1'), talk.planFor('a2.h1')]).toEqual([['[1', ']'], []]);
+      expect(talk.unreadPlan()).toEqual(answered('a1.h1'));
+      talk.dropPlan();
+      expect([talk.planFor('a1.h1'), talk.unreadPlan(), talk.carry().plan]).toEqual([[], null, undefined]);
+    }
+  });
+
+  it('is of no use once the work is said to be done', () => {
+    const talk = withPlan();
+    talk.hearPlan('a2.h1', []);
+    expect(talk.unreadPlan()).toBeNull();
   });
 });
 

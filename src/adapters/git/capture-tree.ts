@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { CaptureResult, Git } from '../../ports.js';
 import { unlessGone } from './error-code.js';
 import { GitFailure } from './faults.js';
-import { keyOf } from './listing.js';
+import { keyOf, pathOf } from './listing.js';
 import type { Mirror } from './mirror.js';
 import { removeFolder } from './remove-folder.js';
 import { workspaceOf, type Workspace, type WorkTreeOptions } from './work-tree.js';
@@ -28,6 +28,20 @@ export async function captureTree(options: WorkTreeOptions, request: CaptureRequ
     } finally {
       await removeFolder(index);
     }
+  });
+}
+
+/** See `Git.changed`. One process, which writes nothing. */
+export async function changedPaths(
+  options: WorkTreeOptions,
+  { url, workspace, keep }: Parameters<Git['changed']>[0],
+): Promise<readonly string[]> {
+  const mirror = options.mirrors.of(url);
+  const space = workspaceOf(options.home, workspace);
+  return options.locks.hold(space.lock, undefined, async () => {
+    const environment = { GIT_WORK_TREE: space.tree, GIT_INDEX_FILE: space.index };
+    const listed = await options.mirrors.local(mirror, ['ls-files', '-z', ...LISTED, '--directory'], { environment });
+    return changedKeys(listed.stdout, keep).map(pathOf).toSorted();
   });
 }
 

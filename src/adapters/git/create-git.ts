@@ -1,7 +1,7 @@
 /** The `Git` port over the git program. */
 import { join } from 'node:path';
 import { PortFault, type Git, type SigningSettings } from '../../ports.js';
-import { captureTree } from './capture-tree.js';
+import { captureTree, changedPaths } from './capture-tree.js';
 import type { Redact } from './faults.js';
 import { localFault } from './faults.js';
 import { createFolderLocks } from './folder-lock.js';
@@ -83,6 +83,7 @@ export function createGit(options: GitOptions): Git {
     ensureSigns: () => faulting(redact, async () => void (await signer.sign(Buffer.from('weaver\n')))),
     checkout: (request) => faulting(redact, () => checkoutTree(workTree, request)),
     capture: (request) => faulting(redact, () => captureTree(workTree, request)),
+    changed: (request) => faulting(redact, () => changedPaths(workTree, request)),
     untracked: (url, workspace) => faulting(redact, () => untrackedNames(workTree, url, workspace)),
     push: (request) => faulting(redact, () => pushCommit(remote, request)),
     unpublish: (request) => faulting(redact, () => unpublishBranch(remote, request)),

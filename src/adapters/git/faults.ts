@@ -34,6 +34,8 @@ const CREDENTIALS =
   /Authentication failed|could not read (?:Username|Password)|Permission denied \((?:publickey|password|keyboard)|Host key verification failed|returned error: (?:401|403)|HTTP Basic: Access denied|invalid (?:credentials|username or)|terminal prompts disabled|Access denied/i;
 const REMOTE =
   /Could not resolve|Couldn't resolve|Connection (?:refused|reset|timed out|closed)|Failed to connect|unable to connect|unable to access|Operation too slow|timed out|Could not read from remote|does not appear to be a git repository|[Rr]epository .*not found|No route to host|Network is unreachable|RPC failed|returned error: \d|SSL|certificate|remote error|not our ref|early EOF|hung up|unexpected disconnect|couldn't find remote ref|server/i;
+/** What git says of a path, of an answer 404, and forges over ssh. */
+const ABSENT = /does not appear to be a git repository|[Rr]epository (?:'[^']*' )?not found/;
 const BROKEN =
   /object|\bpack|corrupt|not a git repository|unable to (?:read|find|parse)|could not read [0-9a-f]{40}|bad (?:tree|config|revision|signature|index|sha1)|missing|invalid refspec|does not match any|inflate|sha1|hash mismatch|unresolved|broken|Not a valid|did not receive expected/i;
 
@@ -64,8 +66,11 @@ export function localFault(cause: unknown, redact: Redact): unknown {
   return fileFault(cause, redact);
 }
 
-/** The fault of an operation that talks to the remote. */
-export function remoteFault(cause: unknown, redact: Redact): unknown {
+/**
+ * The fault of an operation that talks to the remote. One that was there before is away for a while; of one that nobody here has
+ * ever seen, waiting makes nothing better.
+ */
+export function remoteFault(cause: unknown, redact: Redact, isKnown = true): unknown {
   if (!(cause instanceof GitFailure)) return fileFault(cause, redact);
   const { stderr, timedOut } = cause.result;
   const own = stderr.replace(/^remote:.*$/gm, '');
@@ -73,6 +78,8 @@ export function remoteFault(cause: unknown, redact: Redact): unknown {
   const why = timedOut ? `no end within the time limit of ${cause.doing}` : shown(stderr, redact);
   if (!timedOut && CREDENTIALS.test(stderr))
     return new PortFault('remoteCredentials', why, false, { cause: bare(cause) });
+  if (!timedOut && !isKnown && ABSENT.test(stderr))
+    return new PortFault('missingRepository', why, false, { cause: bare(cause) });
   return new PortFault('remoteUnreachable', why === '' ? `git ${cause.doing} ended without a word` : why, true, {
     cause: bare(cause),
   });

@@ -1,4 +1,5 @@
 /** What the remote has: one small question. */
+import { existsSync } from 'node:fs';
 import { GitFailure, remoteFault } from './faults.js';
 import type { Redact } from './faults.js';
 import type { Mirror, Mirrors } from './mirror.js';
@@ -113,7 +114,8 @@ async function ask(
 ): Promise<Refs> {
   const args = ['ls-remote', '--quiet', '--symref', '--', mirror.url, ...patterns];
   const result = await mirrors.ask(mirror, args, signal);
-  if (result.exitCode !== 0) throw remoteFault(new GitFailure('ls-remote', result), redact);
+  if (result.exitCode !== 0)
+    throw remoteFault(new GitFailure('ls-remote', result), redact, existsSync(mirror.directory));
   const ids = new Map<string, string>();
   let headBranch: string | null = null;
   for (const line of result.stdout.toString('utf8').split('\n')) {

@@ -76,13 +76,20 @@ function addMessage(message: Readonly<Record<string, unknown>>, gathered: Gather
   const text = textOf(message['content']);
   const refusal = stringOf(message['refusal']) ?? '';
   const reasoning = stringOf(message['reasoning_content']) ?? stringOf(message['reasoning']) ?? '';
-  const calls = message['tool_calls'];
+  const calls = callsIn(message);
   gathered.begun = true;
   gathered.text += text;
   gathered.refusal += refusal;
   gathered.reasoningCharacters += reasoning.length;
-  if (Array.isArray(calls)) for (const call of calls as readonly unknown[]) addPart(call, gathered);
-  return text !== '' || refusal !== '' || reasoning !== '' || Array.isArray(calls);
+  for (const call of calls ?? []) addPart(call, gathered);
+  return text !== '' || refusal !== '' || reasoning !== '' || calls !== null;
+}
+
+/** Null if it has none. Servers of before tools have one at most, in a field of its own, and some gateways fill both. */
+function callsIn(message: Readonly<Record<string, unknown>>): readonly unknown[] | null {
+  const [calls, only] = [message['tool_calls'], message['function_call']];
+  if (Array.isArray(calls)) return calls;
+  return isMap(only) ? [{ index: 0, function: only }] : null;
 }
 
 function addPart(part: unknown, { toolCalls }: Gathered): void {

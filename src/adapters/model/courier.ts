@@ -19,7 +19,7 @@ import {
 } from '../../ports.js';
 import type { Gathered } from './gathered.js';
 import { busyFor, mayDepart, type Refused } from './departure.js';
-import { dialectOf, type Dialect } from './dialect.js';
+import { dialectOf, lasting, type Dialect } from './dialect.js';
 import { sayable } from './endpoint-errors.js';
 import { ledgerFault, type Ledger } from './ledger.js';
 import {
@@ -289,22 +289,30 @@ function createSender({ home, ask, redact, tail }: CourierParts, books: Books): 
       const result = await sendOnce(key, order, entry, dialect);
       if (result === null) return 'unwanted';
       if (result.kind === 'refused') {
-        if (adaptations > 0) dialects.set(endpoint, dialect); // it begins with that when it may leave
+        if (adaptations > 0) dialects.set(endpoint, lasting(dialect)); // it begins with that when it may leave
         return result;
       }
       if (result.kind === 'answered') {
-        dialects.set(endpoint, dialect);
+        dialects.set(endpoint, lasting(dialect));
         if (result.usageEstimated) warnings.push(`${provider.name} reports no usage; its tokens are estimated.`);
         return null;
       }
       if (result.adapted === undefined || adaptations >= ADAPTATIONS_MAX || entry.controller.signal.aborted)
         return null;
-      warnings.push(`${provider.name} refused a field of the request and was asked again without it: ${result.says}`);
+      warnings.push(`${provider.name} refused ${changeTo(result.adapted, dialect)}: ${result.says}`);
       dialect = result.adapted;
     }
   };
 
   return { send };
+}
+
+function changeTo({ answerTokensMax, contextWindow, room }: Dialect, before: Dialect): string {
+  const isAboutLength =
+    room !== before.room || answerTokensMax !== before.answerTokensMax || contextWindow !== before.contextWindow;
+  return isAboutLength
+    ? 'so long an answer (maxOutputTokens) and was asked again for a shorter one'
+    : 'a field of the request and was asked again without it';
 }
 
 /** The rows of the calls, on the disk; an end row also in memory while the disk has no room for it. */
@@ -394,6 +402,8 @@ function hear(
   const call = `${callId}.${send}`;
   const tailed = tail?.begin({ call, lineage, name, provider: provider.name, model: provider.model });
   entry.gathered = null;
+  // News of an answer that is there at once would only keep its end waiting: a heartbeat is a trip to the server.
+  entry.toldAt = Date.now();
   return {
     onGrowth: (gathered) => {
       entry.gathered = gathered;

@@ -4,7 +4,11 @@
  */
 import { KINDS, kindOfAddress, type KindFacts, type OptionalField } from '../../domain/provider-kinds.js';
 import type { CallRequest, ChatMessage, EndpointDialect, ProviderSettings } from '../../ports.js';
+import { callsApart } from './calls-apart.js';
 import type { EndpointFailure } from './endpoint-errors.js';
+import { limitsIn } from './named-limits.js';
+import type { Question } from './protocol.js';
+import { OUTPUT_TOKENS_MIN, outputTokensOf } from './request-size.js';
 
 export type Dialect = EndpointDialect;
 
@@ -39,6 +43,29 @@ export function adapt(dialect: Dialect, refusal: EndpointFailure): Dialect | nul
   return null;
 }
 
+/** The dialect with the limit that the refusal names, or null if that leaves no room or asks for no less. */
+export function withNamedLimit(question: Question, { code, says }: EndpointFailure): Dialect | null {
+  if (code !== 'modelRequestInvalid' && code !== 'contextOverflow') return null;
+  const { answerMax, window, prompt } = limitsIn(says);
+  // Where the prompt was not counted, only words about the answer say that it was the answer.
+  if (answerMax === undefined && prompt === undefined && !/max_\w*tokens/i.test(says)) return null;
+  const { room: _, ...known } = question.dialect;
+  const dialect: Dialect = {
+    ...known,
+    ...(answerMax === undefined ? {} : { answerTokensMax: answerMax }),
+    ...(window === undefined ? {} : { contextWindow: window }),
+    ...(window === undefined || prompt === undefined ? {} : { room: window - prompt }),
+  };
+  const hasRoom = Math.min(answerMax ?? Infinity, dialect.room ?? Infinity) >= OUTPUT_TOKENS_MIN;
+  return hasRoom && outputTokensOf({ ...question, dialect }) < outputTokensOf(question) ? dialect : null;
+}
+
+/** What holds for other questions too. */
+export function lasting(dialect: Dialect): Dialect {
+  const { room: _, ...others } = dialect;
+  return others;
+}
+
 /** Whether a request in this dialect has the field. */
 export const knows = ({ without = [] }: Dialect, field: OptionalField): boolean => !without.includes(field);
 
@@ -46,12 +73,13 @@ export const knows = ({ without = [] }: Dialect, field: OptionalField): boolean 
 const tellsSchema = (dialect: Dialect): boolean =>
   dialect.level === 'json-object' || (dialect.level === 'json-schema' && !knows(dialect, 'response_format'));
 
-/** The messages as the endpoint takes them, with the schema in words where nothing else tells it. */
+/** The messages as the endpoint takes them: each call apart, and the schema in words where nothing else tells it. */
 export function messagesFor(
   dialect: Dialect,
   { provider, messages, schema }: Pick<CallRequest, 'provider' | 'messages' | 'schema'>,
 ): readonly ChatMessage[] {
-  const told = schema !== undefined && tellsSchema(dialect) ? tellSchema(messages, schema) : messages;
+  const apart = callsApart(messages);
+  const told = schema !== undefined && tellsSchema(dialect) ? tellSchema(apart, schema) : apart;
   return factsOf(provider).systemFirst ? systemFirst(told) : told;
 }
 

@@ -33,12 +33,14 @@ const WORDS = {
   /** OpenAI, vLLM, Ollama, LiteLLM, OpenRouter, llama.cpp and the servers that gateways stand before, each in its own words. */
   contextOverflow: anyOf(
     /context[_ ]length[_ ]exceeded|exceed_context_size|ContextWindowExceeded|model_context_window_exceeded/,
-    /maximum (context|model|prompt) length|context length is only \d/,
+    /maximum (context|model|prompt) length|context length (is|of) only \d/,
     /(exceed\w*|(larger|greater|longer) than) (the |its |this )?(available |model'?s? |max(imum)? )*context\b/,
     /context window exceeds|exceeded model token limit/,
     /(prompt|input)( is)? too long|input length exceeds|\binputs. must have less than \d+ tokens/,
     /reduce the length of (the |your )?(input )?(messages|prompt|text)/,
     /maximum number of tokens allowed|token count of \d+ exceeds the limit/,
+    // LM Studio, in these words.
+    /tokens when context the overflows|exceed context limit: \d/,
     // What vLLM said when the prompt alone had filled the window.
     /max_tokens must be at least 1, got -\d/,
     /\binputs. tokens \+ .max_new_tokens. must be <=/,
@@ -52,6 +54,8 @@ const WORDS = {
   modelNotFound: anyOf(
     /model_not_found|model .{0,200}(not found|does not exist)|invalid model name|not a valid model|unknown model|no such model/,
   ),
+  /** Gemini says so with 400. */
+  credentials: anyOf(/\bAPI_KEY_INVALID\b|\bAPI key (not valid|expired|not found)/),
   /** Found, but not for such a request: OpenRouter says so with 404. */
   unfit: /no endpoints found that (support|can handle)/i,
   /** Gateways use these words for rates too, but then say when to come again. */
@@ -87,6 +91,7 @@ function classify(said: EndpointSaid): readonly [code: FailureCode, retryable: b
   if (status === 429) return WORDS.tooLargeForRate.test(about) ? ['contextOverflow', false] : ['rateLimited', true];
   if (status === 401) return ['modelCredentials', false];
   if (status === 403) return [WORDS.contentFiltered.test(about) ? 'contentFiltered' : 'modelCredentials', false];
+  if (status === 400 && WORDS.credentials.test(about)) return ['modelCredentials', false];
   if (status === 413) return ['contextOverflow', false];
   // Some servers answer these with 500, or inside a stream without any status; sending the same again cannot help.
   if (status !== 404 && WORDS.contextOverflow.test(about)) return ['contextOverflow', false];

@@ -5,7 +5,7 @@ import { estimateTokens } from '../../domain/token-estimate.js';
 import type { ToolCall } from '../../domain/tools.js';
 import type { FinishReason } from '../../ports.js';
 import { CHAT } from './chat-protocol.js';
-import { adapt, factsOf, type Dialect } from './dialect.js';
+import { adapt, factsOf, withNamedLimit, type Dialect } from './dialect.js';
 import { failureOf, networkFailureOf, sayable, type EndpointFailure } from './endpoint-errors.js';
 import {
   BrokenAnswer,
@@ -259,7 +259,8 @@ function failed(request: EndpointRequest, watch: Watch, gathered: Gathered, erro
   const clean = { ...failure, says: sayable(failure.says, request.redact) };
   if (mayHaveWorked(clean, watch, gathered, error))
     return { ...clean, usage: gathered.usage ?? estimateUsage(request, gathered) };
-  const adapted = adapt(request.dialect, clean);
+  // First the limits: their words are about a field too.
+  const adapted = withNamedLimit(request, clean) ?? adapt(request.dialect, clean);
   return adapted === null ? clean : { ...clean, adapted };
 }
 

@@ -7,7 +7,7 @@ import { isMap } from '../../domain/plain-object.js';
 import { TOOLS, type ToolDeclaration } from '../../domain/tools.js';
 import type { CallRequest, EndpointProbe, ProviderSettings, StructureLevel } from '../../ports.js';
 import { endOf, intentOf } from './courier.js';
-import { dialectOf, type Dialect } from './dialect.js';
+import { dialectOf, lasting, type Dialect } from './dialect.js';
 import type { Ledger } from './ledger.js';
 import { listHeaders } from './list-headers.js';
 import { askEndpoint, type EndpointResult } from './openai-endpoint.js';
@@ -54,7 +54,7 @@ export async function probeEndpoint(provider: ProviderSettings, parts: ProbePart
     ...about,
     kind: 'probed',
     level: tools.works ? 'tools' : schema.level,
-    dialect: { ...dialect, level: schema.level },
+    dialect: { ...lasting(dialect), level: schema.level },
     countsTokens: asker.countsTokens,
     ...(list?.contextWindow === undefined ? {} : { contextWindow: list.contextWindow }),
   };

@@ -88,7 +88,7 @@ interface Service {
 function serve({ home, places, hold, idleMs }: Service): void {
   const secrets = createSecrets();
   const ledger = createLedger(home, secrets.redact);
-  const fetcher = createPatientFetch();
+  const fetcher = createPatientFetch(process.env);
   // Loading the client library takes longer than all else, so the socket is open before.
   const ask: CourierParts['ask'] = async (request) =>
     (await import('./openai-endpoint.js')).askEndpoint(request, fetcher);

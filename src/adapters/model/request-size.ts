@@ -1,6 +1,6 @@
 /** How large a request is, before anybody has counted its tokens. */
 import { estimateTokens } from '../../domain/token-estimate.js';
-import type { CallRequest } from '../../ports.js';
+import type { CallRequest, EndpointDialect } from '../../ports.js';
 
 type Sized = Pick<CallRequest, 'messages' | 'schema' | 'tools'>;
 
@@ -10,17 +10,20 @@ export const estimatePromptTokens = (request: Sized): number => estimateTokens(c
 /** Code and prose take 3 to 5 characters a token; a text of more than this many for each token of a window cannot fit. */
 const CHARACTERS_A_TOKEN_MAX = 8;
 /** Less room than this for the answer is none: the endpoint is to say so itself. */
-const OUTPUT_TOKENS_MIN = 256;
+export const OUTPUT_TOKENS_MIN = 256;
 
 /** Whether the prompt cannot fit into the window, however its tokens are counted. */
 export const exceedsWindow = (request: Sized & Pick<CallRequest, 'provider'>): boolean =>
   charactersOf(request) > (request.provider.contextWindow ?? Infinity) * CHARACTERS_A_TOKEN_MAX;
 
 /** Servers refuse a limit that prompt and answer together could not keep. */
-export function outputTokensOf(request: Sized & Pick<CallRequest, 'provider'>): number {
+export function outputTokensOf(
+  request: Sized & Pick<CallRequest, 'provider'> & { readonly dialect?: EndpointDialect },
+): number {
   const { maxOutputTokens, contextWindow = Infinity } = request.provider;
-  const room = contextWindow - Math.ceil(estimatePromptTokens(request) * 1.1);
-  return Math.min(maxOutputTokens, Math.max(room, OUTPUT_TOKENS_MIN));
+  const { answerTokensMax = Infinity, contextWindow: named = Infinity, room: counted } = request.dialect ?? {};
+  const room = counted ?? Math.min(contextWindow, named) - Math.ceil(estimatePromptTokens(request) * 1.1);
+  return Math.min(maxOutputTokens, answerTokensMax, Math.max(room, OUTPUT_TOKENS_MIN));
 }
 
 /** What a call takes of an answer or a prompt. */

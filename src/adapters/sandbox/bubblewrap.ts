@@ -8,7 +8,7 @@ import { errorCode } from '../git/error-code.js';
 import { commandEnvironment } from './command-environment.js';
 import { LIMITS } from './limits-script.js';
 import type { RunCommand } from './run-command.js';
-import { visibleFolders, type VisibleFolders } from './visible-folders.js';
+import { visibleFolders, visibleNow, type VisibleFolders } from './visible-folders.js';
 
 export interface BubblewrapOptions {
   readonly environment: Readonly<Record<string, string>>;
@@ -36,7 +36,8 @@ export async function probeBubblewrap({ environment, home, secrets, start }: Bub
   for (const size of [TEMPORARY_BYTES_MAX, null]) {
     const frame: Frame = { folders, size, asRoot };
     const result = await tryOut([...frameArguments(frame, false), '--', '/bin/sh', '-c', ':'], path);
-    if (result === null) return { kind: 'works', sandbox: createBubblewrap(frame, { environment, home, start }) };
+    if (result === null)
+      return { kind: 'works', sandbox: createBubblewrap(frame, { environment, home, secrets, start }) };
     says = result;
   }
   return { kind: 'missing', says };
@@ -53,7 +54,7 @@ function tryOut(args: readonly string[], env: Readonly<Record<string, string>>):
   });
 }
 
-/** The same for every command of a worker. */
+/** The same for every command of a worker, but for secrets that are renewed. */
 interface Frame {
   readonly folders: VisibleFolders;
   readonly size: number | null;
@@ -85,18 +86,19 @@ function frameArguments({ folders, size, asRoot }: Frame, network: boolean): rea
   ].flat();
 }
 
-function createBubblewrap(frame: Frame, { environment, home, start }: Omit<BubblewrapOptions, 'secrets'>): Sandbox {
+function createBubblewrap(frame: Frame, { environment, home, secrets, start }: BubblewrapOptions): Sandbox {
   return {
     name: 'bubblewrap',
     async run(command, signal) {
-      const place = await placeOf(command, home);
+      // What goes between this look and the start fails the command with a fault that is retried.
+      const [place, folders] = await Promise.all([placeOf(command, home), visibleNow(frame.folders, secrets)]);
       const { network, run } = command;
       const variables = commandEnvironment({ inherited: environment, home: place.home, temporary: '/tmp', network });
       const args = [
-        frameArguments(frame, network),
+        frameArguments({ ...frame, folders }, network),
         place.readable.flatMap((path) => ['--ro-bind', path, path]),
         [place.directory, place.home].flatMap((path) => ['--bind', path, path]),
-        frame.folders.hidden.filter((path) => !WRITABLE.has(path)).flatMap((path) => ['--remount-ro', path]),
+        folders.hidden.filter((path) => !WRITABLE.has(path)).flatMap((path) => ['--remount-ro', path]),
         ['--chdir', place.directory, '--json-status-fd', '3', '--', '/bin/sh', '-c', LIMITS, 'sh', run],
       ].flat();
       const leash = { kind: 'namespace' } as const;

@@ -69,6 +69,29 @@ export async function visibleFolders({
   };
 }
 
+/**
+ * The same with the secrets where they are now: one that is renewed may be another file by now, or gone. What is not there
+ * cannot be covered, and a sandbox that tries to does not start.
+ */
+export async function visibleNow(folders: VisibleFolders, secrets: readonly string[]): Promise<VisibleFolders> {
+  const { hidden, masked, shown } = folders;
+  const [places, stillHidden, stillMasked] = await Promise.all([placesOf(secrets), still(hidden), still(masked)]);
+  const isBare = (path: string): boolean => !isBelow(path, stillHidden) || isBelow(path, shown);
+  const added = (found: readonly string[], known: readonly string[]): readonly string[] =>
+    found.filter((path) => !known.includes(path) && isBare(path));
+  return {
+    ...folders,
+    hidden: [...stillHidden, ...added(places.folders, stillHidden)],
+    masked: [...stillMasked, ...added(places.files, stillMasked)],
+  };
+}
+
+/** Those that are there, under that very name. */
+async function still(paths: readonly string[]): Promise<readonly string[]> {
+  const found = await Promise.all(paths.map((path) => realpath(path).catch(() => null)));
+  return paths.filter((path, index) => found[index] === path);
+}
+
 const valuesOf = (environment: Readonly<Record<string, string>>, names: readonly string[]): readonly string[] =>
   names.flatMap((name) => environment[name] ?? []);
 
@@ -78,11 +101,33 @@ async function realPaths(paths: readonly string[]): Promise<readonly string[]> {
   return [...new Set(found.filter((path) => path !== null))];
 }
 
+/**
+ * Where secrets are. A folder that has nothing else in it is one itself: when a file is renewed by renaming another one over it,
+ * the kernel takes away what covers it, also from a command that runs.
+ */
 async function placesOf(paths: readonly string[]): Promise<Readonly<Record<'files' | 'folders', readonly string[]>>> {
-  const places = await Promise.all((await realPaths(paths)).map(async (path) => ({ path, is: await stat(path) })));
-  const those = (isFolder: boolean): readonly string[] =>
-    places.flatMap(({ path, is }) => (is.isDirectory() === isFolder ? [path] : []));
-  return { files: those(false), folders: those(true) };
+  const real = await Promise.all(paths.map(async (path) => ({ path: await realPlace(path), is: await kindOf(path) })));
+  const those = (kind: Kind): readonly string[] => real.flatMap(({ path, is }) => (is === kind ? [path] : []));
+  const files = new Set(those('file'));
+  const around = [...new Set([...files, ...those('missing')].map(dirname))];
+  const own = await Promise.all(around.map(async (folder) => ((await hasOnly(folder, files)) ? [folder] : [])));
+  return { files: [...files], folders: [...new Set([...those('folder'), ...own.flat()])] };
+}
+
+type Kind = 'file' | 'folder' | 'missing';
+
+const kindOf = async (path: string): Promise<Kind> => {
+  const about = await stat(path).catch(() => null);
+  return about === null ? 'missing' : about.isDirectory() ? 'folder' : 'file';
+};
+
+/** Of what is not there, where it would be. */
+const realPlace = (path: string): Promise<string> =>
+  realpath(path).catch(async () => join(await realpath(dirname(path)).catch(() => dirname(path)), basename(path)));
+
+async function hasOnly(folder: string, files: ReadonlySet<string>): Promise<boolean> {
+  const names = await readdir(folder).catch(() => null);
+  return names?.every((name) => files.has(join(folder, name))) ?? false;
 }
 
 const isBelow = (path: string, folders: readonly string[]): boolean =>

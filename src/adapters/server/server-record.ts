@@ -7,6 +7,8 @@ import { isObject } from '../../domain/plain-object.js';
 
 export interface ServerUser extends ProcessIdentity {
   readonly id: string;
+  /** It is there until somebody ends it, and works; absent of a command that leaves by itself. */
+  readonly stays?: boolean;
 }
 
 export interface ServerRecord extends ProcessIdentity {

@@ -34,6 +34,8 @@ export interface TemporalServerOptions {
   /** Free ones are chosen where none is given. They matter only if no server runs on the database yet. */
   readonly port?: number;
   readonly uiPort?: number;
+  /** Whoever asks stays and works until somebody ends it. */
+  readonly stays?: boolean;
   /** What the server says, from its last start. */
   readonly logFile: string;
   readonly searchAttributes: Readonly<Record<string, SearchAttributeType>>;
@@ -94,7 +96,11 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
   const folder = path.dirname(settings.databaseFile);
   await mkdir(folder, { recursive: true });
   return await withStartLock(lockFile(folder), async () => {
-    const user: ServerUser = { ...identify(process.pid), id: randomUUID() };
+    const user: ServerUser = {
+      ...identify(process.pid),
+      id: randomUUID(),
+      ...(settings.stays === true ? { stays: true } : {}),
+    };
     const running = await readLiveRecord(folder);
     if (running !== null) {
       if (await becomesReady(settings, running, new AbortController().signal)) return await join(folder, running, user);

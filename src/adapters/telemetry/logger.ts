@@ -17,10 +17,16 @@ const FILE_BYTES_MAX = 20_000_000;
 
 export type { Logger };
 
+/** Where lines find no room they wait, so many of them; those that follow are dropped. */
+const BACKLOG_BYTES_MAX = 1_000_000;
+
 /** Lines are written at once: what a killed worker did last must be there. */
 export function createLogger({ level, destination, redact }: LoggerOptions): Logger {
   if (destination !== 'stderr') makeRoom(destination);
-  const stream = pino.destination({ dest: destination === 'stderr' ? 2 : destination, sync: true });
+  const dest = destination === 'stderr' ? 2 : destination;
+  const stream = pino.destination({ dest, sync: true, maxLength: BACKLOG_BYTES_MAX });
+  // A full disk takes the log, not the worker: the next line tries again with what could not be written.
+  stream.on('error', () => undefined);
   const write = (line: string): void => void stream.write(redact(line));
   return pino(
     {

@@ -5,6 +5,7 @@ import { readGoEvents, readJsonReport } from './json-reports.js';
 import { parseJunit } from './junit-xml.js';
 import { readTap } from './tap-output.js';
 import { readTextReports } from './text-reports.js';
+import { readUnittest } from './unittest-output.js';
 
 export function createTestReports(): TestReports {
   return {
@@ -65,10 +66,16 @@ function readOutput(text: string, root: string): ReadReport {
     ...readTextReports(text),
   ].filter(({ cases }) => cases.length > 0);
   const first = found[0];
-  if (first === undefined) return { kind: 'none' };
+  if (first === undefined) return unittestIn(text, root);
   const formats = [...new Set(found.map(({ format }) => format))];
   if (formats.length > 1) return { kind: 'corrupt', says: `the output has tables of ${formats.join(' and ')}` };
   return tableIn(first.format, first.cases, first.complete, root);
+}
+
+/** Of a check with another runner beside it the other one's table stands: it names what passes, too. */
+function unittestIn(text: string, root: string): ReadReport {
+  const report = readUnittest(text);
+  return report === null ? { kind: 'none' } : tableIn('unittest', report.cases, false, root, report.ran);
 }
 
 /**
@@ -95,7 +102,13 @@ function parsedOrNull(text: string): unknown {
 }
 
 /** The same test has the same name in every work tree. */
-function tableIn(format: ReportFormat, cases: readonly ReportedCase[], complete: boolean, root: string): ReadReport {
+function tableIn(
+  format: ReportFormat,
+  cases: readonly ReportedCase[],
+  complete: boolean,
+  root: string,
+  ran?: number,
+): ReadReport {
   const folder = root.endsWith('/') ? root : `${root}/`;
   const relative = (text: string): string => text.replaceAll(folder, '');
   const placed = cases.map((each) => ({
@@ -103,6 +116,6 @@ function tableIn(format: ReportFormat, cases: readonly ReportedCase[], complete:
     names: each.names.map(relative),
     ...(each.file === undefined ? {} : { file: relative(each.file) }),
   }));
-  const table = tableOf(format, placed, complete);
+  const table = tableOf(format, placed, complete, ran);
   return table === null ? { kind: 'none' } : { kind: 'read', table };
 }

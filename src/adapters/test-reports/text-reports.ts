@@ -14,6 +14,8 @@ export const readTextReports = (text: string): readonly TextReport[] =>
 
 const CARGO_RUNS = /^running \d+ tests?$/m;
 const CARGO_TEST = /^test (.+?)(?: - should panic)? \.\.\. (ok|FAILED|ignored)\b/;
+/** Of an example in documentation: it stands elsewhere after every line that is added above it. */
+const CARGO_LINE = / \(line \d+\)/;
 const CARGO_STATES: Readonly<Record<string, TestState>> = { ok: 'passed', FAILED: 'failed', ignored: 'skipped' };
 
 /** Which binary a test is of stands on the other stream, and may come late: it is no part of the name. */
@@ -23,11 +25,12 @@ function cargo(text: string): TextReport | null {
   for (const line of text.split('\n')) {
     const [, name, word = ''] = CARGO_TEST.exec(line) ?? [];
     const state = CARGO_STATES[word];
-    if (name !== undefined && state !== undefined) cases.push({ names: [name], state });
+    if (name !== undefined && state !== undefined) cases.push({ names: [name.replace(CARGO_LINE, '')], state });
   }
   return { format: 'cargo', cases, complete: true };
 }
 
+const GO_BEGIN = '=== RUN   ';
 const GO_TEST = /^\s*--- (PASS|FAIL|SKIP): (\S+) \(\d/;
 const GO_PACKAGE = /^(ok {2}|FAIL|\?? {3})\t(\S+)\s+(.*)$/;
 const GO_STATES: Readonly<Record<string, TestState>> = { PASS: 'passed', FAIL: 'failed', SKIP: 'skipped' };
@@ -38,6 +41,7 @@ function go(text: string): TextReport | null {
   let waiting: { readonly name: string; readonly state: TestState }[] = [];
   let isVerbose = false;
   for (const line of text.split('\n')) {
+    isVerbose ||= line.startsWith(GO_BEGIN);
     const [, word = '', name] = GO_TEST.exec(line) ?? [];
     const state = GO_STATES[word];
     if (name !== undefined && state !== undefined) {

@@ -58,8 +58,8 @@ async function untilKnown<Report extends Ending>(
   const job = await submit(stand, plan);
   context.terminal.note(`${job.started ? 'submitted' : 'there already:'} ${work.idOf(job)}`);
   if (plan.detach) {
-    await sayWhoWorks(stand);
-    return { report: work.reportWithout(job, { state: 'running', exitCode: 0 }), result: null };
+    const exitCode = await leaveToOthers(stand, work.idOf(job));
+    return { report: work.reportWithout(job, { state: 'running', exitCode }), result: null };
   }
   const others = sayOthers(stand, job);
   const known = await untilEnded(stand, plan, job, interrupts);
@@ -188,6 +188,31 @@ async function otherWorkers({ client, context, session, taskQueue }: Stand): Pro
 
 const workersHere = (identities: readonly string[]): string =>
   `${identities.length === 1 ? 'the worker that runs' : 'the workers that run'} here (${identities.slice(0, 3).join(', ')})`;
+
+/**
+ * Whoever detaches walks away: where nobody stays with the server of this home, a `weaver up` is left behind. Without a model it
+ * would not take this up. The exit code says whether it goes on.
+ */
+async function leaveToOthers(stand: Stand, id: string): Promise<number> {
+  const { context, session } = stand;
+  const { house, config, terminal } = context;
+  if (session.embedded === null || config.scripted) {
+    await sayWhoWorks(stand);
+    return 0;
+  }
+  const left = await house.keepServed(config);
+  if (left === null) return 0;
+  const { pid, joined, logFile } = left;
+  if (!joined) {
+    const { shown, exitCode } = catalogueFault('temporalUnreachable', `${id} is kept, but nobody carries it on.`);
+    terminal.note(`${terminal.paintNote('red', shown.code)} ${shown.message}`);
+    terminal.note(`  \`weaver up\` has not started; ${logFile} says why.`);
+    return exitCode;
+  }
+  terminal.note(`\`weaver up\` carries it on in the background: process ${pid}, log ${logFile}.`);
+  terminal.note(`Look with \`weaver status ${id}\`. \`kill ${pid}\` ends it; what is open is kept for the next one.`);
+  return 0;
+}
 
 /** Without a worker of our own, one must be elsewhere. */
 async function sayWhoWorks({ client, context, session, taskQueue }: Stand): Promise<void> {

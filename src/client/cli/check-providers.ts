@@ -50,7 +50,9 @@ function healthOf(provider: ProviderSettings, breaker: Breaker, nowMs: number): 
   const { failures, lastFailure, lastSuccessAt, openUntil } = breaker;
   const answered = lastSuccessAt === null ? 'no answer yet' : `last answer at ${clock(lastSuccessAt)}`;
   const failed =
-    lastFailure === null || failures === 0 ? '' : `; ${failures} failures in a row, the last: ${lastFailure.code}`;
+    lastFailure === null || failures === 0
+      ? ''
+      : `; ${failures} failures in a row, the last: ${lastFailure.code}${lastFailure.says === undefined ? '' : ` (${lastFailure.says})`}`;
   const state = stateOf(breaker, nowMs);
   if (state === 'closed') return { name, verdict: 'ok', says: `${answered}${failed}`, next: null };
   const { pauseMs } = breakerRuleOf(provider.breaker);

@@ -1,7 +1,7 @@
 /** `weaver costs`: what calls have cost, from the ledger of this home; a server is asked for what budgets have left, if one is there. */
 import { leftOf, type CostGroup } from '../../domain/costs.js';
 import { lineagesOf } from '../../domain/housekeeping.js';
-import { tasksPrefixOf } from '../../domain/lineage.js';
+import { lineageOf, tasksPrefixOf } from '../../domain/lineage.js';
 import { costsAsCsv } from '../cost-csv.js';
 import { sumCosts } from '../cost-rows.js';
 import { budgetLines, costTable } from '../render-costs.js';
@@ -60,7 +60,7 @@ function sinceOf({ since }: CostFlags): number {
 }
 
 /** Calls are kept by lineage: what a retry or a rerun has paid is with the task that it goes on from. */
-function filterOf({ job, task }: CostFlags): (lineage: string) => boolean {
+export function filterOf({ job, task }: CostFlags): (lineage: string) => boolean {
   if (job !== undefined && task !== undefined)
     throw usageFault('--job and --task name different things.', 'Give one of them.');
   if (task !== undefined) {
@@ -68,6 +68,8 @@ function filterOf({ job, task }: CostFlags): (lineage: string) => boolean {
     return (lineage) => lineages.has(lineage);
   }
   if (job === undefined) return () => true;
-  const prefixes = lineagesOf(idsOf(job).jobId).map(tasksPrefixOf);
-  return (lineage) => prefixes.some((prefix) => lineage.startsWith(prefix));
+  // Comparisons and probes have no tasks: their row is their lineage.
+  const [own, isComparison] = [lineageOf(job), job.startsWith('compare/')];
+  const prefixes = isComparison ? [] : lineagesOf(idsOf(job).jobId).map(tasksPrefixOf);
+  return (lineage) => lineage === own || lineage === job || prefixes.some((prefix) => lineage.startsWith(prefix));
 }

@@ -57,7 +57,12 @@ function demoSpec(task: Readonly<Record<string, unknown>>, remote: string, { lim
   throw invalidTask(parsed.faults);
 }
 
-function showDemo({ terminal, json }: Context, remote: string, report: RunReport, result: JobResult | null): void {
+function showDemo(
+  { terminal, json, house: { command } }: Context,
+  remote: string,
+  report: RunReport,
+  result: JobResult | null,
+): void {
   if (json) {
     terminal.json(report);
     return;
@@ -65,5 +70,5 @@ function showDemo({ terminal, json }: Context, remote: string, report: RunReport
   terminal.out(terminal.paint(report.exitCode === 0 ? 'green' : 'red', report.state));
   for (const line of endLines(report, result)) terminal.out(`  ${line}`);
   if (report.branch !== null) terminal.out(`\nLook at it:       git -C ${remote} log -p -1 ${report.branch}`);
-  terminal.out('Keep the Web UI:  weaver up');
+  terminal.out(`Keep the Web UI:  ${command} up`);
 }

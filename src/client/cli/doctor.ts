@@ -1,7 +1,7 @@
 /** `weaver doctor`: what a task would need on this machine, each with the fix. */
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
+import { constants, existsSync } from 'node:fs';
+import { access, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
 import type { Config } from '../../config.js';
@@ -71,6 +71,7 @@ async function withConfig(
     Promise.resolve(ok('config', config.file ?? 'no file; defaults and environment')),
     house.probeSandbox(config),
     checkDisk(config),
+    house.proxies(config).then((finding) => finding ?? []),
     checkTemporal(house, config),
     checkEvents(house, config),
     ...(config.scripted
@@ -128,6 +129,12 @@ async function checkDisk({ home, disk }: Config): Promise<Finding> {
   const { bavail, blocks, bsize } = await statfs(folder);
   const free = bavail * bsize;
   const says = `${(free / 1e9).toFixed(1)} GB free for ${home}`;
+  const writable = await access(folder, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  if (!writable)
+    return fail('disk', `${folder} cannot be written`, 'Mend its rights, or set WEAVER_HOME to a folder of yours.');
   if (free < DISK_FAIL_BYTES) return fail('disk', says, 'Free space there, or set WEAVER_HOME to another disk.');
   const wanted = freeBytesWanted(disk.freeBytesMin, blocks * bsize);
   if (free < wanted) {

@@ -4,10 +4,11 @@ import { graphOf } from '../report/graph-model.js';
 import { mermaidOf } from '../report/graph-mermaid.js';
 import { svgFile } from '../report/graph-svg.js';
 import { idsOf } from '../task-id.js';
-import { unknownTask, WeaverFault } from '../weaver-fault.js';
+import { WeaverFault } from '../weaver-fault.js';
 import type { Context } from './context.js';
 import { withClient } from './look.js';
 import { writeOutput } from './output-file.js';
+import { notKnownHere } from './temporal-session.js';
 
 export interface GraphFlags {
   readonly format: 'mermaid' | 'svg';
@@ -45,7 +46,7 @@ export async function endedOrAsked(context: Context, id: string): Promise<JobRow
 /** Asks the job itself, then the records of this host. */
 export async function jobView(context: Context, id: string): Promise<JobRows> {
   const { jobId } = idsOf(id);
-  let fault: WeaverFault = unknownTask(id);
+  let fault: WeaverFault = notKnownHere(context, id);
   let view: JobRows | null = null;
   try {
     view = await withClient(context, 'join', async (client) => (client === null ? null : await askJob(client, jobId)));

@@ -37,6 +37,22 @@ export interface RunningWorker {
   shutdown(): Promise<void>;
 }
 
+/** How the server of a home is joined. */
+export interface Opening {
+  readonly port?: number;
+  readonly uiPort?: number;
+  /** Whoever joins stays and works until somebody ends it. */
+  readonly stays?: boolean;
+}
+
+export interface Background {
+  readonly pid: number;
+  /** What it says. */
+  readonly logFile: string;
+  /** False if it has ended before it joined the server. */
+  readonly joined: boolean;
+}
+
 export interface EmbeddedServer {
   readonly address: string;
   readonly uiUrl: string;
@@ -90,13 +106,17 @@ export interface Finding {
 export interface House {
   readonly version: string;
   readonly terminal: Terminal;
+  /** How this command line is called here: by its name, or by `npm start` in a checkout. */
+  readonly command: string;
   loadConfig(file: string | undefined): Promise<Loaded>;
   /** Joins the server of this home, or starts it; on the given ports if it has to be started. */
-  startServer(config: Config, ports: { readonly port?: number; readonly uiPort?: number }): Promise<EmbeddedServer>;
+  startServer(config: Config, opening: Opening): Promise<EmbeddedServer>;
   /** Null if none runs on this home. */
   findServer(config: Config): Promise<{ readonly address: string; readonly uiUrl: string } | null>;
   /** Processes other than this one that use the server of this home and still run. */
   serverUsers(config: Config): Promise<readonly number[]>;
+  /** Where nobody stays with the server of this home, starts a `weaver up` that outlives this process. Null if somebody does. */
+  keepServed(config: Config): Promise<Background | null>;
   /** True if a server has ever run on this home. */
   hasDatabase(config: Config): boolean;
   /** Loads what a worker consists of while the server starts; its process is let off first, for loading blocks this one. */
@@ -125,6 +145,8 @@ export interface House {
   probed(config: Config, provider: ProviderSettings): Promise<EndpointProbe | null>;
   /** Asks an endpoint what it can, books that, and remembers what it has found. */
   probeModel(config: Config, provider: ProviderSettings): Promise<EndpointProbe>;
+  /** By way of which proxies the models are asked; null where the environment names none. */
+  proxies(config: Config): Promise<Finding | null>;
   /** Which sandbox the checks would get here. */
   probeSandbox(config: Config): Promise<Finding>;
   /** Registers what the namespace lacks; a server that nobody has used with weaver yet has none of them. */

@@ -8,11 +8,18 @@ export interface Interrupts {
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const FORCED_EXIT_CODE = 130;
+/** Whoever ends a group of processes often signals each of them too: that is one wish, and what is ours is still put away. */
+const SAME_WISH_MS = 500;
 
 export function listenForInterrupts(onFirst: (name: string) => void): Interrupts {
   const controller = new AbortController();
+  let firstAt = 0;
   const listener = (name: NodeJS.Signals): void => {
-    if (controller.signal.aborted) process.exit(FORCED_EXIT_CODE);
+    if (controller.signal.aborted) {
+      if (performance.now() - firstAt > SAME_WISH_MS) process.exit(FORCED_EXIT_CODE);
+      return;
+    }
+    firstAt = performance.now();
     controller.abort();
     onFirst(name);
   };

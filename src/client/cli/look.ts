@@ -17,15 +17,26 @@ import type { Context } from './context.js';
 import { followJob } from './follow-job.js';
 import { followTask } from './follow-task.js';
 import { listenForInterrupts } from './interrupts.js';
-import { connectClient, noServerHere, openTemporal, type Need } from './temporal-session.js';
+import {
+  connectClient,
+  isServed,
+  noServerHere,
+  notKnownHere,
+  openTemporal,
+  sayKept,
+  type Need,
+} from './temporal-session.js';
 import { startTail, type Tail } from './tail.js';
 
 const INTERRUPTED = 130;
+const TIMED_OUT = 124;
 
 export async function status(context: Context, id: string): Promise<number> {
   const found = await find(context, id, jobOrTask);
   if (found.kind === 'job') showJob(context, found.view);
   else showTask(context, found.view);
+  const isPast = found.kind === 'job' ? isOver(found.view) : isTerminal(found.view);
+  if (!isPast && !(await isServed(context))) context.terminal.note(noServerHere(context).message);
   return 0;
 }
 
@@ -42,15 +53,22 @@ function showJob({ terminal, json }: Context, view: JobView): void {
 export interface WatchFlags {
   /** What the models say is printed as it comes. */
   readonly tokens?: boolean;
+  /** In seconds; what is watched goes on. */
+  readonly timeout?: number;
 }
 
 /** Ends with the exit code that `weaver run` would have ended with. */
 export async function watch(context: Context, id: string, flags: WatchFlags): Promise<number> {
   const interrupts = listenForInterrupts(() => context.terminal.clearProgress());
+  const patience = flags.timeout === undefined ? null : AbortSignal.timeout(flags.timeout * 1_000);
+  const signal = patience === null ? interrupts.signal : AbortSignal.any([interrupts.signal, patience]);
   let tail: Tail | null = null;
   try {
     if (flags.tokens === true) tail = startTail(context, id);
-    return await watchEnd(context, id, interrupts.signal, tail === null ? {} : { redraws: false });
+    const exitCode = await watchEnd(context, id, signal, tail === null ? {} : { redraws: false });
+    if (exitCode !== INTERRUPTED || interrupts.signal.aborted || patience?.aborted !== true) return exitCode;
+    context.terminal.note(`Not waiting any longer: ${id} goes on; see it with \`weaver status ${id}\`.`);
+    return TIMED_OUT;
   } finally {
     await tail?.stop();
     interrupts.stop();
@@ -86,7 +104,7 @@ async function watchMany(
   const { terminal, json } = context;
   return await withClient(context, 'join', async (client) => {
     if (client === null) {
-      if (seen === null || !isOver(seen)) throw noServerHere();
+      if (seen === null || !isOver(seen)) throw noServerHere(context);
       showJob(context, seen);
       return storedExitCode(seen);
     }
@@ -138,19 +156,21 @@ async function watchOne(
 
 async function onlyIfEnded(context: Context, id: string): Promise<TaskView> {
   const view = await storedView(context, id);
-  if (view === null || !isTerminal(view)) throw noServerHere();
+  if (view === null || !isTerminal(view)) throw noServerHere(context);
   context.terminal.note(phaseLine(view));
   return view;
 }
 
 export async function list(context: Context, filters: ListFilters): Promise<number> {
   const { terminal } = context;
+  const served = await isServed(context);
   // Shown before the server is left, which takes a second.
   await withClient(context, 'startIfUsed', async (client) => {
     const rows = client === null ? [] : await client.list(filters);
     if (context.json) terminal.json(rows);
     else if (rows.length === 0) terminal.note('No tasks.');
     else for (const line of taskTable(rows, terminal.columns)) terminal.out(line);
+    if (!served) await sayKept(context, client);
   });
   return 0;
 }
@@ -167,7 +187,7 @@ export async function decisions(context: Context, id: string): Promise<number> {
     return 0;
   }
   const decided = await withClient(context, 'join', async (client) => {
-    if (client === null) throw unknownTask(id);
+    if (client === null) throw notKnownHere(context, id);
     await client.status(taskId);
     return await client.decisions(taskId).catch(noneYet);
   });
@@ -199,7 +219,7 @@ export async function findView(context: Context, id: string): Promise<TaskView> 
 
 /** Asks the worker, then the server, then the records of this host. */
 async function find(context: Context, id: string, ask: Ask): Promise<Found> {
-  let fault: WeaverFault = unknownTask(id);
+  let fault: WeaverFault = notKnownHere(context, id);
   let served: Found | null = null;
   try {
     served = await withClient(context, 'join', async (client) => (client === null ? null : await ask(client, id)));

@@ -10,6 +10,7 @@ import type { House } from './house.js';
 import type { Terminal } from './terminal.js';
 import { carryPeople } from './people-commands.js';
 import { createProgram, type GlobalFlags, type Order } from './program.js';
+import { systemFault } from './system-fault.js';
 
 const MISUSED = 2;
 
@@ -55,7 +56,7 @@ async function execute(house: House, order: Order, flags: GlobalFlags): Promise<
     const context = { house, terminal, json: flags.json, config: await configOf(house, flags) };
     return await carry(context, order);
   } catch (thrown) {
-    return failed(house, order, flags, thrown instanceof WeaverFault ? thrown : unexpected(thrown));
+    return failed(house, order, flags, faultOf(thrown));
   }
 }
 
@@ -144,6 +145,9 @@ function endInJson(terminal: Terminal, isRun: boolean, fault: WeaverFault): void
   const { shown: failure, exitCode } = fault;
   terminal.json(isRun ? reportWithout(null, { state: 'notSubmitted', exitCode, fault }) : { exitCode, failure });
 }
+
+const faultOf = (thrown: unknown): WeaverFault =>
+  thrown instanceof WeaverFault ? thrown : (systemFault(thrown) ?? unexpected(thrown));
 
 /** Ours: the stack is what a report of it needs. */
 function unexpected(thrown: unknown): WeaverFault {

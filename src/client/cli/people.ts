@@ -52,10 +52,10 @@ export type Saying = Extract<
 export async function say(context: Context, saying: Saying): Promise<number> {
   const { terminal, json } = context;
   await withClient(context, 'join', async (client) => {
-    if (client === null) throw noServerHere();
+    if (client === null) throw noServerHere(context);
     const { updateId, answer } = await toldTo(client, saying);
     if (json) terminal.json({ command: saying.kind, updateId, ...answer });
-    else terminal.out(`${PAST[saying.kind](saying)}: ${standing(answer)}`);
+    else terminal.out(`${PAST[saying.kind](saying)}: ${await standing(client, saying, answer)}`);
   });
   return 0;
 }
@@ -130,7 +130,11 @@ const PAST: Readonly<Record<Saying['kind'], (saying: Saying) => string>> = {
 };
 
 /** How it stands just after. */
-const standing = (answer: TaskStatus | JobStatus): string =>
-  'taskId' in answer
-    ? `${answer.taskId}, ${phaseLine(viewOfStatus(answer, 'worker', null))}`
-    : `${answer.jobId}, ${jobLine(viewOfJobStatus(answer, null))}`;
+async function standing(client: WeaverClient, saying: Saying, answer: TaskStatus | JobStatus): Promise<string> {
+  if (!('taskId' in answer)) return `${answer.jobId}, ${jobLine(viewOfJobStatus(answer, null))}`;
+  // What ends a wait is accepted before the task has gone on from it: asked once more, it has.
+  const view = ENDS_WAIT.has(saying.kind) ? await client.status(answer.taskId) : viewOfStatus(answer, 'worker', null);
+  return `${answer.taskId}, ${phaseLine(view)}`;
+}
+
+const ENDS_WAIT: ReadonlySet<Saying['kind']> = new Set(['answer', 'approve', 'done']);

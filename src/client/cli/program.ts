@@ -70,7 +70,7 @@ export const EXAMPLES: Readonly<Record<Order['kind'], readonly string[]>> = {
   up: ['weaver up', 'weaver up --port 7233 --ui-port 8233'],
   worker: ['weaver worker', 'weaver worker --config /etc/weaver.config.yaml', 'weaver worker --replay answers'],
   status: ['weaver status login-fix', 'weaver status job/login-fix/t/0 --json'],
-  watch: ['weaver watch login-fix', 'weaver watch login-fix --tokens'],
+  watch: ['weaver watch login-fix', 'weaver watch login-fix --tokens', 'weaver watch login-fix --timeout 600'],
   list: [
     'weaver list',
     'weaver list --state failed --tag nightly --limit 50',
@@ -201,6 +201,7 @@ function addLooking(program: Command, order: Ordering): void {
   );
   add(program, 'watch <id>', 'follow a task or a job until it ends')
     .option('--tokens', 'print what the models say as it comes, of the calls of this host')
+    .option('--timeout <seconds>', 'stop watching after this time; the task goes on', positive)
     .action(order((id: string, flags: WatchFlags) => ({ kind: 'watch', id, flags })));
   add(program, 'list', 'tasks, newest first')
     .addOption(new Option('--state <state>', 'only in this state').choices(LISTED_STATES))

@@ -13,6 +13,7 @@ import type { JobReport, RunReport } from '../run-report.js';
 import type { JobResult } from '../../workflows/messages.js';
 import { inputName, readInputOrStdin } from './input-file.js';
 import { namesIn, refuseUnknownAgents } from './known-agents.js';
+import { refuseMissingRepositories, repositoriesIn } from './known-repositories.js';
 import { queueForRecordings, refuseElsewhere } from './recorded.js';
 import { jobWork, splitWork, type Work } from './work.js';
 
@@ -71,11 +72,13 @@ async function readWork(file: string | undefined, flags: RunFlags, config: Confi
     const parsed = fromFlags(flags, limits);
     if (parsed.kind === 'faults') throw invalidTask(parsed.faults);
     refuseUnknownAgents(config.agents, [parsed.spec]);
+    refuseMissingRepositories(config, [parsed.spec.repo.url]);
     return { key: parsed.spec.key, work: workOf(parsed.spec) };
   }
   const parsed = await fromFile(file, flags, limits);
   if (parsed.kind === 'faults') throw invalidTask(parsed.faults, inputName(file), parsed.whole);
   refuseUnknownAgents(config.agents, parsed.kind === 'job' ? namesIn(parsed.job) : [parsed.spec]);
+  refuseMissingRepositories(config, parsed.kind === 'job' ? repositoriesIn(parsed.job) : [parsed.spec.repo.url]);
   if (parsed.kind === 'job') return { key: parsed.job.key, work: jobWork(parsed.job) };
   return { key: parsed.spec.key, work: workOf(parsed.spec) };
 }

@@ -24,11 +24,11 @@ async function serve(context: Context, need: Need, ports: Ports): Promise<number
   const interrupts = listenForInterrupts(() =>
     terminal.note('Stopping when the steps under way have ended; once more ends it at once.'),
   );
-  const opening = openTemporal(house, config, need, ports);
+  const opening = openTemporal(house, config, need, { ...ports, stays: true });
   opening.catch(() => {}); // awaited below
   await house.preloadWorker(config, opening);
   const session = await opening;
-  if (session === null) throw noServerHere();
+  if (session === null) throw noServerHere(context);
   let scripted: Scripted | null = null;
   try {
     if (config.scripted) scripted = await house.startScripted(config);

@@ -38,7 +38,7 @@ export async function setUp(context: Context, needs: Needs): Promise<Stand> {
   opening.catch(() => {}); // awaited below, after the loading that goes on beside it
   if (mayWork) await house.preloadWorker(config, opening);
   const session = await opening;
-  if (session === null) throw noServerHere();
+  if (session === null) throw noServerHere(context);
   try {
     return await standOn(context, session, needs, mayWork);
   } catch (thrown) {

@@ -2,8 +2,9 @@
 import type { ConnectionOptions } from '@temporalio/client';
 import type { Config } from '../../config.js';
 import type { WeaverClient } from '../weaver-client.js';
-import { catalogueFault } from '../weaver-fault.js';
-import type { EmbeddedServer, House, Where } from './house.js';
+import { catalogueFault, unknownTask, type WeaverFault } from '../weaver-fault.js';
+import type { Context } from './context.js';
+import type { EmbeddedServer, House, Opening, Where } from './house.js';
 
 /** `start` the embedded server if need be, `join` one that runs, or `startIfUsed`: start it only where a database shows that it ever ran. */
 export type Need = 'start' | 'join' | 'startIfUsed';
@@ -18,22 +19,19 @@ export interface TemporalSession {
   leave(): Promise<void>;
 }
 
-export interface Ports {
-  readonly port?: number;
-  readonly uiPort?: number;
-}
+export type Ports = Omit<Opening, 'stays'>;
 
 /** Null if the embedded server is not to be started and does not run. */
 export async function openTemporal(
   house: House,
   config: Config,
   need: Need,
-  ports: Ports = {},
+  opening: Opening = {},
 ): Promise<TemporalSession | null> {
   if (config.temporal.configured) return await configuredTemporal(house, config);
   if (need === 'join' && (await house.findServer(config)) === null) return null;
   if (need === 'startIfUsed' && !house.hasDatabase(config)) return null;
-  return await embeddedTemporal(house, config, ports);
+  return await embeddedTemporal(house, config, opening);
 }
 
 /** Its Web UI is known if it is this home's own server, or if the configuration names it. */
@@ -53,9 +51,9 @@ async function configuredTemporal(house: House, config: Config): Promise<Tempora
 const addressOf = (connection: Readonly<Record<string, unknown>>): string =>
   typeof connection['address'] === 'string' ? connection['address'] : 'localhost:7233';
 
-async function embeddedTemporal(house: House, config: Config, ports: Ports): Promise<TemporalSession> {
-  const server = await house.startServer(config, ports);
-  const leave = keepAlive(house, config, server);
+async function embeddedTemporal(house: House, config: Config, opening: Opening): Promise<TemporalSession> {
+  const server = await house.startServer(config, opening);
+  const leave = keepAlive(house, config, server, opening);
   return {
     where: { namespace: config.temporal.namespace, connection: { address: server.address } },
     address: server.address,
@@ -66,10 +64,10 @@ async function embeddedTemporal(house: House, config: Config, ports: Ports): Pro
 }
 
 /** A server that dies is started again on its ports: workers and clients find it there, and every task goes on. */
-function keepAlive(house: House, config: Config, first: EmbeddedServer): () => Promise<void> {
+function keepAlive(house: House, config: Config, first: EmbeddedServer, opening: Opening): () => Promise<void> {
   let serving = Promise.resolve(first);
   let left: Promise<void> | null = null;
-  const ports = { port: portOf(first.address), uiPort: portOf(first.uiUrl) };
+  const again = { ...opening, port: portOf(first.address), uiPort: portOf(first.uiUrl) };
   const watch = async (): Promise<void> => {
     for (;;) {
       await (
@@ -77,7 +75,7 @@ function keepAlive(house: House, config: Config, first: EmbeddedServer): () => P
       ).exited;
       if (left !== null) return;
       house.terminal.note('The Temporal server has ended; it is started again.');
-      serving = house.startServer(config, ports);
+      serving = house.startServer(config, again);
     }
   };
   watch().catch((thrown: unknown) =>
@@ -108,5 +106,26 @@ export async function connectClient(session: TemporalSession, config: Config): P
 }
 
 /** For commands that make no sense without a server. */
-export const noServerHere = (): Error =>
-  catalogueFault('temporalUnreachable', 'None is configured, and none runs on this weaver home.');
+export const noServerHere = ({ house, config }: Pick<Context, 'house' | 'config'>): WeaverFault =>
+  catalogueFault(
+    'temporalUnreachable',
+    `None is configured, and none runs on ${config.home}${house.hasDatabase(config) ? ', whose jobs are kept' : ''}.`,
+  );
+
+/** Whether a server was there before this command. */
+export const isServed = async ({ house, config }: Pick<Context, 'house' | 'config'>): Promise<boolean> =>
+  config.temporal.configured || (await house.findServer(config)) !== null;
+
+/** A server that this command alone has started carries nothing on. */
+export async function sayKept({ terminal, config }: Context, client: WeaverClient | null): Promise<void> {
+  const open = client === null ? 0 : await client.countOthersOpen('');
+  if (open === 0) return;
+  const tasks = open === 1 ? '1 open task is' : `${open} open tasks are`;
+  terminal.note(`No Temporal server runs on ${config.home}: ${tasks} kept, and carried on by \`weaver up\`.`);
+}
+
+/** Nobody was asked: without a server only a home that no server ever ran on is known to have no such task. */
+export const notKnownHere = (context: Pick<Context, 'house' | 'config'>, id: string): WeaverFault =>
+  context.config.temporal.configured || !context.house.hasDatabase(context.config)
+    ? unknownTask(id)
+    : noServerHere(context);

@@ -27,7 +27,9 @@ export class Terminal {
   ) {
     this.live = stderr.isTTY === true;
     // The reader of our output may leave before its end (`weaver list | head -1`): that is its right.
-    for (const stream of [stdout, stderr]) stream.on('error', ignoreBrokenPipe);
+    stdout.on('error', ignoreBrokenPipe);
+    // Remarks are no reason to fail, wherever they go: of `weaver up` in the background that is a file on a disk that fills.
+    stderr.on('error', () => undefined);
   }
 
   /** True if a person reads the result where it is printed. */

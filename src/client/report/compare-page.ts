@@ -83,7 +83,7 @@ function contestantTable(contestants: readonly Contestant[]): readonly string[] 
   return ['<h2>Contestants</h2>', tableOf('Contestants', head, rows, 2)];
 }
 
-function plots({ summary: { contestants } }: ComparePageData): readonly string[] {
+function plots({ summary: { contestants, agreements } }: ComparePageData): readonly string[] {
   const bars = (value: (one: Contestant) => number | null, says: (value: number) => string): readonly Bar[] =>
     contestants.flatMap((one) => {
       const is = value(one);
@@ -135,6 +135,18 @@ function plots({ summary: { contestants } }: ComparePageData): readonly string[]
       barPlot(
         'Determinism',
         bars((one) => one.determinism, percent),
+        1,
+      ),
+    ),
+    plot(
+      'Agreement of two models',
+      barPlot(
+        'Agreement',
+        agreements.map(({ models, share }) => ({
+          name: models.map((model) => shortened(model, NAME_CHARACTERS_MAX / 2)).join(', '),
+          value: share,
+          says: percent(share),
+        })),
         1,
       ),
     ),

@@ -1,5 +1,6 @@
 /** Much more taken away than brought: an answer that has lost a file's rest, or a tree's. */
 import { addedIn, removedIn } from '../patch.js';
+import { asksToTakeAway } from './asked-for.js';
 import type { Change, ChangedFile, Finding } from './change.js';
 
 /** Below this a small file is rewritten, not lost. */
@@ -13,40 +14,71 @@ const LINES_MAX = 1_000;
 /** Files that are removed in one go. */
 const FILES_MAX = 20;
 
-/** What a task asks for in such words is no accident; it is written down all the same. */
-const ASKED =
-  /\b(?:delet|remov|drop|prun|strip|clean|purg|retir|deprecat|dead code|unused|get rid|split|extract|shrink|simplif|replac|rewrit|migrat|consolidat|dedup|mov(?:e|ing))/i;
+/** What it is part of, if most of what is lost is asked for: a folder that a task removes has files that it does not name. */
+const ASKED_SHARE_MIN = 0.5;
 
-export function massDeletion({ files, words }: Change): readonly Finding[] {
-  const weight = ASKED.test(words) ? 'warn' : 'deny';
-  const find = (path: string, says: string): Finding => ({ guard: 'massDeletion', path, line: null, says, weight });
+export function massDeletion(change: Change): readonly Finding[] {
+  const { words } = change;
+  const files = withoutMoved(change.files);
   const lost = files.flatMap((file) => {
     const share = lostShare(file);
-    return share === null
-      ? []
-      : [
-          find(
-            file.path,
-            `${Math.round(share * 100)} % of its ${file.texts?.before == null ? 'bytes' : 'lines'} are gone.`,
-          ),
-        ];
+    if (share === null) return [];
+    const says = `${Math.round(share * 100)} % of its ${file.texts?.before == null ? 'bytes' : 'lines'} are gone.`;
+    return [find(file.path, says, asksToTakeAway(words, file.path))];
   });
-  const gone = files.filter(({ change }) => change === 'deleted').length;
-  const net = sum(files, (file) => removedIn(file).length - addedIn(file).length);
+  const gone = files.filter(({ change: how }) => how === 'deleted');
+  const shrunk = files.filter((file) => netLoss(file) > 0);
+  const net = files.reduce((all, file) => all + netLoss(file), 0);
+  const isAsked = (some: readonly ChangedFile[]): boolean =>
+    some.filter(({ path }) => asksToTakeAway(words, path)).length >= some.length * ASKED_SHARE_MIN;
   return [
     ...lost,
-    ...(gone > FILES_MAX ? [find('', `${gone} files are removed.`)] : []),
-    ...(net > LINES_MAX ? [find('', `${net} lines more are removed than added.`)] : []),
+    ...(gone.length > FILES_MAX ? [find('', `${gone.length} files are removed.`, isAsked(gone))] : []),
+    ...(net > LINES_MAX ? [find('', `${net} lines more are removed than added.`, isAsked(shrunk))] : []),
   ];
 }
 
+const find = (path: string, says: string, isAsked: boolean): Finding => ({
+  guard: 'massDeletion',
+  path,
+  line: null,
+  says: isAsked ? says : `${says} ${WAY_OUT}`,
+  weight: isAsked ? 'warn' : 'deny',
+});
+
+const WAY_OUT = 'A task that wants it names the file as what is to go, or sets guards.massDeletion.';
+
+/** A line that has come up in another file is not lost: a file is split, or its end has moved. */
+function withoutMoved(files: readonly ChangedFile[]): readonly ChangedFile[] {
+  const come = new Map<string, number>();
+  for (const file of files) for (const { text } of addedIn(file)) count(come, text, 1);
+  if (come.size === 0) return files;
+  return files.map((file) => {
+    for (const { text } of addedIn(file)) count(come, text, -1);
+    const lines = file.lines.filter(({ sign, text }) => {
+      const hasMoved = sign === '-' && text.trim() !== '' && (come.get(text.trim()) ?? 0) > 0;
+      if (hasMoved) count(come, text, -1);
+      return !hasMoved;
+    });
+    for (const { text } of addedIn(file)) count(come, text, 1);
+    return { ...file, lines };
+  });
+}
+
+const count = (lines: Map<string, number>, text: string, by: number): void => {
+  lines.set(text.trim(), (lines.get(text.trim()) ?? 0) + by);
+};
+
+const netLoss = (file: ChangedFile): number => removedIn(file).length - addedIn(file).length;
+
 /** Null if it is no loss worth a word. */
-function lostShare({ change, texts, sizes, ...patch }: ChangedFile): number | null {
+function lostShare(file: ChangedFile): number | null {
+  const { change, texts, sizes } = file;
   if (change !== 'modified') return null;
   if (texts?.before == null) return lostBytes(sizes);
   const before = texts.before.split('\n').length;
-  const net = removedIn({ change, ...patch }).length - addedIn({ change, ...patch }).length;
-  return before >= FILE_LINES_MIN && net / before > FILE_SHARE_MAX ? net / before : null;
+  const share = netLoss(file) / before;
+  return before >= FILE_LINES_MIN && share > FILE_SHARE_MAX ? share : null;
 }
 
 /** Of a file that is too large to be looked at line by line. */
@@ -55,6 +87,3 @@ function lostBytes(sizes: ChangedFile['sizes']): number | null {
   const share = 1 - sizes.after / sizes.before;
   return share > FILE_SHARE_MAX ? share : null;
 }
-
-const sum = (files: readonly ChangedFile[], of: (file: ChangedFile) => number): number =>
-  files.reduce((all, file) => all + of(file), 0);

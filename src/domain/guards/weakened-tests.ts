@@ -2,15 +2,31 @@
  * Tests that are switched off or say less than before. What may change in tests at all is for `protect`; this looks at what
  * lines that may be added can do. A new test that is skipped hides nothing, so it is only written down.
  */
+import { mayHoldTests, testLines } from '../inline/inline-tests.js';
 import { addedIn, removedIn, type PatchLine } from '../patch.js';
 import { quoted, type Change, type ChangedFile, type Finding } from './change.js';
 
 export function weakenedTests({ files }: Change): readonly Finding[] {
-  const tests = files.filter(({ isTest }) => isTest);
+  const tests = files.flatMap((file) => (file.isTest ? [file] : testsInside(file)));
   const off = tests
     .filter(({ change }) => change !== 'deleted')
     .flatMap((file) => switchedOff(file).map((finding) => weighed(file, finding)));
   return [...off, ...fewerAsserts(tests)];
+}
+
+/** Of a source with tests in it the lines that are of tests. */
+function testsInside(file: ChangedFile): readonly ChangedFile[] {
+  const { path, texts } = file;
+  if (texts === undefined || !mayHoldTests(path)) return [];
+  const [wasTest, isTest] = [testLines(path, texts.before ?? ''), testLines(path, texts.after ?? '')];
+  /** By how many lines the file has grown so far. */
+  let growth = 0;
+  const lines = file.lines.filter(({ sign, line }) => {
+    const isOfTest = sign === '-' ? wasTest(line - growth) : isTest(line);
+    growth += sign === '+' ? 1 : sign === '-' ? -1 : 0;
+    return isOfTest;
+  });
+  return lines.length === 0 ? [] : [{ ...file, lines }];
 }
 
 /** Of a file that the task is free to change it is only written down. */

@@ -232,14 +232,26 @@ async function afterTurn(run: TaskRun, done: ToolsDone, { answer }: Called): Pro
   });
   run.steps.spoken = [...(run.steps.spoken ?? []), state];
   if (state.malformedInARow >= MALFORMED_MAX)
-    return failed('malformedAnswer', `${MALFORMED_MAX} answers in a row: ${done.summary}.`, answer);
+    return failed(
+      done.failure?.code ?? 'malformedAnswer',
+      `${MALFORMED_MAX} answers in a row: ${done.summary}.`,
+      answer,
+    );
   if (done.finish !== undefined || done.malformed) return null;
   const loop = loopIn(state.traces);
   if (loop === null) return null;
-  if (state.wasNudged) return failed('loopDetected', `Turn ${state.turns}: ${loop}.`, answer);
+  if (state.wasNudged) return inCircles(state.turns, loop, done, answer);
   await speak(run, { text: nudge(loop) });
   update(run, { wasNudged: true, traces: [] });
   return null;
+}
+
+/** What a task ends of is what it does not get past, where that is known: going round is only how it has shown. */
+function inCircles(turns: number, loop: string, { failure: refused }: ToolsDone, answer: ArtifactRef): Outcome {
+  const words = `Turn ${turns}: ${loop}`;
+  if (refused === undefined) return failed('loopDetected', `${words}.`, answer);
+  const { code, detail } = refused;
+  return failed(code, detail === '' ? `${words}.` : `${words}: ${detail}`, answer);
 }
 
 const nudge = (loop: string): string =>

@@ -1,7 +1,8 @@
 /** Handler `human`: a person does the work in a work tree of the host, says that it is done, and hears what the checks say. */
+import { patched } from '@temporalio/workflow';
 import type { HandedOver, Made, Opened } from '../../activities/contract.js';
 import { failure } from '../../domain/failures.js';
-import { DONE, UNDONE, type ArtifactRef, type Outcome } from '../../domain/outcome.js';
+import { DONE, UNDONE, type Answered, type ArtifactRef, type Outcome } from '../../domain/outcome.js';
 import { handOver, takeWork } from '../proxies.js';
 import { checkBaseline, setupOutcome } from '../steps.js';
 import type { TaskRun } from '../task-run.js';
@@ -21,12 +22,14 @@ export async function human(run: TaskRun, opened: Opened): Promise<Outcome> {
   if (run.steps.proposed !== undefined) return await proposal(run, opened, {});
   for (;;) {
     const round = roundOf(run);
-    const said = run.talk.answerTo(round.id);
+    const said = run.talk.answerTo(round.id) ?? unreadPlan(run);
     if (said === null) return await ask(run, opened, round);
     const isNobody = said.by === 'nobody';
     if (said.answer === UNDONE) return unanswered('');
-    const work = run.steps.made ?? (await take(run, opened, round, isNobody ? '' : said.why));
+    const work = run.steps.made ?? (await take(run, opened, round, isNobody ? { ...said, why: '' } : said));
     if (work.kind === 'plan') return await proposal(run, opened, { answer: work.answer });
+    // A plan that is refused is not sent again by itself.
+    run.talk.dropPlan();
     const red = work.kind === 'made' ? await redOutcome(run, opened, baseline, work) : workFailed(work);
     if (red === null && work.kind === 'made') return await landMade(run, opened, work);
     if (red === null) throw new TypeError('work that was not made is not good');
@@ -36,6 +39,14 @@ export async function human(run: TaskRun, opened: Opened): Promise<Outcome> {
     goBack(run, round, red);
   }
 }
+
+/** A person who has sent a plan is not asked again because the attempt had to begin anew. Histories from before this have. */
+function unreadPlan({ talk }: TaskRun): Answered | null {
+  const said = talk.unreadPlan();
+  return said !== null && patched(UNREAD_PLAN_PATCH) ? said : null;
+}
+
+const UNREAD_PLAN_PATCH = 'unread-plan';
 
 interface Round {
   readonly number: number;
@@ -85,13 +96,13 @@ async function place(run: TaskRun, opened: Opened, { number, found }: Round): Pr
 async function take(
   run: TaskRun,
   opened: Opened,
-  { number, id }: Round,
-  message: string,
+  { number }: Round,
+  { questionId, why: message }: Answered,
 ): Promise<Exclude<Made, { kind: 'question' }>> {
   const { attempt } = run;
   run.enter('verifying', `attempt ${attempt}: takes the work of the person`);
   const options = { activityId: `a${attempt}.h${number}.take`, summary: `attempt ${attempt}: take the work` };
-  const plan = run.talk.planFor(id);
+  const plan = run.talk.planFor(questionId);
   const made = await takeWork.executeWithOptions(options, [{ ...workInput(run, opened), message }, ...plan]);
   if (made.kind === 'question') throw new TypeError('taking work asks nothing');
   return made.kind === 'made' ? bookWork(run, made) : made;

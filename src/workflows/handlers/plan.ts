@@ -51,6 +51,7 @@ export async function proposal(
     (await propose.executeWithOptions(options, [{ lineage, ...where, spec: opened.spec, spent }]));
   // Booked once: a step that is done ends a wait, and the question below must not begin anew each time it is looked at.
   if (run.steps.proposed === undefined) run.bookStep({ proposed });
+  run.talk.dropPlan();
   const { children, join, joinSpec, plan: whole, parentFingerprint } = proposed;
   const faults = proposalFaults(children, { depth: run.depth, proposedInJob: 0, parentFingerprint });
   if (faults.length > 0) return { kind: 'proposed', children, join, joinSpec, plan: whole, faults };

@@ -312,7 +312,7 @@ class Round {
     if (open.length === 0) return false;
     const pending = open.map(({ choice: { provider, model = '' } }) => ({ provider, model }));
     const { candidates } = this.heard();
-    return isSettled(candidates, pending, votingOf(this.spec, false));
+    return isSettled(candidates, pending, votingOf(this.spec, false, candidates));
   }
 
   private results(): Results {
@@ -353,7 +353,7 @@ async function choose(
   good: readonly OkResult<Called>[],
 ): Promise<Chosen> {
   const { judge } = asking;
-  const rules = votingOf(spec, judge !== undefined && mayGoOn());
+  const rules = votingOf(spec, judge !== undefined && mayGoOn(), candidates);
   const first = vote(candidates, rules);
   const { word, call, ...asked } =
     first.kind === 'needsJudge' && judge !== undefined
@@ -366,11 +366,18 @@ async function choose(
   return { winner, vote: voted, ...paid, why: null };
 }
 
-const votingOf = ({ vote: rules = {} }: AskSpec, hasJudge: boolean): VoteRules => ({
+const votingOf = ({ vote: rules = {} }: AskSpec, hasJudge: boolean, candidates: readonly Candidate[]): VoteRules => ({
   ...VOTE_DEFAULTS,
   ...rules,
   hasJudge,
+  unknownIsDear:
+    rules.maxCostUsdMicros !== undefined &&
+    candidates.some(({ unpriced }) => unpriced) &&
+    patched(UNKNOWN_IS_DEAR_PATCH),
 });
+
+/** Without it, an answer whose cost is not known counts as one that cost nothing. */
+const UNKNOWN_IS_DEAR_PATCH = 'unknown-cost-abstains';
 
 const concurrencyOf = ({ mode, models, concurrency = ASK_CONCURRENCY }: AskSpec): number =>
   mode === 'single' || mode === 'fallback' ? 1 : Math.max(1, Math.min(concurrency, models.length));

@@ -133,3 +133,14 @@ it('says that it is gone', async () => {
   const { git, url } = await worked();
   expect(await git.capture({ url, workspace: 'another', keep: [], filesMax: 10 })).toEqual({ kind: 'gone' });
 });
+
+it('is told by what is not as in the snapshot, without writing anything', async () => {
+  const { git, url, directory } = await worked();
+  const changed = (keep: readonly string[] = []) => git.changed({ url, workspace: 'task-1', keep });
+  expect(await changed()).toEqual([]);
+  writeFileSync(join(directory, 'lines.txt'), 'new\n');
+  rmSync(join(directory, 'docs'), { recursive: true });
+  for (const folder of ['build', 'made', 'kept']) mkdirSync(join(directory, folder));
+  for (const path of ['build/x', 'made/x', 'kept/x']) writeFileSync(join(directory, path), '');
+  expect(await changed(['kept'])).toEqual(['docs/a.md', 'lines.txt', 'made/']);
+});

@@ -129,12 +129,12 @@ describe('a remote without what is asked for', () => {
       });
   });
 
-  it('cannot be reached if its folder is not there', async () => {
+  it('is missing, which no waiting mends, if nothing is there and never was', async () => {
     const url = join(newFolder('nothing'), 'gone.git');
     await expect(newAdapter().git.open({ url, branch: 'weaver/x' })).rejects.toMatchObject({
       name: 'PortFault',
-      code: 'remoteUnreachable',
-      retryable: true,
+      code: 'missingRepository',
+      retryable: false,
     });
   });
 
@@ -252,11 +252,15 @@ describe('a remote on the network', () => {
 });
 
 describe('a remote on the network that does not answer well', () => {
-  it.each([500, 503, 404])('cannot be reached while it answers %d', async (status) => {
+  it.each([
+    [500, 'remoteUnreachable', true],
+    [503, 'remoteUnreachable', true],
+    [404, 'missingRepository', false],
+  ])('while it answers %d it is a case of %s', async (status, code, retryable) => {
     const port = await listen(createServer((_, response) => void response.writeHead(status).end('no')));
     await expect(
       newAdapter().git.open({ url: `http://127.0.0.1:${port}/x.git`, branch: 'weaver/x' }),
-    ).rejects.toMatchObject({ name: 'PortFault', code: 'remoteUnreachable', retryable: true });
+    ).rejects.toMatchObject({ name: 'PortFault', code, retryable });
   });
 
   it('is given up after the time limit if it accepts and says nothing', async () => {

@@ -92,7 +92,7 @@ it('goes on for the others when one of them is aborted', async () => {
 
 it('tells each of them when the remote cannot be reached', async () => {
   const { git } = newAdapter();
-  const opened = branches.map((branch) => git.open({ url: '/nonexistent/remote.git', branch }));
+  const opened = branches.map((branch) => git.open({ url: 'http://127.0.0.1:1/remote.git', branch }));
   const ends = await Promise.allSettled(opened);
   expect(new Set(ends.map((end) => (end.status === 'rejected' ? end.reason.code : end.status)))).toEqual(
     new Set(['remoteUnreachable']),

@@ -191,6 +191,15 @@ describe('those who ask', () => {
     await resultOf(join(request(), courier, (bytes) => told.push(bytes)));
     expect(told.length).toBeGreaterThanOrEqual(2);
   });
+
+  it('hear nothing of an answer that comes at once but its end: news are trips to the server', async () => {
+    script({ kind: 'text', text: 'at once' });
+    await ask();
+    const startedAt = Date.now();
+    const toldAfterMs: number[] = [];
+    await resultOf(join(request(2), courier, () => toldAfterMs.push(Date.now() - startedAt)));
+    expect(toldAfterMs.filter((ms) => ms < 200)).toEqual([]);
+  });
 });
 
 describe('the concurrency of a provider', () => {
@@ -271,6 +280,49 @@ describe('an endpoint that does not know a field', () => {
     script(refusal);
     expect(await ask()).toMatchObject({ kind: 'failed', code: 'modelRequestInvalid', retryable: false });
     expect(sent()).toBeLessThanOrEqual(5);
+  });
+});
+
+const refused = (message: string): ScriptedAnswer => ({ kind: 'status', status: 400, body: { error: { message } } });
+const askedFor = (): readonly unknown[] =>
+  endpoint
+    .requests()
+    .slice(before)
+    .map(({ body }) => (body as { readonly max_tokens: number }).max_tokens);
+
+describe('an endpoint that gives shorter answers than it is asked for', () => {
+  const tooLarge = refused('max_tokens is too large: 1000. This model supports at most 600 completion tokens.');
+  const noRoom = (prompt: number): ScriptedAnswer =>
+    refused(
+      `'max_tokens' or 'max_completion_tokens' is too large: 1000. This model's maximum context length is 1200 tokens and your request has ${prompt} input tokens.`,
+    );
+
+  it('is asked again for what it gives, at once and from then on', async () => {
+    script(tooLarge, { kind: 'text', text: 'ok' });
+    const first = join(request(1));
+    expect(await resultOf(first)).toMatchObject({ kind: 'answered', spending: { callsSent: 2 } });
+    expect(await first.end).toMatchObject({ warnings: [expect.stringContaining('maxOutputTokens')] });
+    await ask(request(2));
+    expect(askedFor()).toEqual([1_000, 600, 600]);
+  });
+
+  it('is given the room that its window leaves beside the prompt, and none of another prompt', async () => {
+    script(noRoom(900), { kind: 'text', text: 'ok' });
+    expect(await ask()).toMatchObject({ kind: 'answered', spending: { callsSent: 2 } });
+    await ask(request(2));
+    const [first, second, third] = askedFor();
+    expect([first, second]).toEqual([1_000, 300]);
+    expect(third).toBeGreaterThan(300);
+  });
+
+  it('is not asked again where its window leaves no room', async () => {
+    script(noRoom(1_000));
+    expect(await ask()).toMatchObject({ kind: 'failed', code: 'contextOverflow', spending: { callsSent: 1 } });
+  });
+
+  it('is not asked for ever', async () => {
+    script(tooLarge);
+    expect(await ask()).toMatchObject({ kind: 'failed', code: 'modelRequestInvalid', spending: { callsSent: 2 } });
   });
 });
 

@@ -126,6 +126,18 @@ describe('Ollama (LS-73, LC-48)', () => {
   });
 });
 
+it('is understood where it calls its one function in the way of before tools, in parts and beside tools too', async () => {
+  const parts = [{ name: 'read_file', arguments: '' }, { arguments: '{"path"' }, { arguments: ':"a"}' }];
+  const events = parts.map((part) => delta({ content: null, function_call: part }));
+  const call = { id: 'call_1', name: 'read_file', arguments: '{"path":"a"}' };
+  expect(await askKind('other', done(...events, delta({}, 'function_call')))).toMatchObject({
+    finishReason: 'stop',
+    toolCalls: [call],
+  });
+  const both = { tool_calls: [{ index: 0, id: 'c', function: call }], function_call: call };
+  expect(await askKind('other', done(delta(both, 'tool_calls')))).toMatchObject({ toolCalls: [{ ...call, id: 'c' }] });
+});
+
 it('keeps reasoning out of what is said before calls of tools', async () => {
   const call = { index: 0, id: 'c', function: { name: 'run', arguments: '{}' } };
   const answer = done(delta({ content: ' <think>so' }), delta({ tool_calls: [call] }), delta({}, 'tool_calls'));

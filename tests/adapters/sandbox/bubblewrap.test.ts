@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { createSandbox } from '../../../src/adapters/sandbox/create-sandbox';
@@ -66,7 +66,59 @@ describeIfItWorks('what the worker keeps secret', () => {
     expect(output).toBe('tool\n');
     removePlace(place);
   });
+
+  it('stays hidden where it is renewed, and what is gone keeps no command from its start', async () => {
+    const { run, put, remove } = await keysBesideTools();
+    put('v1/key', 'first');
+    symlinkSync('v1/key', join(run.folder, 'key'));
+    put('own/key', 'first');
+    const look = 'cat key plain own/key 2>&-; echo "$?"';
+    expect(await run(look)).toBe('1\n');
+    // By another link, as of a mount; by a new file under the old name; by none for a while.
+    put('v2/key', 'second');
+    symlinkSync('v2/key', join(run.folder, 'key.new'));
+    renameSync(join(run.folder, 'key.new'), join(run.folder, 'key'));
+    rmSync(join(run.folder, 'v1'), { recursive: true });
+    put('plain.new', 'second');
+    renameSync(join(run.folder, 'plain.new'), join(run.folder, 'plain'));
+    rmSync(join(run.folder, 'own'), { recursive: true });
+    expect(await run(look)).toBe('1\n');
+    rmSync(join(run.folder, 'plain'));
+    expect(await run('echo starts; cat plain key 2>&-')).toBe('starts\n');
+    remove();
+  });
+
+  it('is not seen by a command under way when it is renewed in a folder of its own', async () => {
+    const { run, put, remove } = await keysBesideTools();
+    const began = join(run.place.tree, 'began');
+    const running = run(`echo >${began}; while [ -e ${began} ]; do sleep 0.01; done; cat own/key 2>&-; ls -A own`);
+    while (!existsSync(began)) await new Promise((wake) => void setTimeout(wake, 5));
+    put('own.new', 'second');
+    renameSync(join(run.folder, 'own.new'), join(run.folder, 'own/key'));
+    rmSync(began);
+    expect(await running).toBe('');
+    remove();
+  });
 });
+
+/** A folder that commands see, with secrets in it: `key` and `plain` beside other files, `own/key` alone. */
+async function keysBesideTools() {
+  const place = makePlace();
+  const folder = join(place.userHome, 'tools', 'bin');
+  const put = (name: string, text: string): void => {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), `${text}\n`);
+  };
+  put('tool', 'tool');
+  put('plain', 'first');
+  put('own/key', 'first');
+  const secrets = ['key', 'plain', 'own/key'].map((name) => join(folder, name));
+  const environment = environmentOf(place, `${folder}:${process.env['PATH'] ?? ''}`);
+  const { sandbox } = await createSandbox({ mode: 'required', environment, home: place.home, secrets });
+  const run = async (line: string): Promise<string> =>
+    (await runIn(sandbox, commandOf(place, `cd ${folder} && ${line}`))).output;
+  return { run: Object.assign(run, { folder, place }), put, remove: () => removePlace(place) };
+}
 
 describeIfItWorks('the network of a command in bubblewrap', () => {
   const used = useBubblewrap();

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createTestReports } from '../../../src/adapters/test-reports/create-test-reports';
+import { compareTests } from '../../../src/domain/test-results';
 import type { ReadReport } from '../../../src/ports';
 
 const reader = createTestReports();
@@ -117,6 +118,48 @@ describe("JUnit's XML", () => {
 
 const goLine = (action: string): string => `{"Action":"${action}","Package":"p","Test":"TestX"}\n`;
 
+describe('what unittest prints', () => {
+  const FAILING = [
+    'failed test_a.T › test_five',
+    'failed test_a.T › test_one',
+    'failed test_a.T › test_seven',
+    'failed test_a.T › test_six',
+    'failed test_c.S › setUpClass',
+    'failed unittest.loader._FailedTest › test_b',
+  ];
+
+  it('is read with -v: each test, with its docstring and with what it prints itself', () => {
+    const others = [
+      'passed test_a.T › test_four',
+      'passed test_a.T › test_two',
+      'skipped test_a.T › test_three',
+      'skipped unittest.loader.ModuleSkipped › test_d',
+      'passed unittest',
+    ];
+    const report = printed(sample('unittest-verbose.txt'));
+    expect([...casesOf(report)].toSorted()).toEqual([...FAILING, ...others].toSorted());
+    expect(report).toMatchObject({ table: { complete: false, ran: 7 } });
+  });
+
+  it('is read without it as far as it goes: what fails, and how many have run', () => {
+    const report = printed(sample('unittest-dots.txt'));
+    expect([...casesOf(report)].toSorted()).toEqual([...FAILING, 'passed unittest'].toSorted());
+    expect(report).toMatchObject({ table: { ran: 7 } });
+  });
+
+  it('is nothing without its summary, and adds up over several', () => {
+    expect(printed('..\n').kind).toBe('none');
+    const two = 'Ran 2 tests in 0.000s\n\nOK\n..\nRan 3 tests in 0.000s\n\nOK (skipped=1)\n';
+    expect(printed(two)).toMatchObject({ table: { ran: 4 } });
+  });
+
+  it('stands back behind the table of another runner', () => {
+    expect(printed(`${sample('go-verbose.txt')}${sample('unittest-dots.txt')}`)).toMatchObject({
+      table: { format: 'go' },
+    });
+  });
+});
+
 describe('what go prints', () => {
   it('is read whole with -json, packages among the tests', () => {
     expect(casesOf(printed(sample('go-json.txt')))).toEqual([
@@ -147,6 +190,14 @@ describe('what go prints', () => {
       true,
       false,
     ]);
+  });
+
+  it('names all with -v, also where all of them fail: of one that is not named any more nothing is left', () => {
+    const red = printed('=== RUN   TestX\n--- FAIL: TestX (0.00s)\nFAIL\nFAIL\tp\t0.01s\n');
+    expect(red).toMatchObject({ table: { complete: true } });
+    const early = printed('ok  \tp\t0.01s\n');
+    const [before, after] = [red, early].map((report) => (report.kind === 'read' ? report.table : null));
+    expect(compareTests(before ?? null, [after ?? null]).vanished).toEqual(['p › TestX']);
   });
 
   it('has a test that failed as failed, whatever is printed of it later', () => {

@@ -66,6 +66,9 @@ describe('placeholders', () => {
 
 const lost = (count: number) => Array.from({ length: count }, (_, n) => `-line ${n}`).join('\n');
 
+const patchOf = (path: string, lines: string) =>
+  `diff --git a/${path} b/${path}\n--- a/${path}\n+++ b/${path}\n@@ -1 +1 @@\n${lines}\n`;
+
 describe('mass deletion', () => {
   const before = Array.from({ length: 100 }, (_, n) => `line ${n}`).join('\n');
 
@@ -74,10 +77,38 @@ describe('mass deletion', () => {
     expect(found(lost(50), { texts: { before, after: '' } })).toEqual([]);
   });
 
-  it('is only written down where the task asks for it', () => {
-    expect(found(lost(70), { texts: { before, after: '' }, words: 'Remove the old parser' })).toEqual([
-      'warn massDeletion',
-    ]);
+  const inParser = (words: string) =>
+    found(lost(70), { path: 'src/old-parser.js', texts: { before, after: '' }, words });
+
+  it.each([
+    'Remove the old parser',
+    'Rewrite src/old-parser.js',
+    'Split `old-parser.js` into two files',
+    'Drop what nobody calls from old-parser.js.',
+    'Replace the oldParser by a library',
+    'Remove all of the dead code.',
+    'Empty old-parser.js, which is not used any more',
+  ])('is only written down where the task asks for it: %s', (words) => {
+    expect(inParser(words.replace('oldParser', 'old parser'))).toEqual(['warn massDeletion']);
+  });
+
+  it.each([
+    'The value is wrong. Replace it by the right one.',
+    'Move the check out of the loop',
+    'The old parser removes the last token',
+    'Split the line at the comma',
+    'Fix old-parser.js: replace the minus',
+    'Do not remove anything from old-parser.js',
+    'Remove very-old-parser.js',
+  ])('is refused where the words are about something else: %s', (words) => {
+    expect(inParser(words)).toEqual(['deny massDeletion']);
+  });
+
+  it('is none of lines that have come up in another file', () => {
+    const files = parsePatch(patchOf('a.js', lost(70)) + patchOf('b.js', lost(70).replaceAll(/^-/gm, '+  '))).map(
+      (file): ChangedFile => ({ ...file, isTest: false, isFree: false, texts: { before, after: '' } }),
+    );
+    expect(guardChange({ files, words: '' }, {}, () => null)).toEqual({ denied: [], warned: [] });
   });
 
   it('is also a tree that loses many lines', () => {
@@ -127,6 +158,9 @@ describe('leftovers', () => {
 
 const inTest = (hunk: string, of: Of = {}) => found(hunk, { path: 'tests/a.test.js', isTest: true, ...of });
 
+const rust = (result: string) =>
+  `fn f() {\n    exit(0);\n}\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn a() {\n        ${result};\n    }\n}\n`;
+
 describe('tests', () => {
   it.each([
     ['@pytest.mark.skip', '+@pytest.mark.skip(reason="slow")\n def test_a():\n     assert f() == 1'],
@@ -171,6 +205,15 @@ describe('tests', () => {
 
   it('that the task is free to change are only written down', () => {
     expect(inTest(' a\n-  expect(f()).toBe(1);\n+  f();', { isFree: true })).toEqual(['warn weakenedTests']);
+  });
+
+  it('inside of a source are looked at too, and only those lines', () => {
+    const texts = { before: rust('assert_eq!(f(), 1)').replace('exit(0)', 'a()'), after: rust('f()') };
+    const hunk = ' fn f() {\n-    a();\n+    exit(0);\n }\n #[cfg(test)]\n mod tests {\n     #[test]\n     fn a() {\n';
+    const weaker = `${hunk}-        assert_eq!(f(), 1);\n+        f();\n     }`;
+    expect(found(weaker, { path: 'src/lib.rs', texts })).toEqual(['deny weakenedTests']);
+    expect(found(weaker, { path: 'src/lib.rs', texts, isFree: true })).toEqual(['warn weakenedTests']);
+    expect(found(hunk, { path: 'src/lib.rs', texts })).toEqual([]);
   });
 
   it('are none outside of test files', () => {

@@ -2,9 +2,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Context } from '@temporalio/activity';
+import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import { createProviderGates } from '../../../src/activities/ask-provider';
+import {
+  createProviderGates,
+  type GateOf,
+  type ProviderGates,
+  type Refusal,
+} from '../../../src/activities/ask-provider';
 import { createCosts } from '../../../src/adapters/model/costs';
 import { checkLimits } from '../../../src/client/cli/check-providers';
 import { askKeepers } from '../../../src/client/cli/provider-budgets';
@@ -29,22 +34,20 @@ let client: Client;
 let keepersWorker: RunningWorker;
 /** Of the workers, in their order. */
 let homes: readonly string[];
+let gates: readonly ProviderGates[];
+/** How often a worker was told to carry keepers out. */
+let served = 0;
+let callAll: (fates: readonly CallFate[]) => Promise<readonly Told[]>;
 
 beforeAll(async () => {
   workflows = await startOwnWorkflows();
   ({ client } = workflows);
   // As many workers as a test wants: each has what it has heard to itself.
   homes = ['here', 'there'].map((name) => join(folder, name));
-  const gatesOf = homes.map((home) => createProviderGates(createCosts(home)));
-  const callAll = (fates: readonly CallFate[]) => {
+  gates = homes.map((home) => createProviderGates(createCosts(home), () => (served += 1)));
+  callAll = (fates) => {
     const context = Context.current();
-    return Promise.all(
-      fates.map(async (fate) => {
-        const gates = gatesOf[fate.worker ?? 0];
-        if (gates === undefined) throw new Error('no such worker');
-        return await callThrough(gates, context, fate);
-      }),
-    );
+    return Promise.all(fates.map(async (fate) => await callThrough(gatesOf(fate).gateOf, context, fate)));
   };
   // Hosts with homes of their own have queues of their own.
   for (const taskQueue of [QUEUE, OTHER_QUEUE]) await workflows.work({ taskQueue, activities: { call: callAll } });
@@ -56,8 +59,14 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const gatesOf = ({ worker = 0 }: Pick<CallFate, 'worker'>): ProviderGates => {
+  const found = gates[worker];
+  if (found === undefined) throw new Error('no such worker');
+  return found;
+};
+
 async function callThrough(
-  gateOf: ReturnType<typeof createProviderGates>,
+  gateOf: GateOf,
   context: Context,
   { provider, callId, ends, retryAfterMs, most = 0, cost = 0 }: CallFate,
 ): Promise<Told> {
@@ -70,7 +79,7 @@ async function callThrough(
   }
   const window = await gate.mayLeave({ promptTokens: 10, mostUsdMicros: most, spentUsdMicros: 0 });
   const refusal = gate.refusal();
-  if (refusal !== null) return { why: refusal.why, inMs: (refusal.at ?? Infinity) - Date.now() };
+  if (refusal !== null) return { why: refusal.why, inMs: waitOf(refusal) };
   if (window === null) throw new Error('refused without a word');
   if (ends === 'lost') return 'granted';
   if (ends === 'vanished') {
@@ -83,22 +92,30 @@ async function callThrough(
   return 'granted';
 }
 
+const SAID = '502 Bad gateway';
+
+const waitOf = (refusal: Refusal): number =>
+  refusal.kind === 'busy' ? refusal.at - Date.now() : (refusal.inMs ?? Infinity);
+
 function resultOf(ends: FailureCode | null, retryAfterMs: number | undefined, costUsdMicros: number): CallResult {
   const spending = { ...NOTHING_SPENT, callsSent: 1, costUsdMicros };
   if (ends === null) return { kind: 'answered', text: 'yes', finishReason: 'stop', model: 'm', latencyMs: 1, spending };
   const pause = retryAfterMs === undefined ? {} : { retryAfterMs };
-  return { kind: 'failed', code: ends, says: '', retryable: true, spending, ...pause };
+  return { kind: 'failed', code: ends, says: SAID, retryable: true, spending, ...pause };
 }
 
 let asked = 0;
 
 /** One workflow, one step, these calls side by side. */
-async function call(...fates: readonly Partial<CallFate>[]): Promise<readonly Told[]> {
+const call = (...fates: readonly Partial<CallFate>[]): Promise<readonly Told[]> =>
+  callOn(fates[0]?.worker === 1 ? OTHER_QUEUE : QUEUE, fates);
+
+async function callOn(taskQueue: string, fates: readonly Partial<CallFate>[]): Promise<readonly Told[]> {
   asked += 1;
   const full = fates.map((fate, n) => ({ callId: idOf(asked * 1_000 + n), ends: null, ...fate }));
   return (await client.workflow.execute('calls', {
     workflowId: `calls-${asked}`,
-    taskQueue: full[0]?.worker === 1 ? OTHER_QUEUE : QUEUE,
+    taskQueue,
     args: [full],
   })) as readonly Told[];
 }
@@ -132,13 +149,17 @@ it('tells the others when the endpoint has asked one worker for a pause', async 
 
 it('tells all workers of a provider without limits too, and asks nobody before and after', async () => {
   const provider = { name: 'unlimited' };
+  served = 0;
   expect(await call({ provider }, { provider, worker: 1 })).toEqual(['granted', 'granted']);
   await expect(keeper('unlimited').describe()).rejects.toThrow(/not found/i);
+  expect(served).toBe(0);
   // What is over at once is not worth a word.
   expect(await call({ provider, ends: 'rateLimited', retryAfterMs: 900 })).toEqual(['granted']);
   expect(await call({ provider, ends: 'rateLimited', retryAfterMs: 4_000 })).toEqual(['granted']);
   const pause = { why: 'waits for provider unlimited: it has asked for a pause', inMs: expect.any(Number) };
   expect(await call({ provider })).toEqual([pause]);
+  // Perhaps nobody else is there to answer for the keeper.
+  expect(served).toBeGreaterThan(0);
   await until(async () => (await standing('unlimited'))?.pausedUntil != null, 'the keeper hears of it');
   const asks = new WeaverClient(client, { requester: 'test', taskQueue: QUEUE });
   const config = { providers: [{ ...PROVIDER, ...provider }] } as unknown as Config;
@@ -156,13 +177,44 @@ it('tells all workers of a provider without limits too, and asks nobody before a
   expect((await keeper('unlimited').describe()).status.name).toBe('COMPLETED');
 });
 
+it('is heard by those who did not wait for its first answer, as soon as somebody answers for it', async () => {
+  const provider = { name: 'unserved' };
+  await keepersWorker.shutDown();
+  await call({ provider, ends: 'rateLimited', retryAfterMs: 50_000 });
+  expect(await call({ provider })).toEqual(['granted']);
+  keepersWorker = await workflows.work({ taskQueue: KEEPERS_QUEUE });
+  await until(async () => typeof (await call({ provider }))[0] === 'object', 'the pause holds', 15_000);
+}, 30_000);
+
+it('answers one with a budget also where it was begun for a pause only, by a worker that is gone', async () => {
+  const provider = { name: 'begun' };
+  const gone = await workflows.work({ taskQueue: 'keeping-gone', activities: { call: callAll } });
+  await callOn('keeping-gone', [{ provider, ends: 'rateLimited', retryAfterMs: 3_000 }]);
+  await until(async () => (await standing('begun'))?.pausedUntil != null, 'the keeper hears of it');
+  await gone.shutDown();
+  const paying = { provider: { ...provider, budget: { dailyUsdMicros: 1_000 } }, most: 100, cost: 70, worker: 1 };
+  // What was told is not lost.
+  expect(await call(paying)).toEqual([
+    { why: 'waits for provider begun: it has asked for a pause', inMs: expect.any(Number) },
+  ]);
+  await until(async () => (await call(paying))[0] === 'granted', 'the pause is over', 10_000);
+  await gatesOf(paying).tellRest(5_000);
+  expect((await standing('begun'))?.money?.day.spentUsdMicros).toBe(70);
+  // It must be there until the month is over.
+  const { raw } = await keeper('begun').describe();
+  expect(Number(raw.executionConfig?.workflowExecutionTimeout?.seconds ?? 0)).toBe(0);
+});
+
 it('keeps a broken endpoint from all of them, and says how it is', async () => {
   const provider = { name: 'broken', requestsPerMinute: 600 };
   await call(...Array.from({ length: 5 }, () => ({ provider, ends: 'modelServer' as const })));
   await until(async () => (await standing('broken'))?.state === 'open', 'the breaker opens');
   expect(await call({ provider })).toEqual([
-    { why: 'broken is left alone after 5 failures in a row', inMs: expect.any(Number) },
+    { why: `broken is left alone after 5 failures in a row, the last: ${SAID}`, inMs: expect.any(Number) },
   ]);
+  // Its address was wrong: of the other one nothing is known.
+  expect(await call({ provider: { ...provider, baseUrl: 'http://127.0.0.1:10/v1' } })).toEqual(['granted']);
+  expect((await standing('broken'))?.state).toBe('closed');
 });
 
 it('keeps its place for a call that comes again, and counts one that was lost', async () => {
@@ -238,6 +290,49 @@ it('ends by itself when nothing was sent for a window, and begins again with the
   expect(await call({ provider })).toEqual(['granted']);
 });
 
+it('is told by a worker that leaves what its last calls have cost', async () => {
+  const provider = { name: 'left', budget: { dailyUsdMicros: 10_000 } };
+  const ended = Array.from({ length: 20 }, () => ({ provider, most: 100, cost: 30 }));
+  await call(...ended);
+  await gatesOf({}).tellRest(5_000);
+  expect((await standing('left'))?.money?.day).toEqual({ spentUsdMicros: 600, reservedUsdMicros: 0 });
+});
+
+it('is told the most that a cancelled request may have cost of which nobody knows', async () => {
+  const provider = { name: 'cancelled', budget: { dailyUsdMicros: 10_000 } };
+  await call({ provider, most: 400, cost: 30, ends: 'vanished' });
+  await gatesOf({}).tellRest(5_000);
+  expect((await standing('cancelled'))?.money?.day).toEqual({ spentUsdMicros: 430, reservedUsdMicros: 0 });
+});
+
+it('lets a call wait as long as a host says, whatever the clock of that host shows', async () => {
+  let times = 0;
+  const callModel = (): never => {
+    times += 1;
+    const busy = { at: Date.now() + 3_600_000, inMs: 50, why: 'waits for its host' };
+    const details = [{ name: 'c0', spending: NOTHING_SPENT, busy }];
+    throw ApplicationFailure.create({ type: 'providerBusy', message: busy.why, nonRetryable: true, details });
+  };
+  const taskQueue = 'clock-ahead';
+  await workflows.work({ taskQueue, activities: { callModel } });
+  const args = ['clock/ahead', { sha256: '0' }, 'p'];
+  const caller = await client.workflow.start('caller', { workflowId: 'caller', taskQueue, args });
+  await until(() => times > 1, 'it asks again', 10_000);
+  expect(times).toBeGreaterThan(1);
+  await caller.terminate();
+});
+
+it('hears once what a worker tells again', async () => {
+  const provider = { ...PROVIDER, name: 'twice', requestsPerMinute: 600 };
+  await call({ provider });
+  await gatesOf({}).tellRest(5_000);
+  const failed = { key: 'a', sentAfterMs: 0, endedAfterMs: 5, tokens: null, code: 'modelServer' };
+  const told = { limits: limitsOf(provider), batch: { teller: 'x', number: 1 }, settled: [failed], asked: [] };
+  for (const updateId of ['first', 'again'])
+    await keeper('twice').executeUpdate('exchange', { args: [told], updateId });
+  expect((await standing('twice'))?.breaker.failures).toBe(1);
+});
+
 const money = async () => (await standing('paid'))?.money?.month;
 const ledgerOf = (home: string, n: number, costUsdMicros: number): string =>
   writeCall(home, 'task-1', n, [
@@ -305,7 +400,7 @@ it('leaves an endpoint without limits alone from all queues when it fails again 
     return (await standing('failing'))?.state === 'open';
   }, 'the breaker opens');
   const open = {
-    why: expect.stringMatching(/^failing is left alone after \d failures in a row$/),
+    why: expect.stringMatching(/^failing is left alone after \d failures in a row, the last: 502 Bad gateway$/),
     inMs: expect.any(Number),
   };
   expect([...(await call({ provider })), ...(await call({ provider, worker: 1 }))]).toEqual([open, open]);
