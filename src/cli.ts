@@ -24,8 +24,13 @@ const terminal = new Terminal();
 const house: House = {
   version: versionOfPackage(),
   terminal,
-  command: process.env['npm_lifecycle_event'] === 'start' ? 'npm start --' : 'weaver',
-  loadConfig: async (file) => (await import('./config.js')).currentConfig(file),
+  // scripts/start.mjs loads this file, the command is this file.
+  command: require.main === module ? 'weaver' : 'npm start --',
+  loadConfig: async (file) => {
+    const loaded = (await import('./config.js')).currentConfig(file);
+    if (loaded.kind !== 'faults') useProxies(loaded.config.environment);
+    return loaded;
+  },
   startServer: (config, opening) => translated(() => startServer(config, opening)),
   findServer: async (config) => {
     const { findRunningServer } = await import('./adapters/server/temporal-server.js');
@@ -84,7 +89,6 @@ const house: House = {
   redactor: ({ secrets }) => createRedactor({ secrets }).redact,
 };
 
-useProxies(process.env);
 void main(house, process.argv.slice(2)).then(async (exitCode) => {
   await terminal.flushed();
   // Open connections of the libraries must not keep a finished command alive.
@@ -122,7 +126,6 @@ async function keepServed(config: Config): Promise<Background | null> {
     leaveRunning(serverFolder(config), {
       command: process.execPath,
       args: [__filename, 'up', ...(config.file === null ? [] : ['--config', config.file])],
-      environment: process.env,
       logFile,
     }),
   );

@@ -258,9 +258,10 @@ function examineTask(task: unknown, defaults: TaskContent, cwd: string | undefin
 function meantPlace({ id, dependsOn }: TaskContent): GraphTask {
   const edges: readonly unknown[] = Array.isArray(dependsOn) ? dependsOn : [];
   const names = edges.map((edge) => (isMap(edge) ? edge['task'] : edge));
-  const on = (name: unknown): string => (typeof name === 'string' ? name : '');
-  return { id: on(id), dependsOn: names.map((name) => ({ on: on(name) })) };
+  return { id: nameIn(id), dependsOn: names.map((name) => ({ on: nameIn(name) })) };
 }
+
+const nameIn = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 function roleFaults({ handler }: TaskContent, { dependsOn, stackOn }: Place): readonly ShapeFault[] {
   const ids = dependsOn.map(({ on }) => on);

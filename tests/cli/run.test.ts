@@ -82,6 +82,7 @@ describe('a task that succeeds', () => {
       tokens: expect.any(Number),
       costUsdMicros: 0,
       failure: null,
+      warnings: ['no price is configured for openai: cost is counted in tokens only'],
       webUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/namespaces\/default\/workflows\/job%2Fmend-it$/),
     });
     expect(git(repo, 'show', `${first.report.branch}:value.txt`)).toBe('right');
@@ -201,7 +202,7 @@ describe('a task that fails', () => {
     expect({ exitCode, stdout }).toEqual({
       exitCode: 0,
       stdout: expect.stringMatching(
-        /^succeeded\n {2}task .*\n {2}branch {3}weaver\/by-flags-\S+\n {2}commit {3}[0-9a-f]{40} on [0-9a-f]{12}\n {2}changed {2}1 file, \+1 −1\n {2}spent {4}1 attempt, 1 call, /,
+        /^succeeded\n {2}task .*\n {2}branch {3}weaver\/by-flags-\S+\n {2}commit {3}[0-9a-f]{40} on [0-9a-f]{12}\n {2}changed {2}1 file, \+1 −1\n {2}warning {2}no price is .*\n {2}spent {4}1 attempt, 1 call, /,
       ),
     });
   });

@@ -37,6 +37,8 @@ function given(
   );
 }
 
+const reasonOf = (outcome: Outcome): string => decide(given([outcome]), outcome, START).reason;
+
 describe('the default decider', () => {
   it('WT-42 completes a success at once, with one attempt', () => {
     const record = given([{ kind: 'succeeded', landing }]);
@@ -45,7 +47,6 @@ describe('the default decider', () => {
   });
 
   it('says of a success without a check that none has judged it', () => {
-    const reasonOf = (outcome: Outcome): string => decide(given([outcome]), outcome, START).reason;
     expect(reasonOf({ kind: 'succeeded', landing })).toBe('the checks passed and weaver/x is pushed');
     expect(reasonOf({ kind: 'succeeded', landing, unchecked: true })).toBe(
       'no check has judged it, for there is none, and weaver/x is pushed',

@@ -122,6 +122,7 @@ describe('a task that goes well', () => {
       tokens: expect.any(Number),
       costUsdMicros: expect.any(Number),
       failure: null,
+      warnings: ['no price is configured for openai: cost is counted in tokens only'],
       webUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/namespaces\/default\/workflows\/job/),
       stderr: result.stderr,
     });

@@ -10,7 +10,6 @@ import { withStartLock } from './start-lock.js';
 export interface Staying {
   readonly command: string;
   readonly args: readonly string[];
-  readonly environment: NodeJS.ProcessEnv;
   readonly logFile: string;
 }
 
@@ -36,22 +35,21 @@ async function stayingUsers(folder: string): Promise<readonly number[]> {
   return record === null ? [] : liveUsers(record).flatMap(({ pid, stays = false }) => (stays ? [pid] : []));
 }
 
-/** In a session of its own: a terminal that closes does not end it. */
-async function start(folder: string, { command, args, environment, logFile }: Staying): Promise<LeftRunning> {
+/** In a session of its own, so that a terminal that closes does not end it; folder and environment are those of this process. */
+async function start(folder: string, { command, args, logFile }: Staying): Promise<LeftRunning> {
   mkdirSync(path.dirname(logFile), { recursive: true, mode: 0o700 });
   // One earlier log is enough to see how the one before has ended.
   if (existsSync(logFile)) renameSync(logFile, `${logFile}.old`);
   const log = openSync(logFile, 'w', 0o600);
-  const child = spawn(command, args, { detached: true, stdio: ['ignore', log, log], env: environment });
+  const child = spawn(command, args, { detached: true, stdio: ['ignore', log, log] });
   closeSync(log);
-  let over = false;
   const ended = new Promise<void>((settle) => child.once('exit', () => settle()).once('error', () => settle()));
-  void ended.then(() => (over = true));
   await Promise.race([once(child, 'spawn'), ended]);
   child.unref();
-  const { pid = 0 } = child;
+  const { pid } = child;
+  if (pid === undefined) return { pid: 0, joined: false }; // the program cannot be run
   const deadline = performance.now() + JOIN_MS_MAX;
-  while (!over && performance.now() < deadline) {
+  while (child.exitCode === null && child.signalCode === null && performance.now() < deadline) {
     if ((await stayingUsers(folder)).includes(pid)) return { pid, joined: true };
     await pause(JOIN_POLL_MS);
   }
