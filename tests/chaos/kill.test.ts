@@ -29,6 +29,7 @@ const TIMEOUT_MS = SOAK ? 3 * 60 * 60_000 : 300_000;
 /** By handlers that search or merge, a cancel that takes a branch back, and pull requests; these have tests of their own. */
 const NOT_CALLED = [
   'git.search',
+  'git.changed',
   'git.capture',
   'git.merge',
   'git.sign',
