@@ -41,10 +41,11 @@ export async function addToConversation(
   parent: ArtifactRef,
   messages: readonly ChatMessage[],
 ): Promise<ArtifactRef> {
-  const text = JSON.stringify({ parent, messages } satisfies Node);
+  const node: Node = { parent, messages };
+  const text = JSON.stringify(node);
   const ref = await artifacts.put('conversation', text);
   // What had a secret in it is another text in the store, and that one counts.
-  if (ref.sha256 === createHash('sha256').update(text).digest('hex')) rememberNode(artifacts, ref, text);
+  if (ref.sha256 === createHash('sha256').update(text).digest('hex')) remember(artifacts, ref, node, text.length);
   return ref;
 }
 
@@ -55,25 +56,25 @@ export const beginConversation = (artifacts: ArtifactStore, messages: readonly C
 async function readNode(artifacts: ArtifactStore, ref: ArtifactRef): Promise<Node> {
   const known = memories.get(artifacts)?.nodes.get(ref.sha256);
   if (known !== undefined) return known.node;
-  return rememberNode(artifacts, ref, (await artifacts.get(ref)).toString('utf8'));
-}
-
-function rememberNode(artifacts: ArtifactStore, { sha256 }: ArtifactRef, text: string): Node {
-  const memory = memories.get(artifacts) ?? store();
-  memories.set(artifacts, memory);
-  const known = memory.nodes.get(sha256);
-  if (known !== undefined) return known.node;
+  const text = (await artifacts.get(ref)).toString('utf8');
   // Written by `addToConversation` or, as the first one, by openWorkspace; named by their content.
   const value = JSON.parse(text) as Node | readonly ChatMessage[];
   const node: Node = 'messages' in value ? value : { parent: null, messages: value };
-  memory.nodes.set(sha256, { node, characters: text.length });
-  memory.characters += text.length;
+  remember(artifacts, ref, node, text.length);
+  return node;
+}
+
+function remember(artifacts: ArtifactStore, { sha256 }: ArtifactRef, node: Node, length: number): void {
+  const memory = memories.get(artifacts) ?? store();
+  memories.set(artifacts, memory);
+  if (memory.nodes.has(sha256)) return;
+  memory.nodes.set(sha256, { node, characters: length });
+  memory.characters += length;
   for (const [oldest, { characters }] of memory.nodes) {
     if (memory.characters <= REMEMBERED_CHARACTERS_MAX) break;
     memory.nodes.delete(oldest);
     memory.characters -= characters;
   }
-  return node;
 }
 
 /** Endpoints refuse a conversation with a message of nothing. */

@@ -14,6 +14,7 @@ import {
 import type { Reached } from '../domain/reached-files.js';
 import type { ProtectSpec, TaskSpec } from '../domain/task.js';
 import type { FileContent, Git, TreeChange, TreeEntry } from '../ports.js';
+import { putBack, type PutBack, type TreePair } from './put-back.js';
 
 const matcher = (globs: readonly string[]): ((path: string) => boolean) => picomatch([...globs], { dot: true });
 const isRecipe = matcher(RECIPE_FILES);
@@ -55,14 +56,11 @@ const SUBMODULE = '160000';
 const byPath = async (entries: Promise<readonly TreeEntry[]>): Promise<ReadonlyMap<string, TreeEntry>> =>
   new Map((await entries).map((entry) => [entry.path, entry]));
 
-export interface TestsOfBase {
-  readonly tree: string;
+export interface TestsOfBase extends PutBack {
   /** Nothing that was there has changed: the change only brings tests of its own. */
   readonly isOnlyNew: boolean;
   /** The change brings the first tests, and alters nothing that judged the base: there is nothing that it could hide. */
   readonly areFirst: boolean;
-  /** What is as it was at the base, whole or in a part. */
-  readonly paths: readonly string[];
 }
 
 /** The changed tree with the tests of the base, and with its settings of tests; null if the change leaves those alone. */
@@ -72,9 +70,8 @@ export async function withTestsOfBase(
   isFree: (path: string) => boolean,
   reached: Reached,
   trees: ChangedTrees,
-  { baseTree, tree }: { readonly baseTree: string; readonly tree: string },
+  pair: TreePair,
 ): Promise<TestsOfBase | null> {
-  const { url } = spec.repo;
   const words = [spec.title, spec.description, ...spec.acceptanceCriteria].join('\n');
   const usesRake = (spec.checks ?? []).some(({ run }) => /\brake\b/.test(run));
   const judgesWhole = (path: string): boolean =>
@@ -86,27 +83,21 @@ export async function withTestsOfBase(
     (reached.recipes.has(path) && !hasTestPart(path));
   const judges = (path: string): boolean => judgesWhole(path) || hasTestPart(path);
   const paths = trees.touched.filter((path) => judges(path) && !isFree(path));
-  if (paths.length === 0) return null;
-  const [before, now] = await Promise.all([git.read(url, baseTree, paths), git.read(url, tree, paths)]);
-  const changes = paths.flatMap((path): readonly TreeChange[] => {
-    const [old, fresh] = [before.get(path), now.get(path)];
+  const back = await putBack(git, spec.repo.url, pair, paths, (path, old, fresh) => {
     // A source that has gone has taken its tests along: what it was asked for its runner knows.
     const isSource = mayHoldTests(path) && !judgesWhole(path);
-    if (fresh === undefined && isSource && !holdsTests(path, textOf(path, old) ?? '')) return [];
-    if (judgesWhole(path) || fresh === undefined) return [[path, old ?? null]];
+    if (fresh === undefined && isSource && !holdsTests(path, textOf(path, old) ?? '')) return null;
+    if (judgesWhole(path) || fresh === undefined) return [path, old ?? null];
     const text = textOf(path, fresh) ?? '';
     const put = withTestPartOf(path, textOf(path, old), text);
-    return put === text ? [] : [[path, { mode: fresh.mode, bytes: Buffer.from(put, encodingOf(path)) }]];
+    return put === text ? null : [path, { mode: fresh.mode, bytes: Buffer.from(put, encodingOf(path)) }];
   });
-  if (changes.length === 0) return null;
-  const restored = await git.write(url, tree, changes);
-  if (restored === tree) return null;
-  const areNew = changes.every(([path]) => !trees.base.has(path));
+  if (back === null) return null;
+  const areNew = back.paths.every((path) => !trees.base.has(path));
   return {
-    tree: restored,
-    isOnlyNew: areNew && changes.every(([path]) => isPlainTest(path)),
+    ...back,
+    isOnlyNew: areNew && back.paths.every(isPlainTest),
     areFirst: areNew && ![...trees.base.keys()].some(isPlainTest),
-    paths: changes.map(([path]) => path),
   };
 }
 
@@ -121,7 +112,7 @@ export async function baseWithTests(
   git: Git,
   spec: TaskSpec,
   trees: ChangedTrees,
-  { baseTree, tree }: { readonly baseTree: string; readonly tree: string },
+  { baseTree, tree }: TreePair,
 ): Promise<string | null> {
   const { url } = spec.repo;
   const paths = trees.touched.filter((path) => (isTestFile(path) || mayHoldTests(path)) && trees.now.has(path));

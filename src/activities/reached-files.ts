@@ -2,8 +2,9 @@
 import { hasTestPart, withTestPartOf } from '../domain/judge-files.js';
 import { hasStayed, mayBeReached, reachedFrom, type Reached } from '../domain/reached-files.js';
 import type { TaskSpec } from '../domain/task.js';
-import type { Git, TreeChange } from '../ports.js';
+import type { Git } from '../ports.js';
 import type { ChangedTrees } from './judging-files.js';
+import { putBack, type TreePair } from './put-back.js';
 
 /** A script names another, which names the next: each costs a round. */
 const ROUNDS_MAX = 12;
@@ -45,11 +46,6 @@ export async function reachedFiles(
 
 const NOTHING: Reached = reachedFrom([], { paths: new Set(), textOf: () => undefined });
 
-interface Change {
-  readonly baseTree: string;
-  readonly tree: string;
-}
-
 /**
  * The changed tree with what the commands of the criteria come by as it was; null if the change leaves that alone. Tests stay
  * as they are in it: they may only grow, and a criterion may ask for what has been added.
@@ -60,21 +56,17 @@ export async function withCriteriaOfBase(
   { criteria }: ReachedFiles,
   isLeft: (path: string) => boolean,
   { base, touched }: ChangedTrees,
-  { baseTree, tree }: Change,
+  pair: TreePair,
 ): Promise<string | null> {
   const judges = (path: string): boolean => criteria.files.has(path) || criteria.recipes.get(path) === 'named';
   const paths = touched.filter((path) => base.has(path) && judges(path) && !isLeft(path));
-  if (paths.length === 0) return null;
-  const [before, now] = await Promise.all([git.read(repo.url, baseTree, paths), git.read(repo.url, tree, paths)]);
-  const changes = paths.map((path): TreeChange => {
-    const [old, fresh] = [before.get(path), now.get(path)];
+  const back = await putBack(git, repo.url, pair, paths, (path, old, fresh) => {
     if (old === undefined || fresh === undefined || criteria.files.has(path) || !hasTestPart(path))
       return [path, old ?? null];
     const put = withTestPartOf(path, old.bytes.toString('utf8'), fresh.bytes.toString('utf8'));
     return [path, { mode: fresh.mode, bytes: Buffer.from(put) }];
   });
-  const restored = await git.write(repo.url, tree, changes);
-  return restored === tree ? null : restored;
+  return back?.tree ?? null;
 }
 
 /** What checks and criteria come by and the change has rewritten, though it is there for the next task too. */

@@ -1,4 +1,5 @@
 /** Which files a one-shot prompt shows, and how the repository's structure is listed. */
+import { baseName } from './path-parts.js';
 
 /** Folders that hold built or installed things: they say nothing about the task. */
 const NOISE = new Set([
@@ -81,7 +82,7 @@ const foldersOf = (path: string): string[] => {
 };
 
 function isNamed(path: string, words: string): boolean {
-  const name = path.slice(path.lastIndexOf('/') + 1);
+  const name = baseName(path);
   return words.includes(path) || (name.length > 4 && name.includes('.') && words.includes(name));
 }
 

@@ -1,11 +1,11 @@
 /** What a text names of a repository: files and lines, in the ways in which models and people write them. Pure. */
+import { baseName } from './path-parts.js';
 
 /** Those of `paths` that are named, whole or by the name of their file. */
 export function citedPaths(text: string, paths: readonly string[]): readonly string[] {
   const words = new Set(text.split(BETWEEN).map(withoutPlace));
   return paths.filter(
-    (path) =>
-      words.has(path) || words.has(path.slice(path.lastIndexOf('/') + 1)) || (/\s/.test(path) && text.includes(path)),
+    (path) => words.has(path) || words.has(baseName(path)) || (/\s/.test(path) && text.includes(path)),
   );
 }
 

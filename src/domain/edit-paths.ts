@@ -1,5 +1,6 @@
 /** Paths of edits: which may be named at all, and which file of the repository they lead to. */
 import { hasLoneSurrogate, printable } from './charset.js';
+import { baseName } from './path-parts.js';
 
 /** What is wrong with a path; `refusedPath` if it leads out of the repository or into its control files. */
 export interface PathFault {
@@ -139,7 +140,7 @@ function stepTo(here: readonly string[], name: string): readonly string[] | null
 }
 
 function obstacle(at: string, mode: string | undefined, last: boolean, link: string | undefined): PathFault | null {
-  if (link !== undefined && isControlFolder(at.slice(at.lastIndexOf('/') + 1)))
+  if (link !== undefined && isControlFolder(baseName(at)))
     return refused(`the symbolic link ${shown(link)} leads into .git`);
   if (mode === '160000') return refused(`${shown(at)} is a submodule, another repository`);
   if (mode !== undefined && mode !== '120000' && !last) return rejected(`${shown(at)} is a file, not a folder`);

@@ -2,6 +2,7 @@
 import { decode, encode, type DecodedText } from './charset.js';
 import type { Paths } from './edit-paths.js';
 import { foldName, pathIndex } from './path-index.js';
+import { baseName } from './path-parts.js';
 
 /** A file of a snapshot: its git mode and its bytes (for a symbolic link, its target). */
 export interface SourceFile {
@@ -152,7 +153,7 @@ function similar(path: string, paths: Iterable<string>): readonly string[] {
   return ranks.flat().slice(0, SIMILAR_MAX);
 }
 
-const nameOf = (path: string): string => foldName(path.slice(path.lastIndexOf('/') + 1));
+const nameOf = (path: string): string => foldName(baseName(path));
 
 function difference(base: BaseTree, overlay: ReadonlyMap<string, Node | null>): ReturnType<EditedTree['changes']> {
   const changes: TreeEdit[] = [];

@@ -1,4 +1,5 @@
 /** Whether git would leave a new path out, by the .gitignore files beside and above it. */
+import { baseName } from './path-parts.js';
 
 /**
  * The rule that leaves the path out, with its file (`*.log` in src/.gitignore); null if none does.
@@ -98,7 +99,7 @@ function withoutTrailingSpaces(line: string): string {
 }
 
 const applies = ({ foldersOnly, anchored, pattern }: Rule, path: string, isFolder: boolean): boolean =>
-  (isFolder || !foldersOnly) && fits(pattern, anchored ? path : path.slice(path.lastIndexOf('/') + 1));
+  (isFolder || !foldersOnly) && fits(pattern, anchored ? path : baseName(path));
 
 const any = (): boolean => true;
 const inName = (char: string): boolean => char !== '/';

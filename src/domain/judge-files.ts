@@ -1,5 +1,6 @@
 /** The files that judge the work: tests, what steers them, and the parts of others that say how they are run. */
 import { mayHoldTests, withInlineTestsOf } from './inline/inline-tests.js';
+import { baseName } from './path-parts.js';
 import { isObject } from './plain-object.js';
 
 /**
@@ -111,7 +112,7 @@ type PutPart = (before: string, now: string) => string;
 
 function partOf(path: string): PutPart | null {
   if (mayHoldTests(path)) return (before, now) => (before === '' ? now : withInlineTestsOf(path, before, now));
-  const name = path.slice(path.lastIndexOf('/') + 1);
+  const name = baseName(path);
   if (name === 'package.json') return putManifest(MANIFEST_KEYS);
   if (name === 'deno.json' || name === 'deno.jsonc') return putManifest(DENO_KEYS);
   if (name === 'composer.json') return putManifest(COMPOSER_KEYS);

@@ -3,6 +3,7 @@
  * kin), and those that such scripts name in turn. The program under test is named too, so what a file is called, where it
  * lies and what is in it decides whether it is there to judge.
  */
+import { baseName, folderOf } from './path-parts.js';
 import { isRecipe, pieceIn, recipesOf, type KnownFiles } from './recipes.js';
 
 export interface Reached {
@@ -95,9 +96,6 @@ const mustStay = (name: string, { text, depth }: Step): boolean =>
 /** Whether a check may come by it at all: most changes are of the product alone, and nothing has to be read for them. */
 export const mayBeReached = (path: string): boolean =>
   SHELL_FILE.test(path) || CHECKS.test(path) || isRecipe(path) || (PROGRAM.test(path) && !PRODUCT.test(path));
-
-const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));
-const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
 function piecesOf({ text, folder, isShell: isCommand }: Step, files: KnownFiles, unread: Set<string>) {
   if (!isCommand) return [];

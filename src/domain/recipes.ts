@@ -1,4 +1,5 @@
 /** What a command of a check has carried out in its place: scripts of a manifest, rules of a Makefile, and their kin. */
+import { baseName } from './path-parts.js';
 import { isObject } from './plain-object.js';
 
 /** The files of the base, as far as they have been read. */
@@ -69,8 +70,6 @@ function pathsOf(
   const others = isEverywhere ? [...paths].filter((path) => baseName(path) === 'package.json') : [];
   return [...new Set([...here, ...(names.includes('Makefile') ? given : []), ...others])].slice(0, MANIFESTS_MAX);
 }
-
-const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
 const whole = (path: string, text: string): readonly Piece[] => [{ path, name: null, text }];
 

@@ -187,15 +187,11 @@ export class Crew {
     } else {
       life.handle = child;
       void life.stop.then((request) => this.cancelTask(path, request));
-      const result = await resultOf(child, taskId);
+      const result = await resultOf(child, input, taskId);
       // One that was cancelled in two messages has told its job before it ended.
       const isCut = result === null && run.registry.endedOf(path) === null && patched(ONE_MESSAGE_PATCH);
       if (isCut) run.cut.add(path);
-      else
-        run.ended(
-          path,
-          result === null ? unreported(taskId, 'cancelled', failure('cancelled')) : await settled(result, input),
-        );
+      else run.ended(path, result ?? unreported(taskId, 'cancelled', failure('cancelled')));
     }
     this.lives.delete(path);
     run.isDirty = true;
@@ -543,8 +539,9 @@ function tagged(
 }
 
 /** What a task that was terminated has spent is in the ledger; a job's budget and account must have it. */
-async function settled(result: TaskResult, { lineage }: TaskInput): Promise<TaskResult> {
-  if (result.failure?.code !== 'terminated' || !patched(TERMINATED_PATCH)) return result;
+async function terminated({ lineage }: TaskInput, taskId: string): Promise<TaskResult> {
+  const result = unreported(taskId, 'dead', failure('terminated'));
+  if (!patched(TERMINATED_PATCH)) return result;
   try {
     const { spending } = await CancellationScope.nonCancellable(() => closeWorkspace({ lineage }));
     return { ...result, spending };
@@ -558,14 +555,14 @@ async function settled(result: TaskResult, { lineage }: TaskInput): Promise<Task
 const TERMINATED_PATCH = 'terminated-is-settled';
 
 /** Null of one that ended as cancelled: the job is told no more of it. */
-async function resultOf(child: TaskHandle, taskId: string): Promise<TaskResult | null> {
+async function resultOf(child: TaskHandle, input: TaskInput, taskId: string): Promise<TaskResult | null> {
   try {
     return await child.result();
   } catch (thrown) {
     if (!(thrown instanceof ChildWorkflowFailure)) throw thrown;
     const { cause } = thrown;
     if (cause instanceof CancelledFailure || isCancellation(thrown)) return null;
-    if (cause instanceof TerminatedFailure) return unreported(taskId, 'dead', failure('terminated'));
+    if (cause instanceof TerminatedFailure) return await terminated(input, taskId);
     return unreported(taskId, 'dead', failure('infrastructure', cause?.message ?? ''));
   }
 }

@@ -1,6 +1,7 @@
 /** `weaver run` and its company on a machine of one: embedded server, own worker, real git, a scripted endpoint. */
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import type { ScriptedEndpoint } from '../../src/adapters/model/scripted.js';
 import { findRunningServer } from '../../src/adapters/server/temporal-server.js';
@@ -355,6 +356,9 @@ describe('beside weaver up', () => {
     const before = await findRunningServer(folder);
     await runTask('Slow with a break', ['--detach', '--key', 'break']);
     process.kill(before?.pid ?? 0, 'SIGKILL');
+    const other = await takePort(Number(before?.address.split(':')[1]));
+    await until(() => Promise.resolve(/could not be started again; next try in 1 s/.test(stderr)), 'its port is taken');
+    other.close();
     await until(
       async () => ((await findRunningServer(folder))?.pid ?? before?.pid) !== before?.pid,
       'another server runs',
@@ -366,6 +370,18 @@ describe('beside weaver up', () => {
     expect(up.exitCode).toBe(0);
   }, 120_000);
 });
+
+/** As soon as its server is gone. */
+async function takePort(port: number): Promise<Server> {
+  for (;;) {
+    const server = createServer((connection) => connection.destroy());
+    const taken = await new Promise((tell) => {
+      server.once('error', () => tell(false));
+      server.listen(port, '127.0.0.1', () => tell(true));
+    });
+    if (taken === true) return server;
+  }
+}
 
 it('the worker log of a run has no key in it', () => {
   expect(readFileSync(join(desk.folder, 'home', 'logs', 'worker.log'), 'utf8')).not.toContain(API_KEY);

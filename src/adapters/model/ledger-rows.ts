@@ -99,9 +99,11 @@ export function openIntent(rows: readonly LedgerRow[]): IntentRow | null {
 
 /** Requests put on the wire for the call so far. */
 function sendsIn(rows: readonly LedgerRow[]): number {
-  const unsent = new Set(rows.map((row) => (row.kind === 'failed' && row.unsent === true ? row.send : null)));
+  const unsent = new Set(rows.filter(neverLeft).map(({ send }) => send));
   return rows.filter((row) => row.kind === 'intent' && row.replays === undefined && !unsent.has(row.send)).length;
 }
+
+const neverLeft = (row: LedgerRow): boolean => row.kind === 'failed' && row.unsent === true;
 
 /** Number of the next request. */
 export const nextSend = (rows: readonly LedgerRow[]): number => Math.max(0, ...rows.map(({ send }) => send)) + 1;
@@ -118,7 +120,7 @@ export function requestsOf(lineage: string, callId: string, rows: readonly Ledge
     if (intent.kind !== 'intent' || intent.replays !== undefined) return [];
     const { send, provider, model, startedAt, purpose = 'real' } = intent;
     const end = rows.slice(index).find((row): row is EndRow | InDoubtRow => row.kind !== 'intent' && row.send === send);
-    if (end?.kind === 'failed' && end.unsent === true) return [];
+    if (end !== undefined && neverLeft(end)) return [];
     const { tokens, costUsdMicros, unpriced } = end === undefined ? NOTHING_SPENT : spendingOfRow(end, rows);
     const state = end?.kind ?? 'open';
     const most = intent.mostUsdMicros === undefined ? {} : { mostUsdMicros: intent.mostUsdMicros };

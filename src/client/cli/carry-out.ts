@@ -6,6 +6,7 @@ import type { JobHandle } from '../weaver-client.js';
 import { catalogueFault, WeaverFault } from '../weaver-fault.js';
 import { HAS_ENDED } from './changes.js';
 import type { Context } from './context.js';
+import { INTERRUPTED, TIMED_OUT } from './goes-on.js';
 import { aborted, listenForInterrupts, type Interrupts } from './interrupts.js';
 import { setUp, takeDown, type Needs, type Stand } from './stand.js';
 import type { Work } from './work.js';
@@ -22,8 +23,6 @@ interface Ending {
   readonly exitCode: number;
 }
 
-const TIMED_OUT = 124;
-const INTERRUPTED = 130;
 /** The server comes back in a second or two, or somebody must look after it. */
 const RECONNECT_PAUSE_MS = 1_000;
 

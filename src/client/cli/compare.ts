@@ -23,6 +23,7 @@ import { invalidTask } from '../task-faults.js';
 import { usageFault, WeaverFault } from '../weaver-fault.js';
 import { workerFailure } from './carry-out.js';
 import type { Context } from './context.js';
+import { INTERRUPTED } from './goes-on.js';
 import { readInput } from './input-file.js';
 import { aborted, listenForInterrupts } from './interrupts.js';
 import { writeOutput } from './output-file.js';
@@ -41,7 +42,6 @@ export interface CompareFlags {
 }
 
 const MISSED = 1;
-const INTERRUPTED = 130;
 const LOOK_EVERY_MS = 1_000;
 const REDRAW_MS = 100;
 /** A line for each tenth, where nobody watches a terminal. */

@@ -1,4 +1,5 @@
 /** Ctrl-C and its relatives: the first one asks, the second one forces. */
+import { INTERRUPTED } from './goes-on.js';
 
 export interface Interrupts {
   /** Aborts at the first signal. */
@@ -7,7 +8,6 @@ export interface Interrupts {
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-const FORCED_EXIT_CODE = 130;
 /** Whoever ends a group of processes often signals each of them too: that is one wish, and what is ours is still put away. */
 const SAME_WISH_MS = 500;
 
@@ -16,7 +16,7 @@ export function listenForInterrupts(onFirst: (name: string) => void): Interrupts
   let firstAt = 0;
   const listener = (name: NodeJS.Signals): void => {
     if (controller.signal.aborted) {
-      if (performance.now() - firstAt > SAME_WISH_MS) process.exit(FORCED_EXIT_CODE);
+      if (performance.now() - firstAt > SAME_WISH_MS) process.exit(INTERRUPTED);
       return;
     }
     firstAt = performance.now();

@@ -16,6 +16,7 @@ import type { WeaverClient } from '../weaver-client.js';
 import type { Context } from './context.js';
 import { followJob } from './follow-job.js';
 import { followTask } from './follow-task.js';
+import { INTERRUPTED, TIMED_OUT } from './goes-on.js';
 import { listenForInterrupts } from './interrupts.js';
 import {
   connectClient,
@@ -27,9 +28,6 @@ import {
   type Need,
 } from './temporal-session.js';
 import { startTail, type Tail } from './tail.js';
-
-const INTERRUPTED = 130;
-const TIMED_OUT = 124;
 
 export async function status(context: Context, id: string): Promise<number> {
   const found = await find(context, id, jobOrTask);

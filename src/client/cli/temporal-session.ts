@@ -1,4 +1,5 @@
 /** Which Temporal a command talks to: the one that is configured, else the embedded server of the weaver home. */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ConnectionOptions } from '@temporalio/client';
 import type { Config } from '../../config.js';
 import type { WeaverClient } from '../weaver-client.js';
@@ -20,6 +21,10 @@ export interface TemporalSession {
 }
 
 export type Ports = Omit<Opening, 'stays'>;
+
+/** A port taken by a passing connection is free within a second; a disk that is full stays so until somebody comes. */
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 30_000;
 
 /** Null if the embedded server is not to be started and does not run. */
 export async function openTemporal(
@@ -67,6 +72,7 @@ async function embeddedTemporal(house: House, config: Config, opening: Opening):
 function keepAlive(house: House, config: Config, first: EmbeddedServer, opening: Opening): () => Promise<void> {
   let serving = Promise.resolve(first);
   let left: Promise<void> | null = null;
+  const leaving = new AbortController();
   const again = { ...opening, port: portOf(first.address), uiPort: portOf(first.uiUrl) };
   const watch = async (): Promise<void> => {
     for (;;) {
@@ -75,20 +81,37 @@ function keepAlive(house: House, config: Config, first: EmbeddedServer, opening:
       ).exited;
       if (left !== null) return;
       house.terminal.note('The Temporal server has ended; it is started again.');
-      serving = house.startServer(config, again);
+      serving = insist(house, () => house.startServer(config, again), leaving.signal);
     }
   };
-  watch().catch((thrown: unknown) =>
-    house.terminal.note(
-      `The Temporal server cannot be started again: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
-    ),
-  );
+  // It only ends in a fault when nobody needs the server any more.
+  watch().catch(() => undefined);
   // Also one that is just being started; one that cannot be started need not be stopped.
-  return () =>
-    (left ??= serving.then(
+  return () => {
+    leaving.abort();
+    return (left ??= serving.then(
       (server) => server.stop(),
       () => undefined,
     ));
+  };
+}
+
+/** Until it serves or nobody needs it: another process may have taken one of its ports, or the disk may be full, for a while. */
+async function insist(
+  house: House,
+  start: () => Promise<EmbeddedServer>,
+  leaving: AbortSignal,
+): Promise<EmbeddedServer> {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+    try {
+      return await start();
+    } catch (thrown) {
+      if (leaving.aborted) throw thrown;
+      const says = thrown instanceof Error ? thrown.message : String(thrown);
+      house.terminal.note(`The Temporal server could not be started again; next try in ${pauseMs / 1_000} s: ${says}`);
+      await pause(pauseMs, undefined, { signal: leaving });
+    }
+  }
 }
 
 const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1));

@@ -1,4 +1,5 @@
 /** Whether the words of a task ask for what a guard has found. */
+import { baseName } from '../path-parts.js';
 
 /** Where one sentence of a task ends; a list has a line for each. */
 const SENTENCE_END = /[.!?;]\s|\n/;
@@ -37,7 +38,7 @@ export function asksToTakeAway(words: string, path: string): boolean {
 }
 
 const hasName = (sentence: string, path: string): boolean =>
-  [path, path.slice(path.lastIndexOf('/') + 1)].some((name) => befores(sentence, name).length > 0);
+  [path, baseName(path)].some((name) => befores(sentence, name).length > 0);
 
 /** A name as people write it: `oldParser` and `old-parser` are the old parser. */
 const phraseOf = (stem: string): string =>

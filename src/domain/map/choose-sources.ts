@@ -1,5 +1,6 @@
 /** Which files of a repository are read for its map: in a large one not all can be. */
 import { isNoise, type ListedFile } from '../choose-files.js';
+import { folderOf } from '../path-parts.js';
 import { sum } from '../statistics.js';
 import { isNamed, type Focus } from './focus.js';
 import { languageOf } from './languages.js';
@@ -58,5 +59,3 @@ function pathRank(path: string, focus: Focus, folders: ReadonlySet<string>, isTe
   const near = folders.has(folderOf(path)) ? 10 : 0;
   return spoken + near - path.split('/').length / 10 - (isTest(path) ? 5 : 0);
 }
-
-const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));

@@ -1,4 +1,5 @@
 /** Which files of a repository a task is about: words of the task in names, code and comments, and who uses whose names. */
+import { baseName } from '../path-parts.js';
 import { sum } from '../statistics.js';
 import type { FileTags } from './file-tags.js';
 import { isNamed, type Focus } from './focus.js';
@@ -140,7 +141,7 @@ function nameScore({ tags }: SourceFile, { names }: Focus): number {
 
 function pathShare(path: string, focus: Focus): number {
   if (isNamed(path, focus)) return NAMED_PATH;
-  const name = path.slice(path.lastIndexOf('/') + 1);
+  const name = baseName(path);
   const topic = name.replace(/\.\w+$/, '');
   // `no-extra-parens` and `ConsumerGroup` are meant; `index` and `error` are words.
   const isSpecial = topic.length > 5 && /[a-z][-_.A-Z]/.test(topic);
