@@ -14,16 +14,21 @@ import type { TaskIds } from './task-id.js';
 export function resultOfFailure(thrown: unknown, ids: TaskIds): JobResult | null {
   if (!(thrown instanceof WorkflowFailedError)) return null;
   const { cause } = thrown;
-  if (cause instanceof CancelledFailure) {
-    const [result] = cause.details ?? [];
-    return isJobResult(result) ? result : { ...ended(ids, 'cancelled', failure('cancelled')), state: 'cancelled' };
-  }
+  if (cause instanceof CancelledFailure)
+    return resultLeftBy(thrown) ?? { ...ended(ids, 'cancelled', failure('cancelled')), state: 'cancelled' };
   if (cause instanceof TerminatedFailure) return ended(ids, 'dead', failure('terminated', cause.message));
   if (cause instanceof TimeoutFailure)
     return ended(ids, 'stuck', failure('wallTime', 'The time limit of the workflow itself.'));
   if (cause instanceof ApplicationFailure && isFailureCode(cause.type ?? ''))
     return ended(ids, 'dead', failure(cause.type as Failure['code'], cause.message));
   return ended(ids, 'dead', failure('infrastructure', cause?.message ?? thrown.message));
+}
+
+/** What a job leaves in the event of its cancelled end, for Temporal gives it no result; null where something else ended. */
+export function resultLeftBy(thrown: unknown): JobResult | null {
+  if (!(thrown instanceof WorkflowFailedError) || !(thrown.cause instanceof CancelledFailure)) return null;
+  const [left] = thrown.cause.details ?? [];
+  return isJobResult(left) ? left : null;
 }
 
 const ended = ({ jobId, taskId }: TaskIds, state: 'dead' | 'cancelled' | 'stuck', failed: Failure): JobResult => ({

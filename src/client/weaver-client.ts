@@ -38,7 +38,7 @@ import { takeUp, turnOf, type Again, type ReadSpec } from './again.js';
 import { Comparisons } from './comparisons.js';
 import { turnsAfter } from './followers.js';
 import { insisting } from './insisting.js';
-import { resultOfFailure } from './job-result.js';
+import { resultLeftBy, resultOfFailure } from './job-result.js';
 import {
   endedBadly,
   isOver,
@@ -242,6 +242,8 @@ export class WeaverClient {
     try {
       return await (options.signal === undefined ? wait() : this.temporal.withAbortSignal(options.signal, wait));
     } catch (thrown) {
+      const left = resultLeftBy(thrown);
+      if (left !== null) return left;
       const result = resultOfFailure(thrown, ids);
       if (result?.state === 'cancelled') return await this.cancelledResult(result);
       if (result !== null) return result;
@@ -250,7 +252,7 @@ export class WeaverClient {
     }
   }
 
-  /** A workflow that ends as cancelled has no result for Temporal; its task tells what it had done, if a worker is there to ask. */
+  /** Of a job that left no account, as one cancelled by an older worker: its task tells what it had done, if a worker is there to ask. */
   private async cancelledResult(result: JobResult): Promise<JobResult> {
     const summary = await this.summaryOf(result);
     if (summary !== null) return { ...result, summary };

@@ -12,6 +12,7 @@ import { failure } from '../domain/failures.js';
 import { jobFaults } from '../domain/job-faults.js';
 import { describeJob } from '../domain/job-report.js';
 import { TASK_DEFAULTS, titleOf } from '../domain/task.js';
+import { leaveLastWord } from './cancel-message.js';
 import { JobRun } from './job-run.js';
 import { Crew } from './crew.js';
 import { listenToJob } from './job-listen.js';
@@ -40,9 +41,9 @@ export async function job(input: JobInput): Promise<JobResult> {
   const result = run.close();
   show(run);
   if (!run.isOne) await CancellationScope.nonCancellable(() => writeEnd(run, result));
-  if (result.state === 'cancelled' && CancellationScope.current().consideredCancelled)
-    throw new CancelledFailure(result.task.failure?.detail ?? 'cancelled', [result]);
-  return result;
+  if (result.state !== 'cancelled' || !CancellationScope.current().consideredCancelled) return result;
+  leaveLastWord(result);
+  throw new CancelledFailure(result.task.failure?.detail ?? 'cancelled');
 }
 
 /** Nothing was begun: the first task stands for all. */

@@ -260,7 +260,10 @@ it('D-11 cancels a whole job: what runs is stopped, what had not begun never doe
   const startedAt = Date.now();
   await handle.signal('requestCancel', { reason: 'all of it', requester: 'ana' });
   await handle.cancel();
-  await expect(handle.result()).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
+  // Nobody need ask a worker what a cancelled job has come to.
+  const summary = { total: 3, counts: { cancelled: 3 }, spending: { callsSent: 2 } };
+  const account = { state: 'cancelled', summary, task: { failure: { code: 'cancelled' } } };
+  await expect(handle.result()).rejects.toMatchObject({ cause: { name: 'CancelledFailure', details: [account] } });
   expect(Date.now() - startedAt).toBeLessThan(10_000);
   expect((await rowsOf(handle)).map(({ state }) => state)).toEqual(['cancelled', 'cancelled', 'cancelled']);
   expect(branchesOf(bare('whole'))).toEqual(['main']);
