@@ -3,7 +3,7 @@
  * hundreds of them perhaps. Where there are too many, or the disk is nearly full, those go that were not used for the longest
  * time; whoever comes back has its own made anew from its snapshot.
  */
-import { lstat, rename, statfs } from 'node:fs/promises';
+import { lstat, readdir, rename, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freeBytesWanted, isResting } from '../../domain/housekeeping.js';
 import { PortFault } from '../../ports.js';
@@ -25,28 +25,59 @@ export interface GroundRoomOptions {
 }
 
 /**
- * Resolves when there is room for a ground of the lineage. Grounds beyond the number that nobody rests on are left.
+ * A look goes through the folders of all tasks, thousands of them perhaps. So each makes a little more room than is wanted at
+ * once, by this share of the number, and is good for as many grounds as it has found room for.
+ */
+const SPARE_SHARE = 0.1;
+/** Other workers make grounds in the same home: so often at least each of them looks. */
+const LOOKS_APART_MAX = 32;
+
+/**
+ * Resolves when there is room for a ground of the lineage. Grounds beyond the number that nobody rests on are left, and so are
+ * a tenth more of them until somebody looks.
  * Faults: diskFull (retryable), infrastructure (retryable).
  */
-export const createGroundRoom =
-  (options: GroundRoomOptions) =>
-  (lineage: string, signal?: AbortSignal): Promise<void> =>
-    orDiskFault('No room could be made for a work tree', () => makeRoom(options, lineage, signal));
+export function createGroundRoom(options: GroundRoomOptions) {
+  const spare = Math.floor(options.groundsMax * SPARE_SHARE);
+  let unlooked = 0;
+  const makeRoom = async (lineage: string, signal: AbortSignal | undefined): Promise<void> => {
+    unlooked -= 1;
+    if (unlooked >= 0 && (await isFree(options))) return;
+    // Those that come meanwhile need not look too.
+    unlooked = spare;
+    try {
+      const count = await look(options, spare, lineage, signal);
+      unlooked = Math.min(LOOKS_APART_MAX, Math.max(options.groundsMax - count, spare));
+    } catch (thrown) {
+      unlooked = 0;
+      throw thrown;
+    }
+  };
+  return (lineage: string, signal?: AbortSignal): Promise<void> =>
+    orDiskFault('No room could be made for a work tree', () => makeRoom(lineage, signal));
+}
 
-async function makeRoom(options: GroundRoomOptions, lineage: string, signal: AbortSignal | undefined): Promise<void> {
+/** How many there are now, the new one among them. */
+async function look(
+  options: GroundRoomOptions,
+  spare: number,
+  lineage: string,
+  signal: AbortSignal | undefined,
+): Promise<number> {
   // Who works there is not waited for: it may be waiting for us.
   const locks = createFolderLocks(0);
   const others = (await groundsIn(options.home)).filter((ground) => ground.lineage !== lineage);
   let count = others.length + 1;
+  const enough = count > options.groundsMax ? options.groundsMax - spare : options.groundsMax;
   const failed: string[] = [];
-  for (const { lineage: other } of others.toSorted((a, b) => a.usedMs - b.usedMs)) {
-    if (count <= options.groundsMax && (await isFree(options))) return;
+  for (const { lineage: other } of restingOf(others)) {
+    if (count <= enough && (await isFree(options))) return count;
     signal?.throwIfAborted();
     const end = await giveUp(options, locks, other);
     if (end.kind === 'gone') count -= 1;
     if (end.kind === 'failed') failed.push(`${other}: ${end.says}`);
   }
-  if (await isFree(options)) return;
+  if (await isFree(options)) return count;
   const says = failed[0] === undefined ? '' : ` One could not be removed (${failed[0]}).`.slice(0, SAYS_CHARACTERS_MAX);
   throw new PortFault(
     'diskFull',
@@ -54,6 +85,10 @@ async function makeRoom(options: GroundRoomOptions, lineage: string, signal: Abo
     true,
   );
 }
+
+/** The longest unused first. */
+const restingOf = (grounds: readonly Ground[]): readonly Ground[] =>
+  grounds.filter(({ usedMs }) => isResting(Date.now() - usedMs)).toSorted((a, b) => a.usedMs - b.usedMs);
 
 const SAYS_CHARACTERS_MAX = 300;
 
@@ -70,8 +105,8 @@ async function groundsIn(home: string): Promise<readonly Ground[]> {
   const found = await Promise.all(
     (await namesIn(join(home, 'tasks'))).map(async (lineage) => {
       const folder = join(home, 'tasks', lineage);
-      const parts = await Promise.all([MADE, LEAVING, HOME].map((part) => lstat(join(folder, part)).catch(unlessGone)));
-      if (parts.every((part) => part === undefined)) return [];
+      const names = (await readdir(folder).catch(unlessGone)) ?? [];
+      if (![MADE, LEAVING, HOME].some((part) => names.includes(part))) return [];
       return [{ lineage, usedMs: await usedAt(folder) }];
     }),
   );

@@ -5,12 +5,12 @@
 
 /**
  * How long somebody stands in it, round by round. The first is shorter than a turn of a workflow with its timer costs; what is
- * free by then needs none. But each round is a dozen events of a history, and for a place of a busy provider some wait for
- * hours: so it grows.
+ * free by then needs none. Each round is a dozen events of a history, and an activity of the worker meanwhile: so it grows, and
+ * not beyond a minute.
  */
-const STANDS_MS = [2_000, 20_000, 60_000, 300_000, 600_000] as const;
-/** Who is sent away comes back within half a minute, so that what is free is taken. */
-const AWAY = { minMs: 1_000, doublings: 2, maxMs: 30_000 } as const;
+const STANDS_MS = [2_000, 20_000, 60_000] as const;
+/** Who is sent away comes back when its turn is likely, and looks again after five minutes at the latest. */
+const AWAY = { minMs: 1_000, doublings: 2, maxMs: 300_000 } as const;
 /** A place in the order is kept so long for one who does not come. */
 const LATE_MS = 10_000;
 /** What is free is kept for one who is about to come, or a little late: no longer, for it could be of use. */
@@ -36,7 +36,7 @@ interface Wish<T> {
 }
 
 export interface LineRules {
-  /** How long somebody stands in it each time; from two seconds to ten minutes if absent. */
+  /** How long somebody stands in it each time; from two seconds to a minute if absent. */
   readonly waitMs?: number;
   /** When it may be the turn of one with so many before it, in milliseconds from now; 0 = nobody knows. */
   readonly guessMs?: (ahead: number) => number;

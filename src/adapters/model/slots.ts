@@ -26,6 +26,8 @@ interface Lane {
 const FIRST_GUESS_MS = 5_000;
 /** Weight of the latest call in what calls take. */
 const RECENT = 0.2;
+/** A call that takes longer than others did takes longer still, by this share of what it has taken. */
+const OVERDUE_SHARE = 1 / 8;
 
 /** The limit of a provider is the one it was named with last. */
 export function createSlots(): Slots {
@@ -62,7 +64,9 @@ function occupy(lane: Lane): Release {
 
 /** If those at work take as long as others did, and those before it too. */
 function expectedMs({ running, usualMs, limit }: Lane, ahead: number): number {
-  const ends = [...running].map(({ since }) => since + usualMs).toSorted((a, b) => a - b);
-  const end = ends[ahead % Math.max(1, ends.length)] ?? Date.now();
-  return end + Math.floor(ahead / limit) * usualMs - Date.now();
+  const now = Date.now();
+  const left = [...running]
+    .map(({ since }) => Math.max(since + usualMs - now, OVERDUE_SHARE * (now - since)))
+    .toSorted((a, b) => a - b);
+  return Math.round((left[ahead % Math.max(1, left.length)] ?? 0) + Math.floor(ahead / limit) * usualMs);
 }

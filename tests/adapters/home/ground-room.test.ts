@@ -67,6 +67,20 @@ it('takes the longest unused beyond the number, and of a task nothing but its gr
   expect(readdirSync(folderOf('a'))).toEqual(['signed-0123']);
 });
 
+it('looks through the tasks once for as many grounds as it finds room for', async () => {
+  const room = roomWith({ groundsMax: 20 });
+  for (let n = 1; n <= 19; n += 1) taskOf(`t${n}`, n * HOUR_MS);
+  for (let n = 1; n <= 3; n += 1) {
+    await room(`new ${n}`);
+    taskOf(`new ${n}`, HOUR_MS);
+  }
+  // A tenth too many, for the time being.
+  expect(leftOf('t18', 't19')).toEqual(['t18', 't19']);
+  await room('new 4');
+  // Those beyond the number go, and a tenth more for those to come.
+  expect(leftOf('t14', 't15', 't16', 't17', 't18', 't19')).toEqual(['t14']);
+});
+
 it('does not count the own ground twice, and never takes it', async () => {
   taskOf('own', 2 * HOUR_MS);
   taskOf('other', HOUR_MS);
