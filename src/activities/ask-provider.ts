@@ -89,6 +89,11 @@ const FREE_MS = 60_000;
 const PAUSE_TOLD_MS_MIN = 1_000;
 /** A keeper that has not answered is let alone for so long where nobody needs its leave: its workers may be gone. */
 const SILENT_MS = 60_000;
+/**
+ * An endpoint that is left alone is not asked about by each of thousands that wait for it: the keeper's answer holds so long for
+ * all calls of this worker. When it answers again, some hear of it so much later.
+ */
+const OPEN_KNOWN_MS = 5_000;
 /** A single failure among answers is no trouble, and nothing is told of it. */
 const TOLD_FROM = 2;
 /** What the endpoint itself has said: other failures name a time that is not its. */
@@ -240,6 +245,14 @@ interface Question {
   readonly fail: (error: unknown) => void;
 }
 
+interface OpenAnswer {
+  readonly reserved: Extract<Reserved, { kind: 'open' }>;
+  readonly endpoint: string;
+  /** When the keeper lets somebody try. */
+  readonly probeAt: number;
+  readonly untilMs: number;
+}
+
 interface Answered {
   readonly reserved: Reserved;
   /** When it was asked, of this host's clock. */
@@ -264,6 +277,8 @@ class Desk {
   private unanswered: Telling | null = null;
   private readonly teller = randomUUID().slice(0, TELLER_CHARACTERS);
   private tellings = 0;
+  /** The last answer that the endpoint is left alone, where it may still be so. */
+  private open: OpenAnswer | null = null;
   private isAsking = false;
   private saying: Promise<boolean> = Promise.resolve(true);
   private timer: NodeJS.Timeout | null = null;
@@ -319,6 +334,8 @@ class Desk {
   }
 
   async ask(request: ReserveRequest): Promise<Answered> {
+    const known = this.stillOpen(request);
+    if (known !== null) return known;
     const answered = new Promise<Answered>((settle, fail) => {
       this.questions.push({ request, settle, fail });
       this.plan(this.isFast ? RATE.collectMs : 0);
@@ -332,7 +349,25 @@ class Desk {
     }
   }
 
+  /** Known from another call of a moment ago; null = the keeper is to be asked. */
+  private stillOpen({ key }: ReserveRequest): Answered | null {
+    const { open, endpoint } = this;
+    const askedAt = Date.now();
+    if (open === null || open.endpoint !== endpoint || askedAt >= open.untilMs) return null;
+    return { reserved: { ...open.reserved, key, inMs: open.probeAt - askedAt }, askedAt };
+  }
+
+  private noteOpen(reserved: Reserved): void {
+    if (reserved.kind === 'granted') this.open = null;
+    if (reserved.kind !== 'open') return;
+    const now = Date.now();
+    const inMs = reserved.inMs ?? fromNow(reserved.at);
+    const untilMs = now + Math.min(OPEN_KNOWN_MS, inMs);
+    this.open = { reserved, endpoint: this.endpoint, probeAt: now + inMs, untilMs };
+  }
+
   tell(settlement: Settlement): void {
+    if (shownBy(settlement.code) === 'alive') this.open = null;
     this.settled = [...this.settled, settlement].slice(-SETTLED_MAX);
     if (!isTrouble(settlement)) return this.planTelling();
     this.expectKeeper();
@@ -442,7 +477,10 @@ class Desk {
       const reserved = answers[index];
       if (reserved === undefined) question.fail(noAnswer('it gave too few answers'));
       else if (reserved.kind === 'homeUnknown') again.push(question);
-      else question.settle({ reserved, askedAt });
+      else {
+        this.noteOpen(reserved);
+        question.settle({ reserved, askedAt });
+      }
     });
     this.questions = [...again, ...this.questions];
   }

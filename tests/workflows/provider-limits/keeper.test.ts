@@ -209,9 +209,12 @@ it('keeps a broken endpoint from all of them, and says how it is', async () => {
   const provider = { name: 'broken', requestsPerMinute: 600 };
   await call(...Array.from({ length: 5 }, () => ({ provider, ends: 'modelServer' as const })));
   await until(async () => (await standing('broken'))?.state === 'open', 'the breaker opens');
-  expect(await call({ provider })).toEqual([
-    { why: `broken is left alone after 5 failures in a row, the last: ${SAID}`, inMs: expect.any(Number) },
-  ]);
+  const open = { why: `broken is left alone after 5 failures in a row, the last: ${SAID}`, inMs: expect.any(Number) };
+  expect(await call({ provider })).toEqual([open]);
+  // Thousands may wait for it: the keeper need not tell each of them.
+  const { historyLength } = await keeper('broken').describe();
+  for (let n = 0; n < 3; n += 1) expect(await call({ provider })).toEqual([open]);
+  expect((await keeper('broken').describe()).historyLength).toBe(historyLength);
   // Its address was wrong: of the other one nothing is known.
   expect(await call({ provider: { ...provider, baseUrl: 'http://127.0.0.1:10/v1' } })).toEqual(['granted']);
   expect((await standing('broken'))?.state).toBe('closed');
