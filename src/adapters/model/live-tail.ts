@@ -7,7 +7,7 @@ import { steadyLength } from '../redact/steady-length.js';
 import type { TailEvent, TailWanted } from '../../ports.js';
 import type { Gathered } from './gathered.js';
 import type { Secrets } from './secrets.js';
-import { withoutThinking } from './thinking.js';
+import { beginsWithThinking, mayBecomeThinking, withoutThinking } from './thinking.js';
 
 /** What is known of a call before it says anything. */
 export type TailedCall = Omit<Extract<TailEvent, { kind: 'began' }>, 'kind' | 'at'>;
@@ -174,20 +174,12 @@ export const tokensIn = ({ text, refusal, toolCalls, reasoningCharacters, usage 
       reasoningCharacters,
   );
 
-/** How reasoning begins that some servers leave in the text (thinking.ts). */
-const MARKS = ['<think>', '<thinking>'] as const;
-
 /** Without the reasoning in front of it. What is visible once stays so: a mark that has only begun waits for its end. */
 function visible(text: string): string {
-  if (mayBegin(text)) return '';
-  if (!/^\s*<think(?:ing)?>/i.test(text)) return text;
+  if (mayBecomeThinking(text)) return '';
+  if (!beginsWithThinking(text)) return text;
   const rest = withoutThinking(text);
-  return mayBegin(rest) ? '' : rest;
-}
-
-function mayBegin(text: string): boolean {
-  const start = text.slice(0, 200).trimStart().toLowerCase();
-  return MARKS.some((mark) => mark.startsWith(start));
+  return mayBecomeThinking(rest) ? '' : rest;
 }
 
 /** The argument that says what a call is about, as soon as it is whole. */
