@@ -283,7 +283,10 @@ export function saysIn(child: ChildProcess, pattern: RegExp): Promise<void> {
     let seen = '';
     const look = (chunk: Buffer) => {
       seen += chunk.toString('utf8');
-      if (pattern.test(seen)) settle();
+      if (!pattern.test(seen)) return;
+      // Some are heard for an hour; all that they say is not kept.
+      for (const stream of [child.stdout, child.stderr]) stream?.off('data', look).resume();
+      settle();
     };
     child.stdout?.on('data', look);
     child.stderr?.on('data', look);
