@@ -13,9 +13,12 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const AGAIN_FILES_MAX = 3;
 
 /** Says the counts; the last line on stdout is the promised one. */
-export function reportCounts({ passed, failed, skipped, unsteady = [] }) {
+export function reportCounts({ passed, failed, skipped, unsteady = [], missing = [] }) {
   for (const file of unsteady)
     process.stdout.write(`unsteady: ${file} failed, and passed when it was run again alone\n`);
+  // A machine that lacks something tests less: nobody shall take that for a pass.
+  for (const { file, need, skipped: tests } of missing)
+    process.stdout.write(`skipped: ${path.relative(root, file)}, ${tests} for want of ${need}\n`);
   if (skipped > 0) process.stdout.write(`${skipped} skipped\n`);
   process.stdout.write(`${passed} passed, ${failed} failed\n`);
   if (failed > 0 || passed === 0) process.exitCode = 1;
@@ -46,7 +49,7 @@ export async function countTests(args, { env = process.env, timeoutMs } = {}) {
  * them the files that failed are run once more by themselves, and named: what is broken fails again, what is unsteady is seen.
  */
 async function againAlone(counts, env, timeoutMs) {
-  const { failing = [] } = counts;
+  const { failing = [], missing = [] } = counts;
   if (failing.length === 0 || failing.length > AGAIN_FILES_MAX) return counts;
   const files = failing.map(({ file }) => path.relative(root, file));
   say(`failed, and run again alone: ${files.join(', ')}`);
@@ -57,6 +60,7 @@ async function againAlone(counts, env, timeoutMs) {
     passed: replaced('passed'),
     failed: replaced('failed'),
     skipped: replaced('skipped'),
+    missing: [...missing.filter((row) => !failing.some(({ file }) => file === row.file)), ...(again.missing ?? [])],
     unsteady: files.filter((file) => !stillFailing.has(file)),
   };
 }

@@ -14,7 +14,7 @@ await runScript(async () => {
   await ensureBuilt();
   const cli = path.join(root, 'dist', 'cli.js');
   const args = process.argv.slice(2);
-  // In this very process: signals, exit code and terminal are the command's own.
-  process.argv = [process.execPath, cli, ...(args.length === 0 ? ['demo'] : args)];
+  // In this very process: signals, exit code and terminal are the command's own. By the name of this script it knows how it was called.
+  process.argv = [process.execPath, fileURLToPath(import.meta.url), ...(args.length === 0 ? ['demo'] : args)];
   await import(pathToFileURL(cli).href);
 });

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { calledAs } from './client/cli/called-as.js';
 import type { Background, EmbeddedServer, EventReceiver, Finding, House, Opening } from './client/cli/house.js';
 import { main } from './client/cli/main.js';
 import { Terminal } from './client/cli/terminal.js';
@@ -24,8 +25,7 @@ const terminal = new Terminal();
 const house: House = {
   version: versionOfPackage(),
   terminal,
-  // scripts/start.mjs loads this file, the command is this file.
-  command: require.main === module ? 'weaver' : 'npm start --',
+  command: calledAs(process.argv[1] ?? ''),
   loadConfig: async (file) => {
     const loaded = (await import('./config.js')).currentConfig(file);
     if (loaded.kind !== 'faults') useProxies(loaded.config.environment);

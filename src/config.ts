@@ -31,6 +31,8 @@ export interface Config {
   /** The weaver.config.yaml that was read; null if there is none. */
   readonly file: string | null;
   readonly taskQueue: string;
+  /** Whether a worker begins where workers of another home poll its queue. */
+  readonly otherHomes: 'refuse' | 'allow';
   /** Web UI of the configured Temporal, for links; the embedded server has its own. */
   readonly uiUrl: string | null;
   readonly temporal: TemporalSettings;
@@ -164,6 +166,7 @@ export function loadConfig(options: {
     home: homeOf(env, cwd),
     file: read.path,
     taskQueue: env['WEAVER_TASK_QUEUE'] ?? content.taskQueue ?? DEFAULT_TASK_QUEUE,
+    otherHomes: content.otherHomes,
     uiUrl: env['WEAVER_UI_URL'] ?? content.uiUrl ?? null,
     temporal: temporal.settings,
     providers,

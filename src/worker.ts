@@ -45,6 +45,7 @@ import { createHostWorker, runTogether, stopWorker } from './host-worker.js';
 import { createKeepersWorker } from './keepers-worker.js';
 import { ensureRulesPresent } from './missing-rules.js';
 import { NO_OPERATIONS, startOperations } from './operations.js';
+import { ensureOnlyHome, identityIn } from './other-homes.js';
 import { parseSpec } from './schemas.js';
 import { ensureSearchAttributes } from './search-attributes.js';
 import { knownDeciders } from './workflows/deciders.js';
@@ -76,7 +77,7 @@ export interface OwnParts {
   readonly activities?: Readonly<Record<string, (...args: never[]) => Promise<unknown>>>;
 }
 
-/** Polls as soon as it resolves. Faults: sandboxMissing, rulesMissing, temporalUnreachable, infrastructure. */
+/** Polls as soon as it resolves. Faults: sandboxMissing, rulesMissing, otherHome, temporalUnreachable, infrastructure. */
 export async function startWorker(
   config: Config,
   where: Where,
@@ -99,7 +100,11 @@ export async function startWorker(
   await ensureSearchAttributes(connection.operatorService, where.namespace);
   const { namespace } = where;
   const known = { handlers: HANDLERS, deciders: knownDeciders() };
-  await ensureRulesPresent(connection.workflowService, { namespace, taskQueue: config.taskQueue }, known);
+  const queue = { namespace, taskQueue: config.taskQueue };
+  await ensureRulesPresent(connection.workflowService, queue, known);
+  const homeId = await homeIdOf(config, logger);
+  if (homeId !== null && config.otherHomes === 'refuse')
+    await ensureOnlyHome(connection.workflowService, queue, homeId);
   const metrics = options.operated === true && config.telemetry.listen !== null ? await createMeter() : null;
   const telemetry = await startTelemetry(config, identity, logger);
   const keepers = createKeepersWorker(
@@ -108,9 +113,11 @@ export async function startWorker(
   );
   const gates = createProviderGates(wired.ports.costs, () => void keepers.serve().catch(noKeepers(logger)));
   const ours = settings(config, wired, gates.gateOf, logger, redactor, { metrics, telemetry });
-  const made = { ...ours, ...own, activities: together(ours.activities, options), connection, namespace, identity };
+  const activities = together(ours.activities, options);
+  const polledBy = homeId === null ? identity : identityIn(identity, homeId);
+  const made = { ...ours, ...own, activities, connection, namespace, identity: polledBy };
   const worker = await Worker.create(made);
-  const hostId = options.operated === true ? await hostIdOf(config, logger) : null;
+  const hostId = options.operated === true ? homeId : null;
   const workers = [worker, ...(hostId === null ? [] : [await createHostWorker(config, made, hostId)])];
   const sender = await startSender({
     home: config.home,
@@ -173,7 +180,7 @@ function together(ours: object = {}, { activities = {} }: OwnParts): object {
 }
 
 /** Null where it cannot be kept now: tasks are carried without a janitor sooner than not at all. */
-async function hostIdOf({ home }: Config, logger: Logger): Promise<string | null> {
+async function homeIdOf({ home }: Config, logger: Logger): Promise<string | null> {
   try {
     return await readHostId(home);
   } catch (thrown) {

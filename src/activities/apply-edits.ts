@@ -17,6 +17,7 @@ import { PortFault, type TreeChange } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
 import type { EditInput, Edited } from './contract.js';
 import { guardWork, type GuardedWork } from './guard-work.js';
+import { paidAnswer } from './paid-answer.js';
 import { readSpec } from './stored-spec.js';
 
 /** A diff beyond this is refused: nobody reads 4 MB, and the guards would not see all of it. */
@@ -32,7 +33,7 @@ export const createApplyEdits =
   async (input: EditInput): Promise<Edited> => {
     const { git, artifacts, model } = ports;
     const spec = await readSpec(artifacts, input.spec);
-    const answer = parseAnswer((await model.answer(input.lineage, input.callId)) ?? '');
+    const answer = parseAnswer(await paidAnswer(model, input.lineage, input.callId));
     if (answer.kind === 'malformed')
       throw new PortFault('infrastructure', 'The ledger lost the answer of this call.', false);
     const { url } = spec.repo;

@@ -83,10 +83,13 @@ export const createCallModel =
       model: result.model,
       spending,
       verdict: await held(ports, input, text, look(result, input, { form, schema: await schemaOf(artifacts, input) })),
-      ...(input.expects === 'text' ? { latencyMs: result.latencyMs } : {}),
+      ...(isCompared(input) ? { latencyMs: result.latencyMs } : {}),
       ...(input.expects === 'tools' && isNearlyFull(provider, spending) ? { isNearlyFull: true } : {}),
     };
   };
+
+/** By its time too, which is that of the model also where the answer was paid for before. */
+const isCompared = ({ expects = 'edits' }: CallInput): boolean => expects === 'text' || expects === 'edits';
 
 /** What the results of one turn take, about: four pages of a tool. */
 const TURN_TOKENS = 16_000;

@@ -143,7 +143,7 @@ export interface Called extends Done {
   readonly model: string;
   readonly spending: Spending;
   readonly verdict: AnswerVerdict;
-  /** What the endpoint took, also where the ledger had the answer; of a call that expects any text. */
+  /** What the endpoint took, also where the ledger had the answer; of a call that expects any text, or edits. */
   readonly latencyMs?: number;
   /** True if the next turn of the conversation may not fit the model's window any more. */
   readonly isNearlyFull?: boolean;
@@ -240,6 +240,26 @@ export interface Question {
   readonly schema: ArtifactRef | null;
   /** In the order of asking, a judge last. */
   readonly models: readonly NamedModel[];
+}
+
+/** What opens a case of a comparison that is a coding task; the task itself comes beside it, as text parts. */
+export interface CaseInput {
+  readonly taskId: string;
+  /** Of its work tree. */
+  readonly lineage: string;
+  /** One of those that are asked; which of them it is changes nothing. */
+  readonly model: NamedModel;
+  /** Where it was opened before; absent = the task's own base, as it is now. */
+  readonly baseCommit?: string;
+}
+
+/** A case of a comparison that is a coding task: what its answers are asked with, and put on. */
+export interface OpenedCase {
+  /** The validated specification with its checks named. */
+  readonly spec: ArtifactRef;
+  readonly prompt: ArtifactRef;
+  readonly baseCommit: string;
+  readonly baseTree: string;
 }
 
 /** A page of a comparison's rows, and how many of them are as expected. */

@@ -81,6 +81,8 @@ export async function gateChecked(
   const reached = await reachedFiles(ports.git, spec, trees, input.baseTree);
   const { criteria, refused: unmet } = await askCriteria(work, reached);
   const more =
+    (await rewrittenMeanwhile(work)) ??
+    (await endedEarly(work, judgement)) ??
     (await baseTests(work, judgement, reached)) ??
     (await reproduction(work, judgement)) ??
     unmet ??
@@ -166,6 +168,41 @@ async function outputs(
   for (const verdict of verdicts.filter(({ name }) => wrong.includes(name)))
     texts.set(verdict.name, await outputOf(ports.artifacts, spec, verdict));
   return (name) => texts.get(name) ?? '';
+}
+
+/** A program that the change has altered (a build script, what the first test loads) makes tests of others pass that way. */
+async function rewrittenMeanwhile({ ports, spec, checked, before }: Work): Promise<Refused | null> {
+  const isFree = freeFilesOf(ports, spec);
+  const known = new Set(before.flatMap(({ rewrote = [] }) => rewrote));
+  const now = (await resultsOf(ports, checked)).flatMap(({ rewrote = [] }) => rewrote);
+  const fresh = now.filter((path) => !known.has(path) && !isFree(path));
+  if (fresh.length === 0) return null;
+  const names = listed(fresh);
+  return {
+    failure: failure('baseTestsFail', cutToBytes(`Rewritten while the checks ran: ${names}.`, DETAIL_BYTES_MAX)),
+    signature: `baseTestsFail rewritten\n${names}`,
+    evidence: `What the checks run on your change has rewritten tests in the work tree while they ran: ${names}. At the base it does not.`,
+  };
+}
+
+/**
+ * Node names a file as a test if none of the tests in it has begun: green, it is a script that has come to its end, or one whose
+ * tests were left out by what it loads.
+ */
+async function endedEarly({ ports, spec, input, trees }: Work, { checks }: Judgement): Promise<Refused | null> {
+  const byNode = checks.filter(({ result: { tests } }) => tests?.format === 'spec' || tests?.format === 'tap');
+  const paths = byNode
+    .flatMap(({ tests, result }) => tests.fixed.filter((id) => result.tests?.cases.some((each) => each.id === id)))
+    .filter((id) => trees.now.has(id));
+  const files = await ports.git.read(spec.repo.url, input.tree, paths);
+  const empty = paths.filter((path) => files.get(path)?.bytes.includes('node:test') === true);
+  if (empty.length === 0) return null;
+  const names = listed(empty);
+  return {
+    failure: failure('testsVanished', cutToBytes(`None of the tests has run in ${names}.`, DETAIL_BYTES_MAX)),
+    signature: `testsVanished\n${names}`,
+    evidence: `The checks end with success, but no test has run in ${names}: what it loads ends the program first.`,
+  };
 }
 
 /** The tests that judged the base, on the changed code: what a new line in them hides comes out. */

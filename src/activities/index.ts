@@ -13,6 +13,7 @@ import { createLand } from './land.js';
 import { createLastWords } from './last-words.js';
 import { createMergeBranches } from './merge-branches.js';
 import { createLookAfter } from './look-after.js';
+import { createNameModels, createOpenCase } from './open-case.js';
 import { createOpenPullRequest } from './open-pull-request.js';
 import { createOpenWorkspace } from './open-workspace.js';
 import { createPropose } from './propose.js';
@@ -39,6 +40,8 @@ export function createActivities(ports: ActivityPorts, gateOf: GateOf) {
     applyEdits: createApplyEdits(ports),
     digestAnswer: createDigestAnswer(ports),
     storeQuestion: createStoreQuestion(ports),
+    nameModels: createNameModels(ports),
+    openCase: createOpenCase(ports),
     judgePrompt: createJudgePrompt(ports),
     keepTrials: createKeepTrials(ports),
     runChecks: createRunChecks(ports),

@@ -1,4 +1,5 @@
 /** Which files of a change judge it, and the change with those as they were at the base. */
+import { posix } from 'node:path';
 import picomatch from 'picomatch';
 import { namesFile } from '../domain/guards/asked-for.js';
 import { holdsTests, mayHoldTests, withInlineTestsOf } from '../domain/inline/inline-tests.js';
@@ -73,9 +74,11 @@ export async function withTestsOfBase(
   pair: TreePair,
 ): Promise<TestsOfBase | null> {
   const words = [spec.title, spec.description, ...spec.acceptanceCriteria].join('\n');
+  const isLinked = await behindTestLinks(git, spec.repo.url, pair.baseTree, trees.base);
   const usesRake = (spec.checks ?? []).some(({ run }) => /\brake\b/.test(run));
   const judgesWhole = (path: string): boolean =>
     isTestFile(path) ||
+    isLinked(path) ||
     isRecipe(path) ||
     (isMeasure(path) && !namesFile(words, path)) ||
     (usesRake && isRakeTask(path)) ||
@@ -97,9 +100,30 @@ export async function withTestsOfBase(
   return {
     ...back,
     isOnlyNew: areNew && back.paths.every(isPlainTest),
-    areFirst: areNew && ![...trees.base.keys()].some(isPlainTest),
+    areFirst: areNew && back.paths.every(isTestFile) && ![...trees.base.keys()].some(isPlainTest),
   };
 }
+
+/** What tests are links to, files and folders, is a test wherever it lies. */
+async function behindTestLinks(
+  git: Git,
+  url: string,
+  tree: string,
+  base: ReadonlyMap<string, TreeEntry>,
+): Promise<(path: string) => boolean> {
+  const links = [...base.values()]
+    .filter(({ path, mode }) => mode === LINK && isTestLink(path))
+    .map(({ path }) => path);
+  if (links.length === 0) return () => false;
+  const targets = [...(await git.read(url, tree, links))].map(([path, { bytes }]) =>
+    posix.join(posix.dirname(path), bytes.toString('utf8')),
+  );
+  return (path) => targets.some((target) => path === target || path.startsWith(`${target}/`));
+}
+
+const LINK = '120000';
+/** The link itself may be a folder: `tests`. */
+const isTestLink = (path: string): boolean => isTestFile(path) || isTestFile(`${path}/x`);
 
 /** A source in another character set must come out as it went in; what is looked for in it is ASCII. */
 const encodingOf = (path: string): 'latin1' | 'utf8' => (mayHoldTests(path) ? 'latin1' : 'utf8');

@@ -3,7 +3,7 @@
  * Harmless twice: the same rows make the same page, stored by content.
  */
 import { runInNewContext } from 'node:vm';
-import type { Expectation, JudgedRow, TrialPage, TrialRow } from '../domain/compare.js';
+import type { Expectation, JudgedRow, TrialGate, TrialPage, TrialRow } from '../domain/compare.js';
 import { canonicalJson } from '../domain/consensus.js';
 import type { ArtifactRef } from '../domain/outcome.js';
 import { fromTextParts } from '../domain/text-parts.js';
@@ -32,8 +32,13 @@ export const createKeepTrials =
       // The ledger has the answer as it came; the store cuts secrets out of it.
       return (await model.answer(lineage, callId)) ?? (await artifacts.get(answer)).toString('utf8');
     };
+    const whyOf = async (row: TrialRow): Promise<string | null> => {
+      if (row.gate) return await whyRefused(artifacts, row.gate);
+      const text = await textOf(row);
+      return text === null ? whyNoAnswer(row) : whyNot(text, expectations.get(row.case));
+    };
     const judged: JudgedRow[] = [];
-    for (const row of rows) judged.push(judgedRow(row, await textOf(row), expectations.get(row.case)));
+    for (const row of rows) judged.push(judgedRow(row, await whyOf(row)));
     const page: TrialPage = { previous, rows: judged };
     const passed = judged.filter((row) => row.passed).length;
     return {
@@ -43,12 +48,29 @@ export const createKeepTrials =
     };
   };
 
-function judgedRow(row: TrialRow, text: string | null, expected: Expectation | undefined): JudgedRow {
-  const { failure } = row;
-  const why =
-    text === null ? `${failure?.code ?? 'no answer'} ${failure?.detail ?? ''}`.trim() : whyNot(text, expected);
-  return { ...row, passed: why === null, why: why === null ? null : why.slice(0, WHY_CHARACTERS_MAX) };
+const judgedRow = (row: TrialRow, why: string | null): JudgedRow => ({
+  ...row,
+  passed: why === null,
+  why: why === null ? null : why.slice(0, WHY_CHARACTERS_MAX),
+});
+
+const whyNoAnswer = ({ failure }: TrialRow): string =>
+  `${failure?.code ?? 'no answer'} ${failure?.detail ?? ''}`.trim();
+
+/** Null if the gate was passed. */
+async function whyRefused(
+  artifacts: Pick<ActivityPorts['artifacts'], 'get'>,
+  { refused }: TrialGate,
+): Promise<string | null> {
+  if (refused === null) return null;
+  const { code, detail, evidence } = refused;
+  const printed = evidence === null ? '' : firstWords((await artifacts.get(evidence)).toString('utf8'));
+  return `${code} ${detail} ${printed}`.trim();
 }
+
+/** The first line that says something: commands that were run are there to be found again. */
+const firstWords = (evidence: string): string =>
+  evidence.split('\n').find((each) => each.trim() !== '' && !each.startsWith('$ ')) ?? '';
 
 const WHY_CHARACTERS_MAX = 300;
 

@@ -57,9 +57,15 @@ export const createLand =
     return { kind: 'landed', ...stamp(), landing: { branch, commit, base: baseCommit, ...stat } };
   };
 
+/** A hook of the remote judged the commit, with words of its own. */
+const RULE = /\((?:pre-receive |update )?hook declined\)/;
+/** Forges keep branches by hooks too, and say so. */
+const PROTECTED = /protected branch/i;
+
 function refusal(branch: string, pushed: Extract<PushResult, { kind: 'moved' | 'refused' }>) {
   if (pushed.kind === 'moved') return failure('branchMoved', `${branch} is at ${pushed.tip ?? 'no commit'}.`);
-  return failure('protectedBranch', `${branch}: ${pushed.says}`);
+  const code = RULE.test(pushed.says) && !PROTECTED.test(pushed.says) ? 'remoteRule' : 'protectedBranch';
+  return failure(code, `${branch}: ${pushed.says}`);
 }
 
 /** What a prompt shows of a conflict. */

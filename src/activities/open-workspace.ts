@@ -32,6 +32,7 @@ import { PortFault, type ProviderSettings, type RemoteState, type TreeEntry } fr
 import type { ActivityPorts } from './activity-ports.js';
 import type { NamedModel, OpenContext, OpenInput, Opened } from './contract.js';
 import { isSigned } from './is-signed.js';
+import { contentWarnings } from './missing-content.js';
 import { openAgent } from './open-agent.js';
 import { withPlaybook } from './open-playbook.js';
 import { repositoryMap } from './repository-map.js';
@@ -74,9 +75,10 @@ export const createOpenWorkspace =
     const checked = await withChecks(ports, placed, ground.shownTree, entries);
     const spec = await withPlaybook(ports, checked, ground.shownTree, entries);
     const splits = offersSplit(spec, input);
-    const [specRef, promptRef] = await Promise.all([
+    const [specRef, promptRef, unlikeClone] = await Promise.all([
       artifacts.put('spec', JSON.stringify(spec)),
       writePrompt(ports, spec, ground.shownTree, entries, input, { ...context, agentPrompt, splits }),
+      contentWarnings(git, repo.url, ground.shownTree, entries),
     ]);
     return {
       by: settings.identity,
@@ -108,7 +110,7 @@ export const createOpenWorkspace =
       ...(spec.landing?.pullRequest === undefined ? {} : { pullRequest: true }),
       ...(ground.parents.length === 0 ? {} : { parents: ground.parents }),
       checks: (spec.checks ?? []).map(({ name }) => name),
-      warnings: [...ground.warnings, ...warningsOf(spec, provider, asked.handler)],
+      warnings: [...[...ground.warnings, ...unlikeClone].map(bounded), ...warningsOf(spec, provider, asked.handler)],
       ...(settings.repositoryPlaces === undefined ? {} : { repositoryPlaces: settings.repositoryPlaces }),
     };
   };
@@ -289,11 +291,13 @@ async function groundOf(
   }
   const unfit = merged.between.unfit.map((tip) => tip.branch).join(', ');
   const warning = `the branches of the prerequisites conflict (${unfit}): the task starts without them`;
-  return { ...plain, warnings: [warning.slice(0, WARNING_CHARACTERS_MAX)] };
+  return { ...plain, warnings: [warning] };
 }
 
 /** A warning is a line of the status. */
 const WARNING_CHARACTERS_MAX = 300;
+
+const bounded = (warning: string): string => warning.slice(0, WARNING_CHARACTERS_MAX);
 
 const mergesOf = (handler: Handler): boolean => handler === 'join' || handler === 'resolve';
 

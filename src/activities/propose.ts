@@ -11,6 +11,7 @@ import { PortFault } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
 import { childSpec, fingerprintOf, foundChecks, joinSpec, sharedLimits, shownTitle } from './child-spec.js';
 import type { Proposed, ProposeInput } from './contract.js';
+import { paidAnswer } from './paid-answer.js';
 import { readSpec } from './stored-spec.js';
 
 export const createPropose =
@@ -20,8 +21,8 @@ export const createPropose =
     const parent = await readSpec(artifacts, input.spec);
     const { lineage, callId = '', answer } = input;
     const text =
-      answer === undefined ? await model.answer(lineage, callId) : (await artifacts.get(answer)).toString('utf8');
-    const parsed = parsePlan(text ?? '');
+      answer === undefined ? await paidAnswer(model, lineage, callId) : (await artifacts.get(answer)).toString('utf8');
+    const parsed = parsePlan(text);
     if (parsed.kind === 'malformed') throw new PortFault('infrastructure', 'The answer with the plan is lost.', false);
     const { plan } = parsed;
     const shares = plan.children.length + (plan.join ? 1 : 0);

@@ -24,7 +24,8 @@ export async function reachedFiles(
   trees: ChangedTrees,
   baseTree: string,
 ): Promise<ReachedFiles> {
-  if (!trees.touched.some((path) => trees.base.has(path) && mayBeReached(path)))
+  // A new file may stand in the way of a rule of its name.
+  if (!trees.touched.some((path) => (trees.base.has(path) || !path.includes('.')) && mayBeReached(path)))
     return { checks: NOTHING, criteria: NOTHING };
   const paths = new Set(trees.base.keys());
   const texts = new Map<string, string>();

@@ -15,6 +15,7 @@ import { outputOf, runAll, type CheckRun, type Verdicts } from './check-run.js';
 import type { Checked, CheckInput } from './contract.js';
 import { hashOf } from './json-hash.js';
 import { gateChecked } from './gate-checks.js';
+import { rewrittenTests } from './rewritten-tests.js';
 import { readSpec } from './stored-spec.js';
 import { adoptLeft, prepareSetUp } from './work-place.js';
 
@@ -98,13 +99,23 @@ async function verdictsOn(ports: ActivityPorts, spec: TaskSpec, input: CheckInpu
   const prepared = await prepareSetUp(ports, input, spec);
   if (prepared.kind === 'setupFailed') return { ...prepared, ...stamp() };
   const { place } = prepared;
-  const runs = await runAll(ports, spec, place);
+  const beganMs = Date.now();
+  const runs = withRewritten(
+    await runAll(ports, spec, place),
+    await rewrittenTests(ports, spec, input.tree, place, beganMs),
+  );
   // Code of the base alone has run there.
   if (input.tree === input.baseTree) await adoptLeft(ports, input, spec, place);
   const result = { kind: 'checked', ...stamp(), ...(await storeRuns(ports, spec, runs)), cached: false } as const;
   if (result.verdicts.every(saysSomethingOfTheTree)) await memory.remember(result);
   return result;
 }
+
+/** Which of the checks it was cannot be told: it stands at the last. */
+const withRewritten = (runs: readonly CheckRun[], rewrote: readonly string[]): readonly CheckRun[] =>
+  rewrote.length === 0
+    ? runs
+    : runs.map((run, at) => (at === runs.length - 1 ? { ...run, result: { ...run.result, rewrote } } : run));
 
 type Stored = Pick<Verdicts, 'verdicts' | 'sandbox' | 'warning' | 'evidence' | 'results' | 'notes'>;
 
@@ -185,7 +196,7 @@ const saysSomethingOfTheTree = ({ exitCode, timedOut }: CheckVerdict): boolean =
 
 /** The number is that of the shape remembered. */
 const dependencies = ({ checks, setup, repo }: TaskSpec, tree: string, sandbox: string): readonly unknown[] => [
-  5,
+  6,
   repo.url,
   tree,
   checks,

@@ -7,7 +7,7 @@ import { fromTextParts } from '../domain/text-parts.js';
 import type { ModelChoice } from '../domain/task.js';
 import { PortFault } from '../ports.js';
 import type { ActivityPorts } from './activity-ports.js';
-import type { Question } from './contract.js';
+import type { NamedModel, Question } from './contract.js';
 
 const ROLES = ['system', 'user'] as const;
 
@@ -19,16 +19,23 @@ export const createStoreQuestion =
     const schema = fieldOf(asked, 'schema');
     // The workflow's own input, of a client of weaver; a name that is none is refused by the settings.
     const models = fieldOf(asked, 'models') as readonly ModelChoice[];
-    const named = models.map((choice) => {
-      const { name: provider, model } = settings.provider(choice);
-      return { provider, model };
-    });
+    const named = namedModels(settings, models);
     return {
       prompt: await artifacts.put('prompt', JSON.stringify(messagesOf(fieldOf(asked, 'prompt')))),
       schema: schema === undefined ? null : await artifacts.put('spec', JSON.stringify(schema)),
       models: named,
     };
   };
+
+/** Rejects (PortFault unknownProvider) if the configuration lacks one. */
+export const namedModels = (
+  settings: ActivityPorts['settings'],
+  choices: readonly ModelChoice[],
+): readonly NamedModel[] =>
+  choices.map((choice) => {
+    const { name: provider, model } = settings.provider(choice);
+    return { provider, model };
+  });
 
 /** Blanks around a message say nothing, and an empty one is none. */
 function messagesOf(prompt: unknown) {

@@ -10,8 +10,8 @@ import type { SweepInput } from './contract.js';
 /** Ids alone; a namespace with more open tasks is not tidied blindly. */
 const OPEN_TASKS_MAX = 100_000;
 
-/** Whatever the server calls the state of a run that has not ended. */
-const OPEN_TASKS = "WorkflowType = 'codingTask' AND CloseTime IS NULL";
+/** Whatever the server calls the state of a run that has not ended. Comparisons have work trees too. */
+const OPEN_TASKS = "WorkflowType IN ('codingTask', 'compareModels') AND CloseTime IS NULL";
 
 export const createSweep =
   ({ housekeeping }: { readonly housekeeping: Housekeeping }) =>

@@ -16,7 +16,7 @@ import { invalidTask } from './task-faults.js';
 import { idsOf } from './task-id.js';
 import { asking } from './temporal-faults.js';
 import { describe, type Speaker } from './updates.js';
-import { unknownTask, usageFault, WeaverFault } from './weaver-fault.js';
+import { notBegun, unknownTask, usageFault, WeaverFault } from './weaver-fault.js';
 
 export type Again =
   | { readonly kind: 'retry'; readonly from: 'attempt' | 'checks' | 'land' }
@@ -110,7 +110,7 @@ async function endedTask(speaker: Speaker, id: string): Promise<string> {
     );
   const task = await describe(speaker, taskId);
   if (task?.status.name === 'RUNNING' || (task === null && job?.status.name === 'RUNNING')) throw stillRuns(taskId);
-  if (task === null) throw unknownTask(id);
+  if (task === null) throw job === null ? unknownTask(id) : notBegun(taskId);
   return taskId;
 }
 

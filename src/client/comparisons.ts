@@ -59,8 +59,10 @@ export class Comparisons {
     if (await this.start(id, input, queue, 'REJECT_DUPLICATE')) return { id, key: named, started: true };
     // Whatever became of it: its ledger has the answers to its own questions.
     await this.mustBeSame(id, spec);
-    const policy = (await this.hasStopped(id)) ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY';
-    return { id, key: named, started: await this.start(id, input, queue, policy) };
+    const earlier = await this.stopped(id);
+    const again = earlier === null ? input : { ...input, ...basesOf(earlier) };
+    const policy = earlier === null ? 'ALLOW_DUPLICATE_FAILED_ONLY' : 'ALLOW_DUPLICATE';
+    return { id, key: named, started: await this.start(id, again, queue, policy) };
   }
 
   /** Null if no worker answers just now. */
@@ -143,14 +145,21 @@ export class Comparisons {
     if (memo?.['specHash'] !== hashOf(spec)) throw catalogueFault('keyTaken', `${id} compares something else.`);
   }
 
-  private async hasStopped(id: string): Promise<boolean> {
+  /** What became of it before its end; null if it runs, has failed or was done. */
+  private async stopped(id: string): Promise<CompareResult | null> {
     const { status } = await this.options.ask(() => this.temporal.workflow.getHandle(id).describe());
-    if (status.name !== 'COMPLETED') return false;
-    const { stopped } = await this.options.ask(
+    if (status.name !== 'COMPLETED') return null;
+    const result = await this.options.ask(
       () => this.temporal.workflow.getHandle(id).result() as Promise<CompareResult>,
     );
-    return stopped !== null;
+    return result.stopped === null ? null : result;
   }
+}
+
+/** Its coding tasks start where they did: a branch that has moved on since makes no other question of them. */
+function basesOf({ opened }: CompareResult): Pick<CompareInput, 'bases'> {
+  if (opened === undefined) return {};
+  return { bases: Object.fromEntries(Object.entries(opened).map(([index, { baseCommit }]) => [index, baseCommit])) };
 }
 
 async function unlessNotFound<T>(answer: Promise<T>): Promise<T | null> {

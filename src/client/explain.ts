@@ -15,7 +15,7 @@ import { counted, shortened } from './report/html.js';
 
 export interface ExplainParts {
   readonly taskId: string;
-  readonly status: TaskStatus;
+  readonly status: Omit<TaskStatus, 'attemptsMax'>;
   readonly entries: readonly Entry[];
   /** Of the specification, where it is still there. */
   readonly asked: AskedFor | null;
@@ -243,7 +243,7 @@ const requestWords = (ended: TaskStatus['pullRequest']): string =>
   ended === undefined ? '' : ` Pull request: ${oneLine(pullRequestWords(ended))}${ended.kind === 'open' ? '.' : ''}`;
 
 function endWords(
-  { state, phase, failure: failed, branch, pullRequest }: TaskStatus,
+  { state, phase, failure: failed, branch, pullRequest }: ExplainParts['status'],
   entries: readonly Entry[],
 ): string {
   const landed = entries.flatMap((entry) =>
@@ -260,7 +260,7 @@ function endWords(
   return `It ended ${state}${failed === null ? '.' : `, ${sentence(saying(failed))}`}${landing === undefined ? where : ''}`;
 }
 
-function nextSteps({ taskId, state, failure: failed, branch, question }: TaskStatus): readonly string[] {
+function nextSteps({ taskId, state, failure: failed, branch, question }: ExplainParts['status']): readonly string[] {
   if (question != null) return answersTo(taskId, question);
   if (state === 'succeeded')
     return branch === null ? [] : [`look at ${oneLine(branch)} (weaver diff ${taskId}) and merge it.`];

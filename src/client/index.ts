@@ -14,6 +14,7 @@ export type { Told } from './updates.js';
 export type { Waiting } from './waiting.js';
 export {
   Schedules,
+  type Backfill,
   type CreateSchedule,
   type OverlapName,
   type ScheduleRow,

@@ -150,7 +150,7 @@ const resultOf = (
   attempts: stored?.result.attempts ?? 0,
   tokens: stored === null ? 0 : totalTokens(stored.status.spending),
   costUsdMicros: stored?.status.spending.costUsdMicros ?? 0,
-  branch: stored?.result.landing?.branch ?? stored?.status.branch ?? null,
+  branch: stored?.result.landing?.branch ?? null,
   failure: stored?.result.failure?.code ?? null,
 });
 

@@ -5,13 +5,16 @@ import { NOTHING_SPENT } from '../domain/record.js';
 import type { TaskState } from '../domain/task.js';
 import type { JobResult, JobStatus, JobSummary } from '../workflows/messages.js';
 import type { Unanswered } from './silence.js';
+import type { OpenTasks } from './tasks-now.js';
 import { isObject } from '../domain/plain-object.js';
 
-export interface JobView extends Omit<JobStatus, 'total' | 'budget' | 'concurrency'> {
+export interface JobView extends Omit<JobStatus, 'total' | 'budget' | 'concurrency' | 'live'> {
   /** Null where only the worker would know; so are the budget and the concurrency. */
   readonly total: number | null;
   readonly budget: JobBudget | null;
   readonly concurrency: number | null;
+  /** Of tasks that have begun and not ended; `spending` is that of ended ones. Absent where no worker answers. */
+  readonly open?: OpenTasks;
   /** Tasks that ended badly, at most 20; known when the job has ended. */
   readonly failed: JobSummary['failed'];
   /** `worker` knows all; `server` the ends of tasks; `store` what was last written down. */
@@ -23,7 +26,10 @@ export interface JobView extends Omit<JobStatus, 'total' | 'budget' | 'concurren
 
 export const isOver = ({ state }: Pick<JobView, 'state'>): boolean => state !== 'running';
 
-export const viewOfJobStatus = (status: JobStatus, webUrl: string | null): JobView => ({
+export const viewOfJobStatus = (
+  status: Omit<JobStatus, 'live'> & Pick<JobView, 'open'>,
+  webUrl: string | null,
+): JobView => ({
   ...status,
   failed: [],
   source: 'worker',

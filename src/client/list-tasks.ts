@@ -2,9 +2,10 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import type { WaitingOn } from '../domain/outcome.js';
 import type { TaskState } from '../domain/task.js';
+import { COMPARE_WORKFLOW } from '../workflows/compare-messages.js';
 import { JOB_WORKFLOW, SEARCH_ATTRIBUTES } from '../workflows/messages.js';
 import { LISTED_STATES, STATE_CONDITIONS } from './listed-states.js';
-import { silenceOf, type Unanswered } from './silence.js';
+import { askedOnce, silenceOf, type Pollers, type Unanswered } from './silence.js';
 import { isNotFound } from './temporal-faults.js';
 import { idsOf } from './task-id.js';
 import { stateOf } from './task-view.js';
@@ -62,11 +63,7 @@ const LOOKED_AT_MAX = 100;
 const LOOKED_AT_ONCE = 20;
 
 /** Newest first. Jobs whose task is not there yet are pending. */
-export async function listTasks(
-  client: Client,
-  filters: ListFilters,
-  pollers: (taskQueue: string) => Promise<readonly string[]>,
-): Promise<readonly TaskRow[]> {
+export async function listTasks(client: Client, filters: ListFilters, pollers: Pollers): Promise<readonly TaskRow[]> {
   const limit = Math.min(filters.limit ?? ROWS_DEFAULT, ROWS_MAX);
   const pending = await listPending(client, filters, limit);
   const rows = filters.state === 'pending' ? [] : await listRows(client, listQuery(filters), limit);
@@ -83,14 +80,9 @@ export async function listTasks(
 async function unansweredOf(
   client: Client,
   rows: readonly TaskRow[],
-  pollers: (taskQueue: string) => Promise<readonly string[]>,
+  pollers: Pollers,
 ): Promise<ReadonlyMap<string, Unanswered>> {
-  const asked = new Map<string, Promise<readonly string[]>>();
-  const pollersOnce = (taskQueue: string): Promise<readonly string[]> => {
-    const known = asked.get(taskQueue) ?? pollers(taskQueue);
-    asked.set(taskQueue, known);
-    return known;
-  };
+  const pollersOnce = askedOnce(pollers);
   const found = new Map<string, Unanswered>();
   const open = rows.filter(({ endedAt }) => endedAt === null).slice(0, LOOKED_AT_MAX);
   for (let at = 0; at < open.length; at += LOOKED_AT_ONCE) {
@@ -168,10 +160,10 @@ export async function countTaskStates(
   return counts;
 }
 
-/** Whatever the server calls the state of a run that has not ended. */
+/** Whatever the server calls the state of a run that has not ended. Comparisons are among them: they have work trees too. */
 export async function openTaskIds(client: Client): Promise<readonly string[]> {
   const ids: string[] = [];
-  const query = `WorkflowType = '${TASK_WORKFLOW}' AND CloseTime IS NULL`;
+  const query = `WorkflowType IN ('${TASK_WORKFLOW}', '${COMPARE_WORKFLOW}') AND CloseTime IS NULL`;
   for await (const { workflowId } of client.workflow.list({ query })) ids.push(workflowId);
   return ids;
 }

@@ -1,5 +1,5 @@
 /** A comparison for a person, and its calls for programs; pure. */
-import type { JudgedRow } from '../domain/compare.js';
+import type { JudgedRow, TrialGate } from '../domain/compare.js';
 import {
   contestantName,
   type CompareSummary,
@@ -12,7 +12,15 @@ import type { CompareProgress, CompareStop } from '../workflows/compare-messages
 import { table } from './render-list.js';
 import { duration, FRAMES, oneLine } from './render-task.js';
 
-const HEAD = ['MODE', 'ASKED', 'SUCCESS', 'MEDIAN', 'P95', 'COST', 'A QUESTION', 'DETERMINISM', 'TOKENS ±'] as const;
+/** Of a comparison with coding tasks one more. */
+const HEAD = ['Mode', 'Asked', 'Success', 'Median', 'p95', 'Cost', 'A question', 'Determinism', 'Tokens ±'];
+const GATED_HEAD = [...HEAD.slice(0, 3), 'Gate', ...HEAD.slice(3)];
+
+/** What the cells of `contestantCells` are called. */
+export const contestantHead = (contestants: readonly Contestant[]): readonly string[] =>
+  hasGate(contestants) ? GATED_HEAD : HEAD;
+
+const hasGate = (contestants: readonly Contestant[]): boolean => contestants.some(({ gate }) => gate !== null);
 
 /** What failed is named; of many the file of calls has the rest. */
 const FAILED_SHOWN = 20;
@@ -25,8 +33,8 @@ export function compareLines(
   const agreed = agreement === null ? '' : `, ${percent(agreement)} agreement`;
   return [
     ...table(
-      HEAD,
-      contestants.map((one) => contestantCells(one, '-')),
+      contestantHead(contestants).map((name) => name.toUpperCase()),
+      contestantCells(contestants, '-'),
       width,
     ),
     '',
@@ -40,17 +48,19 @@ export function compareLines(
 }
 
 /** @param none stands for what one repeat cannot tell */
-export const contestantCells = (one: Contestant, none: string): readonly string[] => [
-  one.mode,
-  one.asked,
-  `${percent(one.success)} (${one.passed} of ${one.questions})`,
-  duration(one.latencyMs.median),
-  duration(one.latencyMs.p95),
-  usd(one),
-  usd({ costUsdMicros: one.meanCostUsdMicros, unpriced: one.unpriced }),
-  one.determinism === null ? none : percent(one.determinism),
-  one.tokenDeviation === null ? none : one.tokenDeviation.toFixed(1),
-];
+export const contestantCells = (contestants: readonly Contestant[], none: string): readonly (readonly string[])[] =>
+  contestants.map((one) => [
+    one.mode,
+    one.asked,
+    `${percent(one.success)} (${one.passed} of ${one.questions})`,
+    ...(hasGate(contestants) ? [one.gate === null ? none : `${one.gate.passed} of ${one.gate.questions}`] : []),
+    duration(one.latencyMs.median),
+    duration(one.latencyMs.p95),
+    usd(one),
+    usd({ costUsdMicros: one.meanCostUsdMicros, unpriced: one.unpriced }),
+    one.determinism === null ? none : percent(one.determinism),
+    one.tokenDeviation === null ? none : one.tokenDeviation.toFixed(1),
+  ]);
 
 const countsOf = (counts: Readonly<Record<string, number>>): string =>
   Object.entries(counts)
@@ -122,6 +132,7 @@ function callFields(row: JudgedRow, at: number) {
     taken: row.winner === at,
     passed: row.passed,
     why: row.why,
+    ...(row.gate === undefined ? {} : gateFields(row.gate)),
     latencyMs: call?.latencyMs ?? 0,
     callsSent: spending?.callsSent ?? null,
     callsInDoubt: spending?.callsInDoubt ?? null,
@@ -133,3 +144,9 @@ function callFields(row: JudgedRow, at: number) {
     says: call?.says ?? '',
   };
 }
+
+/** `tree` is null where no edits were taken. */
+const gateFields = (gate: TrialGate | null) => ({
+  tree: gate?.tree ?? null,
+  gate: gate === null ? null : gate.refused === null ? 'passed' : gate.refused.code,
+});

@@ -17,15 +17,15 @@ export function jobProgressLine(view: JobView, elapsedMs: number, frame: number)
 
 /** `running · 3 of 10 done · 2 running · 1 failed · $0.0123 · 4 wait for dependency a` */
 export function jobLine(view: JobView): string {
-  const { state, paused, total, counts, bottlenecks, spending } = view;
+  const { state, paused, total, counts, bottlenecks, spending, open } = view;
   const [first] = bottlenecks;
-  const open = OPEN.flatMap((name) => (counts[name] === undefined ? [] : [`${counts[name]} ${WORDS[name] ?? name}`]));
+  const under = OPEN.flatMap((name) => (counts[name] === undefined ? [] : [`${counts[name]} ${WORDS[name] ?? name}`]));
   return [
     paused ? `${state}, paused` : state,
     `${endedOf(counts)} of ${total ?? 'some'} done`,
-    ...(isOver(view) ? [] : open),
+    ...(isOver(view) ? [] : under),
     ...badOf(counts),
-    usd(spending),
+    usd({ ...spending, costUsdMicros: spending.costUsdMicros + (open?.costUsdMicros ?? 0) }),
     ...(first === undefined || isOver(view) ? [] : [`${first.tasks} ${waits(first)}`]),
   ].join(' · ');
 }
@@ -62,7 +62,7 @@ export function jobStatusLines(view: JobView, width: number): readonly string[] 
       ['title', oneLine(title)],
       ['state', jobLine(view)],
       ['tasks', `${total ?? 'not known how many'}: ${countWords(counts)}`],
-      ['spent', `${spending.callsSent} calls, ${totalTokens(spending)} tokens, ${usd(spending)}`],
+      ['spent', `${spending.callsSent} calls, ${totalTokens(spending)} tokens, ${usd(spending)}${openWords(view)}`],
       ['budget', budget === null ? '' : budgetWords(budget)],
       ['deadline', deadline === null ? '' : new Date(deadline).toISOString()],
       ...bottlenecks.map((each, index) => [index === 0 ? 'waiting' : ' ', `${each.tasks} ${waits(each)}`] as const),
@@ -74,6 +74,13 @@ export function jobStatusLines(view: JobView, width: number): readonly string[] 
       width,
     ),
   ];
+}
+
+/** The sum before it is that of ended tasks. */
+function openWords({ open, spending: { unpriced } }: JobView): string {
+  if (open === undefined || open.tasks === 0) return '';
+  const { tasks, tokens, costUsdMicros } = open;
+  return ` by ended tasks; ${tokens} tokens, ${usd({ costUsdMicros, unpriced })} by ${tasks} open`;
 }
 
 function countWords(counts: JobView['counts']): string {

@@ -58,4 +58,9 @@ export function triggeredLine({ name, kind, begun }: Triggered): string {
   }
 }
 
+export function backfilledLine(name: string, runs: number, { from, to }: { from: string; to: string }): string {
+  const span = `from ${from} to ${to}`;
+  return runs === 0 ? `${name} has no run ${span}.` : `${name} makes up ${runs} run${runs === 1 ? '' : 's'} ${span}.`;
+}
+
 const minute = (time: string): string => time.slice(0, 16).replace('T', ' ');

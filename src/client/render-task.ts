@@ -42,7 +42,7 @@ export function statusLines(view: TaskView): readonly string[] {
     ['title', oneLine(view.title)],
     ['state', phaseLine(view)],
     ...peopleFields(view),
-    ['branch', view.branch ?? ''],
+    ['branch', branchWords(view)],
     ...pullRequestField(view.pullRequest),
     ['tests', view.tests === undefined ? '' : countWords(view.tests)],
     ...warningFields(view.warnings),
@@ -53,6 +53,12 @@ export function statusLines(view: TaskView): readonly string[] {
     ['source', sourceWords(view)],
   ]);
 }
+
+/** A name alone would be looked for on the remote. */
+const branchWords = ({ branch, state }: Pick<TaskView, 'branch' | 'state'>): string =>
+  branch === null || !isTerminal({ state }) || state === 'succeeded'
+    ? (branch ?? '')
+    : `${branch} (nothing has landed)`;
 
 /** Who told it, if it was not the worker. */
 /** What concerns people, and where the task stands among others. */
@@ -79,7 +85,7 @@ export function sourceWords({ source, unanswered }: Pick<TaskView, 'source' | 'u
 
 const SOURCES = {
   server: 'the Temporal server (no worker answers)',
-  store: 'the records of this host (no server answers)',
+  store: 'the records of this host',
 } as const;
 
 /** How a run ended. */

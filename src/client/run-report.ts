@@ -16,6 +16,7 @@ export interface RunReport {
   readonly taskId: string | null;
   readonly state: string;
   readonly exitCode: number;
+  /** Where the commit is; null if there is none. */
   readonly branch: string | null;
   readonly commit: string | null;
   readonly base: string | null;
@@ -48,7 +49,8 @@ export function reportOf({ jobId, task }: JobResult, webUrl: string | null): Run
     taskId: task.taskId,
     state: task.state,
     exitCode: good ? 0 : exitCodeOf(task.failure) || 1,
-    branch: task.branch,
+    // What older workers tell of a task that has landed nothing is where it was to land.
+    branch: task.landing?.branch ?? null,
     commit: task.landing?.commit ?? null,
     base: task.base,
     attempts: task.attempts,

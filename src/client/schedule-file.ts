@@ -15,6 +15,8 @@ export interface ScheduleFileOptions {
   readonly parameters: Readonly<Record<string, string>>;
   /** In place of the file's own. */
   readonly key: string | undefined;
+  /** Of the schedule; UTC if absent. */
+  readonly timezone?: string;
   /** Folder that a relative repo.url is resolved against. */
   readonly cwd?: string | undefined;
   readonly limits?: Partial<LimitsSpec> | undefined;
@@ -27,6 +29,8 @@ export interface ScheduleFile {
   /** With times in it, as the key. */
   readonly title: string;
   readonly key: string;
+  /** Whether a time of the schedule's own zone is named. */
+  readonly isLocal: boolean;
 }
 
 /** As much as a task file. */
@@ -45,10 +49,13 @@ export function readScheduleFile(text: string, options: ScheduleFileOptions): Sc
   const parsed = parse(filled, options, (path) => read.placeOf(path).line);
   const { content, key: own } = withoutKey(parsed, (value) => mapTexts(value, (one) => takeBack(one, stand)));
   const { title } = content.kind === 'task' ? content.spec : content.job;
+  const key = fill(options.key ?? own ?? DEFAULT_KEY, { ...options.parameters, schedule: options.schedule });
+  const named = [...textsIn(content, []).map(({ text: one }) => one), key].flatMap(namesInText);
   return {
     content,
     title: render(title, {}),
-    key: checkedKey(fill(options.key ?? own ?? DEFAULT_KEY, { ...options.parameters, schedule: options.schedule })),
+    key: checkedKey(key, options.timezone ?? 'UTC'),
+    isLocal: named.some((name) => name === 'localDate' || name === 'localTime'),
   };
 }
 
@@ -138,7 +145,9 @@ function checkParameters(value: unknown, { parameters, key = '' }: ScheduleFileO
  */
 function standIns(text: string): Readonly<Record<TimeName, string>> {
   for (let at = 0; at < STAND_INS_MAX; at += 1) {
-    const words = timeWords(Date.UTC(8_000 + at, 1, 26, 23, at % 60, (at * 7) % 60));
+    const [minute, second] = [at % 60, (at * 7) % 60];
+    const { localDate, localTime } = timeWords(Date.UTC(9_000 + at, 1, 26, 22, minute, second));
+    const words = { ...timeWords(Date.UTC(8_000 + at, 1, 26, 23, minute, second)), localDate, localTime };
     if (!TIME_NAMES.some((name) => text.includes(words[name]))) return words;
   }
   throw usageFault('The file is full of numbers that look like times.', 'Write the times in another way.');
@@ -148,8 +157,10 @@ function standIns(text: string): Readonly<Record<TimeName, string>> {
 const takeBack = (text: string, stand: Readonly<Record<TimeName, string>>): string =>
   TIME_NAMES.reduce((all, name) => all.replaceAll(stand[name], () => `\${${name}}`), text);
 
+const UTC = /^(?:etc\/)?(?:utc|gmt)$/i;
+
 /** A key without a time would make every run the first one's job. */
-function checkedKey(key: string): string {
+function checkedKey(key: string, timezone: string): string {
   const names = namesInText(key);
   const unknown = names.find((name) => !isTime(name));
   if (unknown !== undefined)
@@ -161,6 +172,11 @@ function checkedKey(key: string): string {
     throw usageFault(
       `Every run would have the key “${key.slice(0, 100)}” and be the same job.`,
       `Name a time in it (${shown}), or leave it out: then it is \${schedule}-\${scheduledTime}.`,
+    );
+  if (names.every((name) => name === 'date') && !UTC.test(timezone))
+    throw usageFault(
+      `The key names \${date}, the day in UTC; the schedule is in ${timezone}, where days begin at another time.`,
+      'Write ${localDate} for one job on each day of that zone.',
     );
   if (isKey(render(key, EXAMPLE))) return key;
   throw usageFault(`“${render(key, EXAMPLE).slice(0, 120)}” cannot be a key.`, `Use ${KEY_RULE}.`);

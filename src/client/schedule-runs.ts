@@ -100,5 +100,5 @@ export function jobInputOf({ action }: ScheduleDescription): ScheduledJobInput |
 /** The job of a run follows from its time. */
 export function jobIdOf(description: ScheduleDescription, scheduledAt: Date): string | null {
   const input = jobInputOf(description);
-  return input === null ? null : `job/${render(input.key, timeWords(scheduledAt.getTime()))}`;
+  return input === null ? null : `job/${render(input.key, timeWords(scheduledAt.getTime(), input.offsets))}`;
 }

@@ -53,7 +53,8 @@ export function durationMs(text: string, what: string): number {
   return ms;
 }
 
-function checkedZone(zone: string): string {
+/** Throws a usage fault for a zone that is none. */
+export function checkedZone(zone: string): string {
   try {
     Intl.DateTimeFormat('en', { timeZone: zone });
     return zone;

@@ -7,6 +7,7 @@ import {
   type ScheduleHandle,
   type ScheduleOptions,
 } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time.js';
 import { setTimeout as pause } from 'node:timers/promises';
 import { START_INPUT_BYTES_MAX, utf8Bytes } from '../domain/payload-limit.js';
 import type { LimitsSpec } from '../domain/task.js';
@@ -21,9 +22,10 @@ import {
 } from '../workflows/schedule-messages.js';
 import { readScheduleFile } from './schedule-file.js';
 import { jobIdOf, jobInputOf, runsOf, type ScheduleRun } from './schedule-runs.js';
-import { specOfTimes, timeWordsOf, type Times } from './schedule-times.js';
+import { checkedZone, specOfTimes, timeWordsOf, type Times } from './schedule-times.js';
 import { isNotFound } from './temporal-faults.js';
 import { catalogueFault, unknownSchedule, usageFault, WeaverFault } from './weaver-fault.js';
+import { zoneOffsets } from './zone-offsets.js';
 
 export type { ScheduleRun };
 
@@ -112,6 +114,14 @@ export interface Triggered {
   readonly webUrl: string | null;
 }
 
+/** What a backfill starts. */
+export interface Backfill {
+  /** `buffer-all` if absent: one after the other. */
+  readonly overlap?: OverlapName | undefined;
+  /** Most runs that are meant, 1 to 10,000; 100 if absent. */
+  readonly runsMax?: number | undefined;
+}
+
 export interface SchedulesOptions {
   readonly taskQueue: string;
   readonly requester: string;
@@ -124,6 +134,10 @@ export interface SchedulesOptions {
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,59}$/;
 /** The server remembers ten runs, by which failures are counted. */
 const PAUSE_AFTER_MAX = 10;
+/** A run is a paid job: a mistyped year is not to start thousands of them. A quarter of nightly runs is below it. */
+const BACKFILL_RUNS_MAX = 100;
+/** The server names a thousand times in one answer, and nobody means more runs than this. */
+const BACKFILL_COUNTED_MAX = 10_000;
 const NEXT_SHOWN = 5;
 const LISTED_MAX = 1_000;
 const TITLE_CHARACTERS_MAX = 190;
@@ -196,14 +210,42 @@ export class Schedules {
     await this.change(name, (handle) => handle.unpause(why));
   }
 
-  /** Makes the runs up that fell, or would have fallen, between two times; one after the other unless told otherwise. */
-  async backfill(name: string, from: Date, to: Date, overlap: OverlapName = 'buffer-all'): Promise<void> {
+  /** Makes the runs up that fell, or would have fallen, between two times; resolves to their number. */
+  async backfill(
+    name: string,
+    from: Date,
+    to: Date,
+    { overlap = 'buffer-all', runsMax = BACKFILL_RUNS_MAX }: Backfill = {},
+  ): Promise<number> {
     if (!(from.getTime() < to.getTime()))
       throw usageFault('The time to begin with is not before the time to end with.', 'Exchange --from and --to.');
+    if (!(Number.isInteger(runsMax) && runsMax >= 1 && runsMax <= BACKFILL_COUNTED_MAX))
+      throw usageFault(`A backfill cannot be of at most ${runsMax} runs.`, `Use 1 to ${BACKFILL_COUNTED_MAX}.`);
     await this.look(name);
     // The server takes the first time as one that is past already.
     const start = new Date(from.getTime() - 1);
-    await this.change(name, (handle) => handle.backfill({ start, end: to, overlap: OVERLAPS[overlap] }));
+    const runs = await this.countRuns(name, start, to);
+    if (runs > runsMax) throw tooManyRuns(name, runs, runsMax);
+    if (runs > 0) await this.change(name, (handle) => handle.backfill({ start, end: to, overlap: OVERLAPS[overlap] }));
+    return runs;
+  }
+
+  /** One more than is counted at most where there are more. */
+  private async countRuns(scheduleId: string, start: Date, end: Date): Promise<number> {
+    const { namespace } = this.temporal.options;
+    const endTime = msToTs(end.getTime());
+    let runs = 0;
+    for (let startTime = msToTs(start.getTime()); runs <= BACKFILL_COUNTED_MAX;) {
+      const asked = { namespace, scheduleId, startTime, endTime };
+      const { startTime: times } = await this.options.ask(() =>
+        this.temporal.workflowService.listScheduleMatchingTimes(asked),
+      );
+      const last = times.at(-1);
+      if (last?.seconds == null) return runs;
+      runs += times.length;
+      startTime = { seconds: last.seconds, nanos: last.nanos ?? 0 };
+    }
+    return BACKFILL_COUNTED_MAX + 1;
   }
 
   /** Its jobs go on. */
@@ -298,7 +340,9 @@ const timing = ({ timezone, jitterMs }: CreateSchedule): Pick<Times, 'timezone' 
 function jobSchedule(request: CreateSchedule, times: Times, defaults: SchedulesOptions): ScheduleOptions {
   const { name, parameters = {} } = request;
   const text = typeof request.file === 'string' ? request.file : JSON.stringify(request.file);
-  const { content, title, key } = readScheduleFile(text, { ...request, schedule: name, parameters, key: request.key });
+  const { timezone } = times;
+  const read = { ...request, schedule: name, parameters, key: request.key, timezone };
+  const { content, title, key, isLocal } = readScheduleFile(text, read);
   const overlap = OVERLAPS[request.overlap ?? SCHEDULE_DEFAULTS.overlap];
   const input: ScheduledJobInput = {
     schemaVersion: 1,
@@ -309,6 +353,7 @@ function jobSchedule(request: CreateSchedule, times: Times, defaults: SchedulesO
     failuresMax: request.pauseAfter ?? null,
     overlap,
     requester: (request.requester ?? defaults.requester).slice(0, 100),
+    ...(isLocal ? { offsets: zoneOffsets(checkedZone(timezone), Date.now()) } : {}),
   };
   guardSize(input);
   const shownTitle = title.slice(0, TITLE_CHARACTERS_MAX);
@@ -362,6 +407,17 @@ function janitorOf(hostId: string, taskQueue: string): ScheduleOptions {
     memo: { title, times: ['every 1h'] },
   };
 }
+
+const tooManyRuns = (name: string, runs: number, runsMax: number): WeaverFault =>
+  runs > BACKFILL_COUNTED_MAX
+    ? usageFault(
+        `${name} has more than ${BACKFILL_COUNTED_MAX} runs between these times; none was started.`,
+        'Look at --from and --to, and make them up in parts.',
+      )
+    : usageFault(
+        `${name} has ${runs} runs between these times, a job each, and at most ${runsMax} are let; none was started.`,
+        `Look at --from and --to; if all of them are meant, add --max ${runs}.`,
+      );
 
 const taken = (name: string): WeaverFault =>
   new WeaverFault(

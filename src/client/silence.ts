@@ -10,17 +10,26 @@ export interface Silence {
   readonly says: string;
 }
 
+/** Identities of the workers that poll a queue. */
+export type Pollers = (taskQueue: string) => Promise<readonly string[]>;
+
+/** Asks of each queue once, also where many ask at the same time. */
+export function askedOnce(pollers: Pollers): Pollers {
+  const asked = new Map<string, ReturnType<Pollers>>();
+  return (taskQueue) => {
+    const known = asked.get(taskQueue) ?? pollers(taskQueue);
+    asked.set(taskQueue, known);
+    return known;
+  };
+}
+
 type Described = Pick<WorkflowExecutionDescription, 'raw' | 'runId' | 'status' | 'taskQueue' | 'workflowId'>;
 
 /** How often the workflow's next task has been handed out; more than once means that it failed or was dropped. */
 export const workflowTaskTries = ({ raw }: Pick<Described, 'raw'>): number => raw.pendingWorkflowTask?.attempt ?? 0;
 
 /** Null if a worker asks for work of the queue and has not failed at this workflow, or if the workflow has ended. */
-export async function silenceOf(
-  client: Client,
-  described: Described,
-  pollers: (taskQueue: string) => Promise<readonly string[]>,
-): Promise<Silence | null> {
+export async function silenceOf(client: Client, described: Described, pollers: Pollers): Promise<Silence | null> {
   if (described.status.name !== 'RUNNING') return null;
   if ((await pollers(described.taskQueue)).length === 0) return { unanswered: 'noWorker', says: '' };
   if (workflowTaskTries(described) <= 1) return null;

@@ -10,6 +10,11 @@ export interface TaskIds {
 
 /** Throws a usage fault for what cannot be an identifier. */
 export function idsOf(id: string): TaskIds {
+  if (id.startsWith('compare/'))
+    throw usageFault(
+      `“${id.slice(0, 100)}” is a comparison, no task.`,
+      'weaver compare FILE --key KEY goes on with it and shows it; weaver cancel stops it.',
+    );
   const match = /^(?:job\/)?([^/\s]+)(?:\/t\/([^/\s]+))?$/u.exec(id.trim());
   const [, key, path = '0'] = match ?? [];
   if (key === undefined)

@@ -1,6 +1,6 @@
 /** A task as it is seen from outside: what its worker, the server or the store knows of it. */
 import type { WorkflowExecutionDescription } from '@temporalio/client';
-import { failure } from '../domain/failures.js';
+import { failure, type Failure } from '../domain/failures.js';
 import { NOTHING_SPENT } from '../domain/record.js';
 import { isTerminalState, type TaskState } from '../domain/task.js';
 import { JOB_WORKFLOW, SEARCH_ATTRIBUTES, type TaskStatus } from '../workflows/messages.js';
@@ -58,7 +58,7 @@ export async function viewOfDescription(
       costUsdMicros: Math.round(costUsd * 1_000_000),
     },
     branch: attributes.get(SEARCH_ATTRIBUTES.branch) ?? null,
-    failure: null,
+    failure: endedFor(described.status.name),
     wakesAt: null,
     source: 'server',
     retrying:
@@ -73,9 +73,27 @@ export async function viewOfDescription(
 /** What was ended by force still answers as it was at that moment: of its end only the server knows. */
 export function asClosed(view: TaskView, { status, closeTime }: WorkflowExecutionDescription): TaskView {
   if (closeTime === undefined || isTerminal(view)) return view;
-  const { question: _, paused: __, ...rest } = view;
-  const failed = status.name === 'TERMINATED' ? { failure: failure('terminated') } : {};
-  return { ...rest, state: stateOf(status.name, null, ''), phase: '', waitingOn: null, wakesAt: null, ...failed };
+  return endedAs(view, stateOf(status.name, null, ''), endedFor(status.name));
+}
+
+/** What was known of a task before it was ended from outside, with that end. */
+export function endedAs(before: TaskView, state: TaskState, failed: Failure | null): TaskView {
+  const { question: _, paused: __, ...rest } = before;
+  return { ...rest, state, phase: '', waitingOn: null, wakesAt: null, failure: failed ?? before.failure };
+}
+
+/** Null for an end that the task has told itself. */
+function endedFor(status: string): Failure | null {
+  switch (status) {
+    case 'TERMINATED':
+      return failure('terminated');
+    case 'CANCELLED':
+      return failure('cancelled');
+    case 'TIMED_OUT':
+      return failure('wallTime', 'The time limit of the workflow itself.');
+    default:
+      return null;
+  }
 }
 
 /** A run that was ended from outside has no outcome of its own. */

@@ -10,7 +10,7 @@ import { insisting } from './insisting.js';
 import { stateOf } from './task-view.js';
 import { SEARCH_ATTRIBUTES } from '../workflows/messages.js';
 import { isNotFound, temporalFault } from './temporal-faults.js';
-import { unknownTask, WeaverFault } from './weaver-fault.js';
+import { notBegun, unknownTask, WeaverFault } from './weaver-fault.js';
 
 /** Through whom the functions of this folder speak. */
 export interface Speaker {
@@ -96,14 +96,7 @@ async function goneFault(speaker: Speaker, workflowId: string): Promise<WeaverFa
   if (described !== null) return endedFault(workflowId, endOf(described));
   const job = await describe(speaker, workflowId.replace(/\/t\/.*$/, ''));
   if (job?.status.name !== 'RUNNING') return unknownTask(workflowId);
-  return new WeaverFault(
-    {
-      code: 'notThere',
-      message: `${workflowId} has not begun, or is none of the job's tasks.`,
-      next: `See what it waits for with weaver tree ${job.workflowId}.`,
-    },
-    2,
-  );
+  return notBegun(workflowId);
 }
 
 /** In words, such as `succeeded`. */

@@ -13,6 +13,7 @@ import {
 } from '../workflows/messages.js';
 import { answersTo } from './answer-commands.js';
 import { TASK_WORKFLOW } from './list-tasks.js';
+import { askedOnce, type Pollers } from './silence.js';
 import { idsOf } from './task-id.js';
 import { isNotFound, isUnanswered } from './temporal-faults.js';
 
@@ -42,11 +43,12 @@ const ASKED_AT_ONCE = 20;
 const QUERY_TIMEOUT_MS = 3_000;
 
 /** Those that wait for a person first. */
-export async function listWaiting(client: Client): Promise<readonly Waiting[]> {
+export async function listWaiting(client: Client, pollers: Pollers): Promise<readonly Waiting[]> {
   const jobs = await jobsByPressure(client);
   const tasks = await waitingTasks(client);
+  const pollersOnce = askedOnce(pollers);
   const found = [
-    ...(await inTurns(tasks, (task) => taskWaiting(client, task, jobs))),
+    ...(await inTurns(tasks, (task) => taskWaiting(client, task, jobs, pollersOnce))),
     ...[...jobs.values()].flatMap((status) => jobWaiting(status)),
   ];
   return found.filter((each) => each !== null).toSorted((a, b) => RANK[a.waitingOn] - RANK[b.waitingOn]);
@@ -113,10 +115,11 @@ async function taskWaiting(
   client: Client,
   info: WorkflowExecutionInfo,
   jobs: ReadonlyMap<string, JobStatus>,
+  pollers: Pollers,
 ): Promise<Waiting | null> {
   const { jobId, taskId } = idsOf(info.workflowId);
   const status = await askedFor<TaskStatus>(client, taskId, STATUS_QUERY);
-  if (status === null) return unansweredWaiting(info);
+  if (status === null) return unansweredWaiting(info, (await pollers(info.taskQueue)).length > 0);
   const waitingOn = onWhat(status);
   if (waitingOn === null) return null;
   return {
@@ -139,17 +142,24 @@ function onWhat({ waitingOn, question, paused, state }: TaskStatus): WaitingOn |
   return state === 'pending' ? 'dependency' : null;
 }
 
-const unansweredWaiting = ({ workflowId, typedSearchAttributes }: WorkflowExecutionInfo): Waiting => {
+/**
+ * Of which only the server's word is known.
+ * @param isServed a worker asks for its work, and had no time for a question
+ */
+export const unansweredWaiting = (
+  { workflowId, typedSearchAttributes }: Pick<WorkflowExecutionInfo, 'workflowId' | 'typedSearchAttributes'>,
+  isServed: boolean,
+): Waiting => {
   const on = typedSearchAttributes.get(waitingAttribute);
   return {
     ...idsOf(workflowId),
     title: '',
     waitingOn: isWaitingOn(on) ? on : 'resource',
-    says: 'no worker answers for it',
+    says: isServed ? 'its worker is busy, and has not answered in time' : 'no worker answers for it',
     question: null,
     paused: null,
     until: null,
-    commands: ['weaver worker'],
+    commands: isServed ? [] : ['weaver worker'],
     answered: false,
   };
 };
@@ -187,13 +197,16 @@ function raise({ taskId, failure, spending }: TaskStatus, job: JobStatus | null)
   return `weaver set-budget ${taskId} --cost ${dollars(2 * spending.costUsdMicros)}`;
 }
 
-function raiseJob({ jobId, budget }: JobStatus): string {
+/** A limit that was lowered may be below what is used. */
+const twice = (limit: number, unused = 0): number => 2 * Math.max(limit, limit - unused);
+
+function raiseJob({ jobId, budget, left = {} }: JobStatus): string {
   const { costUsdMicros, tokens, attempts } = budget;
   return [
     `weaver set-budget ${jobId}`,
-    ...(costUsdMicros === undefined ? [] : [`--cost ${dollars(2 * costUsdMicros)}`]),
-    ...(tokens === undefined ? [] : [`--tokens ${2 * tokens}`]),
-    ...(attempts === undefined ? [] : [`--attempts ${2 * attempts}`]),
+    ...(costUsdMicros === undefined ? [] : [`--cost ${dollars(twice(costUsdMicros, left.costUsdMicros))}`]),
+    ...(tokens === undefined ? [] : [`--tokens ${twice(tokens, left.tokens)}`]),
+    ...(attempts === undefined ? [] : [`--attempts ${twice(attempts, left.attempts)}`]),
   ].join(' ');
 }
 

@@ -76,8 +76,10 @@ import { jobHash, specHash } from './spec-hash.js';
 import { stillRunning, stop, type StopOptions, type Stopped } from './stop.js';
 import { invalidTask } from './task-faults.js';
 import { idsOf, jobIdOfKey, randomKey, type TaskIds } from './task-id.js';
+import { rowsNow, tasksNow, withOpenTasks } from './tasks-now.js';
 import { asClosed, isTerminal, viewOfDescription, viewOfStatus, retryingStep, type TaskView } from './task-view.js';
 import { asking, isAborted, isNotFound, isUnanswered, temporalFault } from './temporal-faults.js';
+import { viewOfUnbegun } from './unbegun-task.js';
 import type { Speaker, Told } from './updates.js';
 import { listWaiting, type Waiting } from './waiting.js';
 import { watchChanges, watchTask, type Look } from './watch-task.js';
@@ -352,7 +354,7 @@ export class WeaverClient {
       const page = await this.query<JobTasksPage>(jobId, JOB_TASKS_QUERY, asked);
       if (page === null) return null;
       rows.push(...page.rows);
-      if (page.rows.length === 0 || rows.length >= page.total) return rows;
+      if (page.rows.length === 0 || rows.length >= page.total) return await this.withTasksNow(jobId, rows);
     }
   }
 
@@ -395,7 +397,7 @@ export class WeaverClient {
 
   /** Everything that waits for a person, a budget, a resource or another task, with the command that helps. */
   async waiting(): Promise<readonly Waiting[]> {
-    return await asking(this.address, () => listWaiting(this.temporal));
+    return await asking(this.address, () => listWaiting(this.temporal, (taskQueue) => this.pollers(taskQueue)));
   }
 
   /** Answers the question that the task asks. A refusal is thrown, with its reason. */
@@ -553,15 +555,9 @@ export class WeaverClient {
   /** Null if the server has neither the task nor its job. */
   private async look({ taskId, jobId }: TaskIds): Promise<Look | null> {
     const handle = this.temporal.workflow.getHandle(taskId);
-    const described = (await this.describe(taskId)) ?? (await this.describe(jobId));
-    if (described === null) return null;
-    const webUrl = this.webUrl(described.workflowId);
-    // The job is there, its task is not: no worker has taken the job up yet, or it ended before its task began.
-    if (described.workflowId !== taskId)
-      return {
-        marker: `${described.status.name} ${workflowTaskTries(described)}`,
-        view: async () => await viewOfDescription(described, webUrl, await this.silenceOf(described)),
-      };
+    const described = await this.describe(taskId);
+    if (described === null) return await this.lookAtUnbegun({ taskId, jobId });
+    const webUrl = this.webUrl(taskId);
     const retrying = retryingStep(described);
     return {
       marker: `${described.runId} ${described.historyLength} ${workflowTaskTries(described)} ${retrying}`,
@@ -573,6 +569,22 @@ export class WeaverClient {
         if (status !== null) return asClosed({ ...viewOfStatus(status, 'worker', webUrl), retrying }, described);
         return await viewOfDescription(described, webUrl, await this.silenceOf(described));
       },
+    };
+  }
+
+  /** Null if the server does not have the job either. */
+  private async lookAtUnbegun(ids: TaskIds): Promise<Look | null> {
+    const { jobId } = ids;
+    const job = await this.describe(jobId);
+    if (job === null) return null;
+    const ask = {
+      silence: () => this.silenceOf(job),
+      rows: () => this.jobTasks(jobId),
+      result: () => this.withDeadline(ANSWER_TIMEOUT_MS, () => this.result(jobId)),
+    };
+    return {
+      marker: `${job.runId} ${job.historyLength} ${job.status.name} ${workflowTaskTries(job)}`,
+      view: () => viewOfUnbegun(job, ids, ask, this.webUrl(jobId)),
     };
   }
 
@@ -602,9 +614,23 @@ export class WeaverClient {
     // A worker that fails at the workflow cannot answer for it either.
     const failing = workflowTaskTries(described) > 1 ? await this.silenceOf(described) : null;
     const status = failing === null ? await this.query<JobStatus>(jobId, JOB_STATUS_QUERY) : null;
-    if (status !== null) return viewOfJobStatus(status, webUrl);
+    if (status !== null) return viewOfJobStatus(await this.withOpenTasks(status), webUrl);
     const silence = failing ?? (await this.silenceOf(described));
     return await viewOfOpenJob(described, await counts(), silence?.unanswered ?? null, webUrl);
+  }
+
+  private async withOpenTasks({ live = [], ...status }: JobStatus): Promise<Parameters<typeof viewOfJobStatus>[0]> {
+    if (live.length === 0) return status;
+    return withOpenTasks(status, live, await this.reading(() => tasksNow(this.temporal, status.jobId, 'open')));
+  }
+
+  /** A job that was ended by force answers as it was then: of tasks that have ended since only the server knows. */
+  private async withTasksNow(jobId: string, rows: readonly JobTaskRow[]): Promise<readonly JobTaskRow[]> {
+    if (rows.every(({ endedAt }) => endedAt !== null)) return rows;
+    const hasEnded = (await this.describe(jobId))?.closeTime !== undefined;
+    if (!hasEnded && rows.every(({ endedAt, state }) => endedAt !== null || state === 'pending')) return rows;
+    const now = await this.reading(() => tasksNow(this.temporal, jobId, hasEnded ? 'all' : 'open'));
+    return rowsNow(rows, now, hasEnded);
   }
 
   /** Null if no worker answers. */

@@ -56,6 +56,17 @@ export const unknownTask = (id: string): WeaverFault =>
     2,
   );
 
+/** Where nobody can say which of both it is: the job's list of tasks is its worker's. */
+export const notBegun = (taskId: string): WeaverFault =>
+  new WeaverFault(
+    {
+      code: 'notThere',
+      message: `${taskId} has not begun, or is none of the job's tasks.`,
+      next: `See what it waits for with weaver tree ${taskId.replace(/\/t\/.*$/, '')}.`,
+    },
+    2,
+  );
+
 export const unknownSchedule = (name: string): WeaverFault =>
   new WeaverFault(
     {

@@ -225,6 +225,8 @@ const shape = {
   author: author.default('weaver <weaver@localhost>'),
   sandbox: z.enum(['auto', 'required', 'none']).default('auto'),
   taskQueue: line(200).optional(),
+  /** Whether a worker begins where workers of another home poll its queue. */
+  otherHomes: z.enum(['refuse', 'allow']).default('refuse'),
   uiUrl: z.url({ protocol: /^https?$/ }).optional(),
   commit: z.strictObject(commitShape).prefault({}),
   git: z.strictObject(gitShape).optional(),

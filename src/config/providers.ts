@@ -38,7 +38,7 @@ export function resolveProviders(
   const warnings: string[] = [];
   const named = Object.entries(content.providers).filter(([name]) => name !== OPENAI);
   const providers = named.flatMap(([name, provider]) => complete(name, provider, file, faults));
-  const openai = openaiProvider(content, variables, faults, warnings);
+  const openai = openaiProvider(content, variables, file, faults, warnings);
   if (openai !== null) providers.push(openai);
   const names = [...named.map(([name]) => name), ...(openai === null ? [] : [OPENAI])];
   if (names.length === 0) {
@@ -149,6 +149,7 @@ function settings(name: string, provider: FileProvider, url: string, model: stri
 function openaiProvider(
   { providers }: ConfigFile,
   { url, key, model }: Variables,
+  file: string,
   faults: string[],
   warnings: string[],
 ): ProviderSettings | null {
@@ -163,9 +164,10 @@ function openaiProvider(
   const asked = model ?? from.model ?? OPENAI_MODEL;
   if (model === undefined && from.model === undefined)
     warnings.push(`No model is named (WEAVER_MODEL): ${OPENAI_MODEL} is asked.`);
+  const ownUrl = from.baseUrl ?? KINDS[from.kind ?? OPENAI].baseUrl ?? OPENAI_URL;
   // A price is that of one model at one address.
-  const isSamePlace = url === undefined || address?.data === from.baseUrl;
-  return settings(
+  const isSamePlace = url === undefined || address?.data === ownUrl;
+  const made = settings(
     OPENAI,
     {
       ...from,
@@ -173,9 +175,17 @@ function openaiProvider(
       models: isSamePlace ? models : {},
       headersEnv: isSamePlace ? headersEnv : undefined,
     },
-    address?.data ?? from.baseUrl ?? KINDS[from.kind ?? OPENAI].baseUrl ?? OPENAI_URL,
+    address?.data ?? ownUrl,
     asked,
   );
+  const unused = made.price === undefined && price !== undefined ? [from.model ?? 'a model that it does not name'] : [];
+  const others = Object.entries(models).flatMap(([name, about]) => (about.price === undefined ? [] : [name]));
+  const priced = isSamePlace ? unused : [...unused, ...others];
+  if (priced.length > 0)
+    warnings.push(
+      `${file}: the price of ${OPENAI} is for ${priced.join(', ')} at ${ownUrl}. It is not used for ${asked} at ${made.baseUrl}: calls there have no cost, and limits.costUsd does not end them.`,
+    );
+  return made;
 }
 
 function defaultModels(

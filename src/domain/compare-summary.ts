@@ -13,6 +13,8 @@ export interface Contestant {
   readonly passed: number;
   /** Share of the questions, 0 to 1. */
   readonly success: number;
+  /** Of the questions that are coding tasks; null if none is. */
+  readonly gate: GateCount | null;
   readonly latencyMs: { readonly median: number; readonly p95: number };
   readonly costUsdMicros: number;
   readonly meanCostUsdMicros: number;
@@ -24,6 +26,12 @@ export interface Contestant {
   readonly determinism: number | null;
   /** Of the tokens of answers to the same question: population standard deviation, the mean over all cases. */
   readonly tokenDeviation: number | null;
+}
+
+/** How many coding tasks were answered with a change that passes the gate. */
+export interface GateCount {
+  readonly questions: number;
+  readonly passed: number;
 }
 
 export interface PairAgreement {
@@ -109,6 +117,7 @@ function contestantOf(rows: readonly JudgedRow[], textOf: (row: JudgedRow) => st
     answered: rows.filter(({ winner }) => winner !== null).length,
     passed,
     success: share(passed, rows.length),
+    gate: gateCount(rows),
     latencyMs: { median: quantile(latencies, 0.5), p95: quantile(latencies, 0.95) },
     costUsdMicros: sum(rows.map(({ spending }) => spending.costUsdMicros)),
     meanCostUsdMicros: Math.round(mean(rows.map(({ spending }) => spending.costUsdMicros))),
@@ -117,6 +126,11 @@ function contestantOf(rows: readonly JudgedRow[], textOf: (row: JudgedRow) => st
     determinism: diffRate === null ? null : rounded(1 - diffRate),
     tokenDeviation: deviationOf(rows),
   };
+}
+
+function gateCount(rows: readonly JudgedRow[]): GateCount | null {
+  const gated = rows.filter(({ gate }) => gate !== undefined);
+  return gated.length === 0 ? null : { questions: gated.length, passed: gated.filter(({ passed }) => passed).length };
 }
 
 /** Pairs grow with the square of the repeats; ten of them make 45. */

@@ -1,9 +1,10 @@
 /** A comparison of models: which questions are put to whom in which mode, what is expected, and what came of each. Pure. */
 import type { AskMode, AskRules, ModelResult, ModeResult } from './ask-mode.js';
+import type { Failure } from './failures.js';
 import type { ArtifactRef } from './outcome.js';
 import type { PromptMessage } from './prompt.js';
-import type { Spending } from './record.js';
-import type { ModelChoice } from './task.js';
+import { NOTHING_SPENT, type Spending } from './record.js';
+import type { ModelChoice, TaskSpec } from './task.js';
 
 /** What a good answer is. */
 export type Expectation =
@@ -14,12 +15,21 @@ export type Expectation =
   | { readonly kind: 'json'; readonly value: unknown }
   | { readonly kind: 'schema'; readonly schema: Readonly<Record<string, unknown>> };
 
-export interface CompareCase {
+export type CompareCase = TextCase | CodingCase;
+
+/** A question in words, whose answer is looked at as a text. */
+export interface TextCase {
   readonly name: string;
   /** With its variables filled in. */
   readonly messages: readonly PromptMessage[];
   /** Absent: any answer will do. */
   readonly expect?: Expectation;
+}
+
+/** A task that is answered with edits; the gate tells what they are worth, and nothing is pushed. */
+export interface CodingCase {
+  readonly name: string;
+  readonly task: TaskSpec;
 }
 
 /** What must be reached, of each contestant; `agreement` of all together. */
@@ -119,6 +129,20 @@ export interface TrialRow {
   readonly latencyMs: number;
   /** Calls of a judge included. */
   readonly spending: Spending;
+  /** What the gate said of the edits that the mode has taken, null if there are none; absent where no edits were asked for. */
+  readonly gate?: TrialGate | null;
+}
+
+/** A change that an answer makes, as the checks found it. */
+export interface TrialGate {
+  readonly tree: string;
+  /** Null if the gate is passed. */
+  readonly refused: {
+    readonly code: string;
+    readonly detail: string;
+    /** What the checks printed; null if nothing was kept of it. */
+    readonly evidence: ArtifactRef | null;
+  } | null;
 }
 
 /** The same, compared with what was expected. */
@@ -143,44 +167,90 @@ interface Answered {
   readonly latencyMs?: number;
 }
 
+/** What a call's edits make of the base. */
+interface MadeEdits {
+  readonly tree: string;
+  readonly subject: string;
+}
+
+/** What is known of a coding task's answers beside the calls: their edits, by the places of the models, and the gate. */
+interface CodingResult {
+  readonly edits: ReadonlyMap<number, MadeEdits>;
+  readonly gate: TrialGate | null;
+}
+
 /** @param name of the question; its calls are named after it */
 export function rowOf<C extends Answered>(
-  { number, repeat }: Trial,
+  trial: Trial,
   { name, caseName }: { readonly name: string; readonly caseName: string },
   { mode, results, winner, failure, spending, elapsedMs }: ModeResult<C>,
+  coding?: CodingResult,
 ): TrialRow {
   const [first] = results;
   return {
-    number,
-    case: caseName,
-    mode,
-    asked: mode === 'single' && first !== undefined ? nameOf(first) : 'all',
-    repeat,
-    calls: results.map((result) => callOf(name, result)),
+    ...headOf(trial, caseName, mode, first),
+    calls: results.map((result) => callOf(name, result, coding?.edits.get(result.index))),
     winner: winner === null ? null : results.findIndex(({ index }) => index === winner.index),
-    failure:
-      failure === null
-        ? null
-        : { code: failure.failure.code, detail: failure.failure.detail.slice(0, DETAIL_CHARACTERS_MAX) },
+    failure: failure === null ? null : shortFailure(failure.failure),
     // A model that was asked alone has its own time; what the workflow adds is not the model's.
     latencyMs: mode === 'single' && first !== undefined ? latencyOf(first) : elapsedMs,
     // Who was left behind may have been paid: then the sum is the least that it was.
     spending: { ...spending, unpriced: spending.unpriced || results.some(isLeftBehind) },
+    ...(coding === undefined ? {} : { gate: coding.gate }),
   };
 }
+
+/** Of a case that cannot be worked on: nobody was asked. @param models all of them, by name */
+export function unaskedRow(trial: Trial, caseName: string, models: readonly NamedModel[], failure: Failure): TrialRow {
+  const [first] = trial.models.flatMap((index) => models[index] ?? []);
+  return {
+    ...headOf(trial, caseName, trial.rules.mode, first),
+    calls: [],
+    winner: null,
+    failure: shortFailure(failure),
+    latencyMs: 0,
+    spending: NOTHING_SPENT,
+    gate: null,
+  };
+}
+
+const headOf = (
+  { number, repeat }: Trial,
+  caseName: string,
+  mode: AskMode,
+  first: NamedModel | undefined,
+): Pick<TrialRow, 'number' | 'case' | 'mode' | 'asked' | 'repeat'> => ({
+  number,
+  case: caseName,
+  mode,
+  asked: mode === 'single' && first !== undefined ? nameOf(first) : 'all',
+  repeat,
+});
+
+interface NamedModel {
+  readonly provider: string;
+  readonly model: string | null;
+}
+
+const shortFailure = ({ code, detail }: Failure): NonNullable<TrialRow['failure']> => ({
+  code,
+  detail: detail.slice(0, DETAIL_CHARACTERS_MAX),
+});
 
 const isLeftBehind = (result: ModelResult<unknown>): boolean =>
   result.status === 'cancelled' && result.spending === null;
 
 const DETAIL_CHARACTERS_MAX = 300;
 
-const nameOf = ({ provider, model }: { readonly provider: string; readonly model: string | null }): string =>
+const nameOf = ({ provider, model }: NamedModel): string =>
   model === null || model === '' ? provider : `${provider}/${model}`;
 
-function callOf<C extends Answered>(question: string, result: ModelResult<C>): TrialCall {
+function callOf<C extends Answered>(question: string, result: ModelResult<C>, made: MadeEdits | undefined): TrialCall {
   const { index, provider, model, status } = result;
   const call = 'call' in result ? result.call : null;
-  const digest = call === null ? null : digestIn(call.verdict);
+  // Edits say the same if they make the same of the base.
+  const digest =
+    made !== undefined ? { key: made.tree, text: made.subject } : call === null ? null : digestIn(call.verdict);
   const failed = status === 'failed' ? result.failure : null;
   return {
     name: `${question}.m${index + 1}`,

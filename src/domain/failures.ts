@@ -212,6 +212,12 @@ const catalogue = {
     says: 'The branch may not be pushed to.',
     next: 'Name another repo.branch, or let the remote accept pushes to this one.',
   },
+  remoteRule: {
+    family: 'input',
+    heals: 'never',
+    says: 'A rule of the remote refuses the commit.',
+    next: 'Its own words are above. Change what it asks for in the task file, mostly commit.message, commit.trailers, author or repo.branch, and submit it again; or change the rule, then weaver retry ID --from land pushes what is there.',
+  },
   baseMoved: {
     family: 'gate',
     heals: 'attempt',
@@ -349,6 +355,12 @@ const catalogue = {
     heals: 'never',
     says: 'Open tasks name a handler or a decider that this worker does not have.',
     next: 'Start the worker that has it (the weaver version, or the module with registerDecider, of when they were submitted), or cancel these tasks.',
+  },
+  otherHome: {
+    family: 'configuration',
+    heals: 'never',
+    says: 'Workers of another weaver home poll this task queue: each would lack what the other one has stored.',
+    next: 'Let both share one home (WEAVER_HOME), or give this worker and the commands that submit to it a queue of its own (WEAVER_TASK_QUEUE). If the other one has been stopped, start this one again in a minute and a half (docs/how-to/operate.md).',
   },
   sandboxMissing: {
     family: 'configuration',
@@ -522,7 +534,7 @@ const catalogue = {
     family: 'gate',
     heals: 'never',
     says: 'A task that this one depends on ended badly, so it was not begun.',
-    next: 'Mend the prerequisite and retry both, or set whenFailed on the edge.',
+    next: 'Mend the prerequisite (weaver retry ID) and submit this task again, or set whenFailed on the edge.',
   },
   skipped: {
     family: 'cancelled',
@@ -576,13 +588,13 @@ const catalogue = {
     family: 'cancelled',
     heals: 'never',
     says: 'The task was cancelled.',
-    next: 'Submit it again if it is still wanted.',
+    next: 'If it is still wanted, weaver retry ID goes on with it.',
   },
   terminated: {
     family: 'cancelled',
     heals: 'never',
     says: 'The task was terminated from outside, without clean-up.',
-    next: 'Submit it again if it is still wanted; its work tree below the weaver home may be removed.',
+    next: 'If it is still wanted, weaver retry ID goes on with it. What it has left is removed in an hour or two (weaver clean).',
   },
 } as const satisfies Record<string, CatalogueEntry>;
 

@@ -146,7 +146,7 @@ const namesFailure = (result: CheckResult): boolean => failuresOf(result).length
 function countTests(before: readonly CheckResult[], checks: readonly JudgedCheck[]): TestCounts {
   const sum = (of: (check: JudgedCheck) => number): number => checks.reduce((all, check) => all + of(check), 0);
   const isMended = ({ name, verdict }: JudgedCheck): boolean =>
-    verdict === 'passed' && before.some((base) => base.name === name && !base.passed && base.tests === null);
+    verdict === 'passed' && before.some((base) => base.name === name && !base.passed && !namesFailure(base));
   return {
     fixed: sum((check) => Math.max(check.tests.fixed.length, isMended(check) ? 1 : 0)),
     fresh: sum(({ tests, verdict }) => Math.max(tests.fresh.length, verdict === 'fresh' ? 1 : 0)),

@@ -31,6 +31,8 @@ export class JobLedger {
   private readonly given = new Map<string, Used>();
   /** What each of them had used when it last asked. */
   private readonly known = new Map<string, Used>();
+  /** Who is to ask before it uses more, since a limit is lower than it was. */
+  private readonly recalled = new Set<string>();
   private settled: Used = { costUsdMicros: 0, tokens: 0, attempts: 0 };
 
   constructor(
@@ -46,13 +48,23 @@ export class JobLedger {
     return this.budget;
   }
 
-  change(budget: Partial<JobBudget>): void {
-    this.budget = { ...this.budget, ...budget };
+  /** True if a limit is lower than before, or is the first one. */
+  change(budget: Partial<JobBudget>): boolean {
+    const before = this.budget;
+    this.budget = { ...before, ...budget };
+    return KINDS.some((kind) => (this.budget[kind] ?? Infinity) < (before[kind] ?? Infinity));
+  }
+
+  /** What these tasks have not used is no longer theirs from their next question on; until then it counts as used. */
+  recall(paths: readonly string[]): void {
+    for (const path of paths) this.recalled.add(path);
   }
 
   /** A first or a further slice: what the task may use in all from now on. Null if nothing is left of some kind. */
   grant(path: string, used: Used): Amounts | null {
-    const before = this.given.get(path) ?? NOTHING;
+    const given = this.given.get(path) ?? NOTHING;
+    const before = this.recalled.delete(path) ? keptOf(given, used) : given;
+    this.given.set(path, before);
     const slices = KINDS.map((kind) => [kind, this.slice(kind, before[kind], used[kind])] as const);
     const isRefused = slices.some(([, slice]) => slice === 'none');
     this.known.set(path, used);
@@ -99,6 +111,7 @@ export class JobLedger {
   release(path: string): void {
     this.given.delete(path);
     this.known.delete(path);
+    this.recalled.delete(path);
   }
 
   /** What has been used as far as is known, as a part of the limit. */
@@ -131,22 +144,39 @@ export class JobLedger {
   }
 
   carry(): unknown {
-    return { given: [...this.given], known: [...this.known], settled: this.settled, budget: this.budget };
+    const { settled, budget, recalled } = this;
+    const kept = recalled.size === 0 ? {} : { recalled: [...recalled] };
+    return { given: [...this.given], known: [...this.known], settled, budget, ...kept };
   }
 
   static restore(carried: unknown, concurrency: number): JobLedger {
-    const { given, known, settled, budget } = carried as {
+    const {
+      given,
+      known,
+      settled,
+      budget,
+      recalled = [],
+    } = carried as {
       readonly given: readonly (readonly [string, Used])[];
       readonly known: readonly (readonly [string, Used])[];
       readonly settled: Used;
       readonly budget: JobBudget;
+      readonly recalled?: readonly string[];
     };
     const ledger = new JobLedger(budget, concurrency);
     for (const [path, used] of given) ledger.given.set(path, used);
     for (const [path, used] of known) ledger.known.set(path, used);
+    ledger.recall(recalled);
     ledger.settled = settled;
     return ledger;
   }
 }
+
+/** An attempt that is under way is seen to its end, as far as attempts go. */
+const keptOf = (given: Used, used: Used): Used => ({
+  costUsdMicros: Math.min(given.costUsdMicros, used.costUsdMicros),
+  tokens: Math.min(given.tokens, used.tokens),
+  attempts: Math.min(given.attempts, used.attempts + 1),
+});
 
 const NOTHING: Used = { costUsdMicros: 0, tokens: 0, attempts: 0 };

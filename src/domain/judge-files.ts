@@ -10,13 +10,17 @@ import { isObject } from './plain-object.js';
  */
 export const TEST_FILES: readonly string[] = [
   '**/{test,tests,Test,Tests,__tests__,testdata,__snapshots__}/**',
+  '**/{unit,integration,functional,acceptance,e2e,smoke,regression,system,api}{-,_}{test,tests}/**',
+  '**/{androidTest,commonTest,jvmTest,jsTest,nativeTest,integrationTest,functionalTest,testFixtures}/**',
+  '**/*.{Test,Tests,UnitTests,IntegrationTests,Specs}/**',
+  '**/{UnitTests,IntegrationTests,__specs__}/**',
   // Python
   '**/{test,tests}_*.py',
   '**/*_{test,tests}.py',
   '**/tests.py',
   // JavaScript, TypeScript: what node --test, jest, vitest, mocha, jasmine and cypress take for tests
   '**/*.{test,spec,cy,e2e,e2e-spec}.*',
-  '**/*{-,_}test.{js,mjs,cjs,ts,mts,cts}',
+  '**/*{-,_}{test,spec}.{js,mjs,cjs,ts,mts,cts}',
   '**/test-*.{js,mjs,cjs,ts,mts,cts}',
   '**/{test,tests}.{js,mjs,cjs,ts,mts,cts}',
   'spec/**/*.{js,mjs,cjs,ts,mts,cts,jsx,tsx,coffee}',
@@ -26,7 +30,8 @@ export const TEST_FILES: readonly string[] = [
   // Go
   '**/*_test.go',
   // Java, Kotlin, Scala, C#, PHP, Swift
-  '**/*{Test,Tests,TestCase,IT,Spec}.{java,kt,kts,scala,groovy,cs,php,swift}',
+  '**/*{Test,Tests,TestCase,IT,Spec,Cest,Cept}.{java,kt,kts,scala,groovy,cs,php,swift}',
+  '**/*.phpt',
   // C, C++, Objective-C
   '**/*{_test,_tests,_unittest,Test,Tests}.{c,cc,cpp,cxx,m,mm}',
   '**/test_*.{c,cc,cpp,cxx}',
@@ -34,8 +39,8 @@ export const TEST_FILES: readonly string[] = [
   '**/spec/**/*.rb',
   '**/*_{spec,test}.{rb,exs,dart,rs,lua,clj,cljc,cljs}',
   '**/{tests.rs,*Spec.hs,*_SUITE.erl,*_tests.erl}',
-  // Perl, shell, Gherkin
-  '**/*.{t,bats,feature}',
+  // Perl, shell, PowerShell, Solidity, Gherkin, Robot Framework
+  '**/*.{t,bats,feature,robot,Tests.ps1,t.sol}',
   '**/{test_*,*_test}.sh',
 ];
 
@@ -53,10 +58,12 @@ export const RUNNER_FILES: readonly string[] = [
   '**/node_modules/**',
   '**/{jest,vitest,karma,playwright,cypress,ava,wdio,web-test-runner}.{config,*.config}.*',
   '**/{karma,wdio,protractor,nightwatch}.conf.*',
-  '**/{jest,vitest}.{setup,preset}.*',
+  '**/{jest,vitest,mocha}{.,-,_}{setup,preset}.{js,mjs,cjs,ts,mts,cts,tsx,jsx}',
+  '**/{setup,setup-,setup_,setup.}{Test,Tests,Jest,Vitest,test,tests,jest,vitest,mocha}.{js,mjs,cjs,ts,mts,cts,tsx,jsx}',
+  '**/{test,tests}{-,_}setup.{js,mjs,cjs,ts,mts,cts,py}',
   '**/jest-*.json',
   '**/{vitest.workspace.*,cypress.json,testem.*,.testcaferc*}',
-  '**/{.mocharc*,.taprc,.nycrc*,.c8rc*}',
+  '**/{.mocharc*,.taprc,.nycrc*,.c8rc*,.proverc,CTestCustom.cmake,CTestCustom.ctest}',
   '**/{phpunit.xml,phpunit.xml.dist,.rspec,spec_helper.rb,rails_helper.rb}',
   // Rust, .NET
   '**/.config/nextest.toml',
@@ -75,10 +82,15 @@ export const RECIPE_FILES: readonly string[] = [
   '**/.yarn/{releases,plugins}/**',
   '**/{nx,project,turbo,angular,lerna}.json',
   '**/.cargo/{config,config.toml}',
+  // Which program a name stands for.
+  '**/{rust-toolchain,rust-toolchain.toml,.tool-versions,mise.toml,.mise.toml,.envrc,global.json,.bazelrc}',
+  // As if it were installed, with plug-ins of pytest.
+  '**/*.{dist-info,egg-info}/**',
   '**/{gradle.properties,settings.gradle,settings.gradle.kts,gradlew,mvnw}',
   '**/{gradle/wrapper,.mvn}/**',
   '**/Directory.Build.{props,targets}',
-  '**/{Makefile,makefile,GNUmakefile,*.mk,justfile,Justfile,.justfile,Rakefile,Taskfile.yml,Taskfile.yaml}',
+  '**/{Makefile,makefile,GNUmakefile,Makefile.{local,inc,config,common,test,vars,rules},*.mk,*.mak,*.make,justfile,Justfile,.justfile,Rakefile}',
+  '**/{Taskfile.yml,Taskfile.yaml}',
   '**/{Gruntfile,gulpfile,Gulpfile}.*',
 ];
 
@@ -96,6 +108,16 @@ export const MEASURE_FILES: readonly string[] = [
   '**/{fixture,fixtures}/**/*.{json,jsonl,yaml,yml,toml,xml,csv,tsv,txt,html,svg,sql,out,expected}',
   '**/{__fixtures__,__mocks__,golden,goldens}/**',
   '**/*.{golden,expected,approved.*}',
+  '**/{expected,expectations}/**',
+  '**/{expected,golden,*[-_.]{expected,golden},{expected,golden}[-_.]*}.{json,jsonl,yaml,yml,toml,xml,csv,tsv,txt,html,out}',
+  // What tests are written with, where a project keeps its own copy.
+  '**/vendor/{github.com/stretchr/testify,github.com/onsi,github.com/google/go-cmp,gotest.tools,phpunit,mockery}/**',
+  '**/{assert,cassert,unity,greatest,munit,minunit,acutest,utest,cmocka,catch,catch_amalgamated,doctest}.{h,hpp}',
+  '**/{gtest,gmock,googletest,catch2,Catch2}/**',
+  // What tests are made of: `testutil`, `test-helpers`, `testing_tools`, `test_support`.
+  '**/{test,tests,testing}{,-,_}{util,utils,helper,helpers,support,tools,lib,common,kit}{,.*,/**}',
+  '{testing,test-support}/**',
+  '**/internal/{assert,require}/**',
   '**/spec/{fixtures,support,factories}/**',
 ];
 
@@ -113,7 +135,7 @@ type PutPart = (before: string, now: string) => string;
 function partOf(path: string): PutPart | null {
   if (mayHoldTests(path)) return (before, now) => (before === '' ? now : withInlineTestsOf(path, before, now));
   const name = baseName(path);
-  if (name === 'package.json') return putManifest(MANIFEST_KEYS);
+  if (name === 'package.json') return putPackage;
   if (name === 'deno.json' || name === 'deno.jsonc') return putManifest(DENO_KEYS);
   if (name === 'composer.json') return putManifest(COMPOSER_KEYS);
   if (name === 'pyproject.toml') return putSections(TOML_TESTS);
@@ -122,7 +144,7 @@ function partOf(path: string): PutPart | null {
   const listing = LISTINGS.find(({ names }) => names.test(name));
   if (listing !== undefined) return putUnlessKept(listing);
   const steering = STEERING.find(({ names }) => names.test(name));
-  return steering === undefined ? null : putWhole(steering.part);
+  return steering === undefined ? null : putWhole(steering);
 }
 
 /** What composer runs. */
@@ -134,6 +156,31 @@ const MANIFEST_KEYS =
 
 /** What deno runs, and which files it takes for tests; the imports are dependencies. */
 const DENO_KEYS = ['tasks', 'test', 'exclude'] as const;
+
+/** Which packages are asked for their tests; new ones come with ordinary work. */
+const workspacesIn = (value: unknown): readonly unknown[] => {
+  const listed: unknown = !Array.isArray(value) && isObject(value) ? value['packages'] : value;
+  return Array.isArray(listed) ? listed : [];
+};
+
+/** What tests are written with, where a folder, an address or another package stands in place of it. */
+const replacedTools = (manifest: Readonly<Record<string, unknown>>): string =>
+  JSON.stringify([
+    Object.entries(isObject(manifest['devDependencies']) ? manifest['devDependencies'] : {}).filter(
+      ([, source]) => typeof source === 'string' && /^(?:file|link|portal|npm|git[\w+]*|https?):/.test(source),
+    ),
+    ...['overrides', 'resolutions'].map((key) => manifest[key] ?? null),
+    isObject(manifest['pnpm']) ? (manifest['pnpm']['overrides'] ?? null) : null,
+  ]);
+
+const putPackage: PutPart = (before, now) => {
+  const put = putManifest(MANIFEST_KEYS)(before, now);
+  const [old, fresh] = [parsed(before), parsed(put)];
+  if (!isObject(old) || !isObject(fresh)) return put;
+  const left = new Set(workspacesIn(fresh['workspaces']).map((each) => JSON.stringify(each)));
+  const isKept = workspacesIn(old['workspaces']).every((each) => left.has(JSON.stringify(each)));
+  return isKept && replacedTools(old) === replacedTools(fresh) ? put : before;
+};
 
 const putManifest =
   (keys: readonly string[]): PutPart =>
@@ -189,9 +236,13 @@ const sections = (text: string): readonly string[] => text.split(/\n(?=\s*\[)/).
  * has changed, the whole file is as it was. A change that needs both at once is refused then, until the task says `allow`.
  */
 const putWhole =
-  (part: (text: string) => string): PutPart =>
-  (before, now) =>
-    before === '' || (isReadable(before) && isReadable(now) && part(before) === part(now)) ? now : before;
+  ({ part, asked }: Steering): PutPart =>
+  (before, now) => {
+    if (before === '') return now;
+    if (!isReadable(before) || !isReadable(now) || part(before) !== part(now)) return before;
+    const left = new Set(asked?.(now));
+    return (asked?.(before) ?? []).every((each) => left.has(each)) ? now : before;
+  };
 
 /** A build file that people write has a tenth of it; a longer one would keep its readers busy, and counts as changed. */
 const BUILD_FILE_CHARACTERS_MAX = 100_000;
@@ -200,6 +251,8 @@ const isReadable = (text: string): boolean => text.length <= BUILD_FILE_CHARACTE
 interface Steering {
   readonly names: RegExp;
   readonly part: (text: string) => string;
+  /** The modules of a build whose tests are run: new ones come with ordinary work, and none may be left out. */
+  readonly asked?: (text: string) => readonly string[];
 }
 
 const matches =
@@ -207,8 +260,13 @@ const matches =
   (text: string): string =>
     (text.match(pattern) ?? []).join('\n');
 
-/** Which targets are tested and how: `harness = false`, `test = false`, `autotests = false`. */
-const CARGO_TARGETS = /^\s*\[\[?\s*(?:test|bench|lib|bin|example|profile)\b/;
+/** Which targets are tested and how: `harness = false`, `test = false`, `autotests = false`; a crate in place of another. */
+const CARGO_TARGETS = /^\s*\[\[?\s*(?:test|bench|lib|bin|example|profile|patch|replace)\b/;
+/** What tests are written with, where it is not the registry's; and which packages of several are left out. */
+const CARGO_TOOLS = /^\s*\[[^\]\n]*dev-dependencies\b/;
+const CARGO_SOURCE = /^.*\b(?:path|git|package)\s*=.*$/gm;
+const CARGO_LEFT_OUT = /^\s*(?:exclude|default-members)\s*=\s*(?:\[[^\]]*\])?/gm;
+const CARGO_MEMBERS = /^\s*members\s*=\s*\[([^\]]*)\]/m;
 const CARGO_AUTO = /^\s*auto(?:tests|benches|bins|examples)\s*=.*$/gm;
 
 /** A module in place of another: of the library that tests compare with, for one. */
@@ -218,9 +276,9 @@ const GO_DIRECTIVES = /^(?:replace|exclude|tool|ignore)\s*(?:\([^)]*\)|[^\n]*)/g
 const POM_TESTS =
   /<plugin>(?:(?!<\/plugin>)[^])*?<artifactId>\s*[\w.-]*(?:surefire|failsafe|gmavenplus|scalatest|ant-?run)[\w.-]*\s*<\/artifactId>(?:(?!<\/plugin>)[^])*<\/plugin>|<(maven\.test\.[\w.]+|(?:surefire|failsafe)\.[\w.]+|[\w.]*skip[\w.]*(?:Tests?|ITs|tests?)[\w.]*|testFailureIgnore|testSourceDirectory|excludedGroups|groups|argLine)>[^<]*<\/\1>/g;
 
-/** How strictly types are read, and of what. */
+/** How strictly types are read, and in which files. */
 const TSCONFIG_CHECKS =
-  /"(?:strict\w*|no(?:Implicit|Unchecked|Unused|Fallthrough|PropertyAccess|Check)\w*|exactOptional\w*|allowUn\w*|skipLibCheck|checkJs)"\s*:\s*\w+|"exclude"\s*:\s*\[[^\]]*\]/g;
+  /"(?:strict\w*|no(?:Implicit|Unchecked|Unused|Fallthrough|PropertyAccess|Check)\w*|exactOptional\w*|allowUn\w*|skipLibCheck|checkJs)"\s*:\s*\w+|"(?:exclude|include|files|references)"\s*:\s*\[[^\]]*\]|"extends"\s*:\s*(?:"[^"]*"|\[[^\]]*\])/g;
 
 /** Of a build that is a program: all but the blocks in which nothing is carried out. */
 const DECLARING = /(?:^|\n)[ \t]*(?:dependencies|repositories|plugins)\s*\{/;
@@ -242,10 +300,19 @@ const STEERING: readonly Steering[] = [
   {
     names: /^Cargo\.toml$/,
     part: (text) =>
-      [...sections(text).filter((section) => CARGO_TARGETS.test(section)), matches(CARGO_AUTO)(text)].join('\n'),
+      [
+        ...sections(text).filter((section) => CARGO_TARGETS.test(section)),
+        ...sections(text)
+          .filter((section) => CARGO_TOOLS.test(section))
+          .map(matches(CARGO_SOURCE))
+          .filter((source) => source !== ''),
+        matches(CARGO_AUTO)(text),
+        matches(CARGO_LEFT_OUT)(text),
+      ].join('\n'),
+    asked: (text) => (CARGO_MEMBERS.exec(text)?.[1] ?? '').match(/"[^"]*"/g) ?? [],
   },
   { names: /^go\.(?:mod|work)$/, part: matches(GO_DIRECTIVES) },
-  { names: /^pom\.xml$/, part: matches(POM_TESTS) },
+  { names: /^pom\.xml$/, part: matches(POM_TESTS), asked: (text) => text.match(/<module>[^<]*<\/module>/g) ?? [] },
   { names: /^build\.gradle(?:\.kts)?$/, part: gradleProgram },
   { names: /^[tj]sconfig[\w.-]*\.json$/, part: matches(TSCONFIG_CHECKS) },
 ];

@@ -42,6 +42,9 @@ const PERSON = '.person';
 /** The work tree that a person has of a task, beside the task's own. */
 export const workspaceOfPerson = (lineage: string): string => `${lineage}${PERSON}`;
 
+/** That of a case of a comparison, by its place. */
+export const workspaceOfCase = (lineage: string, index: number): string => `${lineage}.case${index + 1}`;
+
 /** Whose work tree it is. */
 export const ownerOfWorkspace = (workspace: string): string =>
-  workspace.endsWith(PERSON) ? workspace.slice(0, -PERSON.length) : workspace;
+  workspace.endsWith(PERSON) ? workspace.slice(0, -PERSON.length) : workspace.replace(/\.case\d+$/, '');

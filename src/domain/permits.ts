@@ -202,10 +202,45 @@ export function fairnessKeyOf(url: string): string {
   return `${slug.slice(0, FAIRNESS_KEY_BYTES_MAX - hash.length - 1)}-${hash}`;
 }
 
-/** One repository has several addresses: with `.git` or without, with a slash at the end, the host in capitals. */
+/**
+ * One repository has several addresses: by https, by ssh, as `git@host:path`, as a folder or a file:// address, with a user, a
+ * port that goes without saying, `.git`, slashes too many, or the host in capitals. Two that are taken for one by mistake
+ * only wait for each other; one that is taken for two is worked on by two tasks at once.
+ */
 function repositoryKey(url: string): string {
-  const plain = url.replace(/\/+$/, '').replace(/\.git$/, '');
-  return plain.replace(/^([a-z][a-z0-9+.-]*:\/\/)?([^/]*)/i, (authority) => authority.toLowerCase());
+  const [, scheme = '', rest = ''] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(.*)$/is.exec(url) ?? [];
+  if (scheme.toLowerCase() === 'file') return pathKey(rest.replace(/^localhost\//i, '/'));
+  if (scheme !== '') return hostKey(rest, PORTS[scheme.toLowerCase()]);
+  // As git reads it: a colon before the first slash divides a host from a path.
+  const [, host, path] = /^([^/:]+):(.*)$/s.exec(rest) ?? [];
+  return host === undefined || path === undefined ? pathKey(rest) : hostKey(`${host}/${path}`, undefined);
+}
+
+/** The ports that an address need not name. */
+const PORTS: Readonly<Record<string, string>> = {
+  https: '443',
+  http: '80',
+  ssh: '22',
+  'git+ssh': '22',
+  git: '9418',
+};
+
+function hostKey(address: string, port: string | undefined): string {
+  const slash = address.indexOf('/');
+  const [authority, path] = slash < 0 ? [address, ''] : [address.slice(0, slash), address.slice(slash)];
+  const host = authority.slice(authority.lastIndexOf('@') + 1).toLowerCase();
+  const short = port !== undefined && host.endsWith(`:${port}`) ? host.slice(0, -port.length - 1) : host;
+  return `${short}${pathKey(`/${path}`)}`;
+}
+
+/** Without slashes and dots that lead nowhere. */
+function pathKey(path: string): string {
+  const kept: string[] = [];
+  for (const part of path.split('/')) {
+    if (part === '..') kept.pop();
+    else if (part !== '' && part !== '.') kept.push(part);
+  }
+  return `${path.startsWith('/') ? '/' : ''}${kept.join('/')}`.replace(/\.git$/, '');
 }
 
 const repositoryName = (url: string): string => url.replace(/\/+$/, '').split(/[/:]/).at(-1) ?? url;

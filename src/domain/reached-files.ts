@@ -58,6 +58,12 @@ export function reachedFrom(commands: readonly string[], files: KnownFiles): Rea
       if (isKept && name !== null) kept.set(`${path}#${name}`, { path, piece: { name, text } });
       follow(`${path}#${name ?? ''}`, { text, folder: folderOf(path), depth, isShell: true, isKept });
       if (path.endsWith('.py')) found.add(path);
+      // A file with the name of a rule makes make skip the rule.
+      const target = isMakefile(path) && name !== null ? joined(folderOf(path), name) : null;
+      if (target !== null && !files.paths.has(target)) {
+        found.add(target);
+        if (isKept) kept.set(target, { path: target, piece: null });
+      }
       if (name !== null || !recipes.has(path)) recipes.set(path, name === null ? 'whole' : 'named');
     }
     for (const mention of mentionsIn(step, files)) {
@@ -66,7 +72,7 @@ export function reachedFrom(commands: readonly string[], files: KnownFiles): Rea
       if (verdict === 'unread') unread.add(path);
       if (verdict !== true) continue;
       found.add(path);
-      const isKept = step.isKept && mention.how !== 'imported' && !BUILDS.test(baseName(path));
+      const isKept = step.isKept && mention.how !== 'imported' && !mention.isLoaded && !BUILDS.test(baseName(path));
       if (isKept) kept.set(path, { path, piece: null });
       const text = files.textOf(path);
       if (text === undefined) unread.add(path);
@@ -85,6 +91,8 @@ export function hasStayed({ path, piece }: Kept, now: string | null): boolean {
   return was.every((line, at) => is[at] === line || is[at]?.startsWith(`${line} && `) === true);
 }
 
+const isMakefile = (path: string): boolean => /(?:^|\/)(?:GNUm|M|m)akefile$|\.mk$/.test(path);
+
 const linesOf = (text: string): readonly string[] =>
   text.split('\n').map((line) => line.replaceAll(/\s+/g, ' ').trim());
 
@@ -95,7 +103,11 @@ const mustStay = (name: string, { text, depth }: Step): boolean =>
 
 /** Whether a check may come by it at all: most changes are of the product alone, and nothing has to be read for them. */
 export const mayBeReached = (path: string): boolean =>
-  SHELL_FILE.test(path) || CHECKS.test(path) || isRecipe(path) || (PROGRAM.test(path) && !PRODUCT.test(path));
+  SHELL_FILE.test(path) ||
+  CHECKS.test(path) ||
+  isRecipe(path) ||
+  INCLUDED.test(path) ||
+  (PROGRAM.test(path) && !PRODUCT_FOLDER.test(path) && !PRODUCT_ENTRY.test(path));
 
 function piecesOf({ text, folder, isShell: isCommand }: Step, files: KnownFiles, unread: Set<string>) {
   if (!isCommand) return [];
@@ -114,6 +126,8 @@ interface Mention {
   readonly isShell: boolean;
   /** How it ends is how the command ends: nothing looks at what it prints. */
   readonly isAlone: boolean;
+  /** The runner is told to load it before the tests, or a Makefile includes it. */
+  readonly isLoaded: boolean;
 }
 
 const COMMANDS = /\n|;|&&|\|\|/;
@@ -160,16 +174,19 @@ function mentionsIn(step: Step, files: KnownFiles): readonly Mention[] {
       const how = !step.isShell && word.startsWith('.') ? 'imported' : 'named';
       const isModule = step.isShell && (isUnittest || words[at - 1] === '-m');
       const before = words.slice(0, at).findLast((each) => !each.startsWith('-'));
-      for (const path of pathsOf(word, isModule, how, folders, files))
-        if (!found.has(path)) found.set(path, { path, how, isAlone, isShell: SHELLS.test(before ?? '') });
+      const isLoaded = step.isShell && LOADS.test(words[at - 1] ?? '');
+      for (const path of pathsOf(word, isModule, isLoaded ? 'imported' : how, folders, files))
+        if (!found.has(path)) found.set(path, { path, how, isAlone, isLoaded, isShell: SHELLS.test(before ?? '') });
     }
   }
   if (!step.isShell)
     for (const path of importsIn(step, files))
-      if (!found.has(path)) found.set(path, { path, how: 'imported', isAlone: false, isShell: false });
+      if (!found.has(path)) found.set(path, { path, how: 'imported', isAlone: false, isLoaded: false, isShell: false });
   return [...found.values()];
 }
 
+const LOADS =
+  /^(?:-?include|sinclude|-r|--require|--import|--(?:experimental-)?loader|--setup-?[Ff]iles?\w*|--global-?[Ss]etup)$/;
 const SHELLS = /^(?:(?:ba|da|z|k)?sh|source|\.)$/;
 const GLOB_MAX = 200;
 
@@ -216,11 +233,15 @@ const importsIn = ({ text, folder }: Step, { paths }: KnownFiles): readonly stri
 
 /** Names of what checks: of files that a check names itself, and of scripts. */
 const CHECKS = /\.(?:sh|bash|bats|zsh)$|(?:^|[/_.:-])(?:tests?|checks?|specs?|verify|validate|lint|ci)(?:[/_.:-]|$)/i;
+/** By a Makefile. */
+const INCLUDED = /\.(?:inc|mak|make)$/;
 const SHELL_FILE = /\.(?:sh|bash|zsh|ksh|fish|bats|ps1|bat|cmd)$/i;
 const PROGRAM = /\.(?:py|rb|pl|php|lua|tcl|awk|r|jl|go|rs|[cm]?[jt]s)$|(?:^|\/)[^./]+$/i;
 /** Where products lie, and what their entry is called. */
-const PRODUCT =
-  /(?:^|\/)(?:src|lib|app|pkg|internal|cmd|dist|include|public)\/|(?:^|\/)(?:index|main|app|cli|server|manage|setup|__main__|__init__)\.\w+$/i;
+const PRODUCT_FOLDER = /(?:^|\/)(?:src|lib|app|pkg|internal|cmd|dist|include|public)\//i;
+const PRODUCT_ENTRY = /(?:^|\/)(?:index|main|app|cli|server|manage|__main__|__init__)\.\w+$/i;
+/** The product's to install it, or loaded before the tests: what the command says of it decides. */
+const SETUP = /(?:^|\/)setup\.\w+$/i;
 const TOOLS = /(?:^|\/)(?:scripts?|tools?|hack|ci|\.ci|dev|xtask|qa)\//i;
 const RUNS_ALL =
   /(?:^|[/_.-])(?:run[-_.]?(?:all|it|me|suite|everything)|all[-_]tests|suite|harness|smoke|e2e|integration|self[-_]?test)(?:[/_.-]|$)/i;
@@ -232,12 +253,14 @@ const BUILDS =
   /(?:^|[/_.:-])(?:pre|post)?(?:build|compile|bundle|install|generate|gen|codegen|bootstrap|setup|deps|prepare|fetch|format|fmt|fix|clean)(?:[/_.:-]|$)/i;
 
 function judges(
-  { path, how, isShell: isGiven, isAlone }: Mention,
+  { path, how, isShell: isGiven, isAlone, isLoaded }: Mention,
   { depth }: Step,
   files: KnownFiles,
 ): boolean | 'unread' {
   if (SHELL_FILE.test(path) || (isGiven && how === 'named')) return true;
-  const isProduct = PRODUCT.test(path);
+  // Only where it lies tells such a one from the product: `setup.js` is what it is called.
+  if (isLoaded && !PRODUCT_FOLDER.test(path)) return true;
+  const isProduct = [PRODUCT_FOLDER, PRODUCT_ENTRY, SETUP].some((names) => names.test(path));
   if (how === 'named' && CHECKS.test(path) && (depth === 0 || !isProduct)) return true;
   if (isProduct || !PROGRAM.test(path)) return false;
   if (TOOLS.test(path) || (how === 'named' && RUNS_ALL.test(path))) return true;

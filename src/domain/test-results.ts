@@ -14,7 +14,7 @@ export interface TestCase {
 }
 
 /** Where the results were read from. */
-export type ReportFormat = 'junit' | 'jest' | 'mocha' | 'go' | 'cargo' | 'unittest' | 'tap' | 'spec';
+export type ReportFormat = 'junit' | 'jest' | 'mocha' | 'go' | 'cargo' | 'unittest' | 'tap' | 'spec' | 'summary';
 
 export interface TestTable {
   readonly format: ReportFormat;
@@ -35,6 +35,8 @@ export interface CheckResult {
   /** Equal for the same failure. */
   readonly signature: string;
   readonly tests: TestTable | null;
+  /** Tests that were rewritten while the checks ran. */
+  readonly rewrote?: readonly string[];
   /** Why there is no table although a report was there or expected. */
   readonly note?: string;
 }
@@ -46,6 +48,9 @@ const ID_CHARACTERS_MAX = 400;
 const SAYS_CHARACTERS_MAX = 1_500;
 /** Failures whose words are kept: what comes after them has the same cause. */
 const SAYING_MAX = 50;
+
+/** The name that stands for what a runner has begun and said nothing more of. */
+export const NOT_ENDED = 'a test binary without result';
 
 /** As read from a report: ids may repeat. */
 export interface ReportedCase {
@@ -83,11 +88,13 @@ export function tableOf(
   return ran === undefined ? table : { ...table, ran };
 }
 
+const INSIDE = ' › ';
+
 const idOf = (names: readonly string[]): string =>
   names
     .map((name) => name.replaceAll(/\s+/g, ' ').trim())
     .filter((name) => name !== '')
-    .join(' › ')
+    .join(INSIDE)
     .slice(0, ID_CHARACTERS_MAX)
     .toWellFormed() || '(no name)';
 
@@ -137,11 +144,14 @@ export function compareTests(
   const now = statesOver(tables);
   const failing = [...now].filter(([, states]) => states.has('failed') && !states.has('passed')).map(([id]) => id);
   const passing = [...now].filter(([, states]) => states.has('passed')).map(([id]) => id);
-  const named = before === null ? [] : before.cases.filter((test) => isGone(test, before, tables, now));
-  const gone = named.length === 0 && before !== null ? fewer(before, tables) : named;
+  const opened = before === null ? [] : openedIn(before, now);
+  const missing = before === null ? [] : before.cases.filter((test) => isGone(test, before, tables, now));
+  const named = missing.filter(({ id }) => !opened.includes(id));
+  const empty = before === null ? [] : emptyPackages(before, now);
+  const gone = named.length === 0 && before !== null ? [...empty, ...fewer(before, tables)] : [...named, ...empty];
   const silent = before === null || gone.length > 0 ? [] : silentlyFixed(before, tables, now);
   return {
-    fixed: sorted([...passing.filter((id) => was.get(id) === 'failed'), ...silent]),
+    fixed: sorted([...passing.filter((id) => was.get(id) === 'failed'), ...silent, ...opened]),
     fresh: sorted(failing.filter((id) => was.get(id) !== 'failed')),
     old: sorted(failing.filter((id) => was.get(id) === 'failed')),
     flaky: sorted(passing.filter((id) => now.get(id)?.has('failed') === true)),
@@ -189,6 +199,44 @@ function fewer(before: TestTable, tables: readonly TestTable[]): readonly TestCa
   const now = Math.max(...tables.map(({ ran = 0 }) => ran));
   return now < was && tables.length > 0 ? [{ id: `${was - now} of ${was} tests`, state: 'passed' }] : [];
 }
+
+/**
+ * A package of go that was red before any test had begun, and is green without one: it has ended before them. Where packages
+ * were green without tests at the base too, the runner names none that passes.
+ */
+function emptyPackages({ format, cases }: TestTable, now: ReadonlyMap<string, States>): readonly TestCase[] {
+  if (format !== 'go') return [];
+  const ids = [...now.keys()];
+  const before = cases.map(({ id }) => id);
+  if (cases.some(({ id, state }) => state === 'passed' && isEmpty(id, before))) return [];
+  return cases
+    .filter(({ id, state }) => state === 'failed' && now.get(id)?.has('passed') === true)
+    .filter(({ id }) => isEmpty(id, before) && isEmpty(id, ids))
+    .map((each) => ({ ...each, id: `${each.id} (no test of it is named)` }));
+}
+
+const isEmpty = (id: string, names: readonly string[]): boolean =>
+  !id.includes(INSIDE) && !names.some((other) => other.startsWith(id + INSIDE));
+
+/**
+ * What could not be loaded at the base stands there as one failing test: its file (node, jest), its module (pytest), a line of
+ * its class. Loaded, it is not named any more, but its tests are; node does not say of which file they are.
+ */
+function openedIn({ cases }: TestTable, now: ReadonlyMap<string, States>): readonly string[] {
+  const was = new Set(cases.map(({ id }) => id));
+  const fresh = [...now].filter(([id, states]) => !was.has(id) && states.has('passed')).map(([id]) => id);
+  const hasCome = (id: string): boolean => {
+    if (id === NOT_ENDED) return now.size > 0;
+    const place = id.replace(NOT_BEGUN, '');
+    if (SOURCE.test(id)) return fresh.length > 0;
+    return fresh.some((other) => other.startsWith(place + INSIDE) || other.startsWith(`${place}.`));
+  };
+  return cases.filter(({ id, state }) => state === 'failed' && !now.has(id) && hasCome(id)).map(({ id }) => id);
+}
+
+const SOURCE = /^[^›]+\.[cm]?[jt]sx?$/;
+/** As JUnit names what went wrong before the first test of a class. */
+const NOT_BEGUN = / › (?:initializationError|executionError|classMethod)$/;
 
 /** What such a runner has named as failing, and does not any more. */
 const silentlyFixed = (

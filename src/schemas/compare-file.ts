@@ -1,10 +1,17 @@
 /** The text of a file of cases becomes a comparison, or every fault there is, each with its line. */
 import { z } from 'zod';
-import type { CompareCase, CompareSpec, CompareThresholds, Expectation } from '../domain/compare.js';
+import type { CompareCase, CompareSpec, CompareThresholds, Expectation, TextCase } from '../domain/compare.js';
 import { trialsOf } from '../domain/compare.js';
 import { defined, isMap } from '../domain/plain-object.js';
 import type { PromptMessage } from '../domain/prompt.js';
 import { askFields, askShapes, quorumFaults } from './ask-shape.js';
+import {
+  compareTask,
+  compareTaskFaults,
+  compareTaskFields,
+  compareTaskSpec,
+  withAbsoluteUrls,
+} from './compare-task.js';
 import { sayIssue, shapeFaults, showPath, type FieldNames, type ShapeFault, type TaskFault } from './faults.js';
 import { schemaFaults } from './json-schema.js';
 import { byLine } from './placed-faults.js';
@@ -21,6 +28,8 @@ const BOUNDS = {
   /** The start input travels through Temporal as a whole, 256 KB at most. */
   fileCharacters: 200_000,
   cases: 200,
+  /** Each has a work tree on the host as long as the comparison goes on. */
+  tasks: 50,
   nameCharacters: 100,
   promptCharacters: 100_000,
   messages: 20,
@@ -63,6 +72,7 @@ const caseShape = {
   messages: z.array(z.strictObject(messageShape)).min(1).max(BOUNDS.messages).optional(),
   variables: variableMap.default({}),
   expect: z.strictObject(expectShape).optional(),
+  task: compareTask.optional(),
 };
 
 const thresholdShape = {
@@ -100,22 +110,29 @@ const fields: FieldNames = {
   'cases[]': Object.keys(caseShape),
   'cases[].messages[]': Object.keys(messageShape),
   'cases[].expect': Object.keys(expectShape),
+  ...compareTaskFields,
   'providers[]': modelFields,
   'modes[]': askFields['ask'] ?? [],
   limits: Object.keys(limitShape),
   thresholds: Object.keys(thresholdShape),
 };
 
-export function parseCompare(text: string): ParsedCompare {
+/** @param options.cwd absolute folder that the repositories of tasks are relative to; without it none may be */
+export function parseCompare(text: string, { cwd }: { readonly cwd?: string } = {}): ParsedCompare {
   const read = readYaml(text, BOUNDS.fileCharacters);
   if (read.kind === 'faults') return read;
-  const parsed = fileMap.safeParse(read.value ?? {}, { error: sayIssue });
+  const content = withAbsoluteUrls(read.value ?? {}, cwd);
+  const parsed = fileMap.safeParse(content, { error: sayIssue });
   // What is wrong with a field does not hide what is wrong between fields, as far as they can be read.
   const found = parsed.success ? wholeFaults(parsed.data) : shapeFaults(parsed.error.issues, fields);
-  const more = parsed.success ? [] : rawFaults(read.value);
+  const more = parsed.success ? [] : rawFaults(content);
   const faults = [
     ...read.faults,
-    ...[...found, ...more].map(({ path, says }) => ({ path: showPath(path), line: read.placeOf(path).line, says })),
+    ...[...found, ...more, ...rawTaskFaults(content)].map(({ path, says }) => ({
+      path: showPath(path),
+      line: read.placeOf(path).line,
+      says,
+    })),
   ].toSorted(byLine);
   if (!parsed.success || faults.length > 0) return { kind: 'faults', faults };
   return { kind: 'ok', spec: specOf(parsed.data) };
@@ -139,7 +156,10 @@ const thresholdsOf = ({ success, costUsd, ...others }: FileContent['thresholds']
   ...(costUsd === undefined ? {} : { costUsdMicros: microDollars(costUsd) }),
 });
 
-function caseOf(given: GivenCase, shared: Readonly<Record<string, string>>): CompareCase {
+const caseOf = (given: GivenCase, shared: Readonly<Record<string, string>>): CompareCase =>
+  given.task === undefined ? textCase(given, shared) : { name: given.name, task: compareTaskSpec(given.task) };
+
+function textCase(given: GivenCase, shared: Readonly<Record<string, string>>): TextCase {
   const values = { ...shared, ...given.variables };
   const messages = messagesOf(given).map(({ role, content }) => ({ role, content: fill(content, values) }));
   return { name: given.name, messages, ...(given.expect === undefined ? {} : { expect: expectationOf(given.expect) }) };
@@ -188,6 +208,7 @@ const wholeFaults = (content: FileContent): readonly ShapeFault[] => [
 
 function questionFaults(content: FileContent): readonly ShapeFault[] {
   const { modes, providers, cases, repeats } = content;
+  const tasks = cases.filter(({ task }) => task !== undefined).length;
   const questions = trialsOf({
     modes,
     models: providers,
@@ -197,8 +218,12 @@ function questionFaults(content: FileContent): readonly ShapeFault[] {
     limits: {},
     thresholds: { success: 1 },
   });
-  if (questions <= BOUNDS.questions) return [];
-  return [{ path: ['cases'], says: `make ${questions} questions with all repeats, at most ${BOUNDS.questions}` }];
+  return [
+    ...(questions <= BOUNDS.questions
+      ? []
+      : [{ path: ['cases'], says: `make ${questions} questions with all repeats, at most ${BOUNDS.questions}` }]),
+    ...(tasks <= BOUNDS.tasks ? [] : [{ path: ['cases'], says: `have ${tasks} tasks, at most ${BOUNDS.tasks}` }]),
+  ];
 }
 
 /** The same faults where the rest of the file has others: only cases that can be read are looked at. */
@@ -211,14 +236,26 @@ function rawFaults(content: unknown): readonly ShapeFault[] {
   });
 }
 
+/** Each at its place, whatever else is wrong. */
+function rawTaskFaults(content: unknown): readonly ShapeFault[] {
+  if (!isMap(content) || !Array.isArray(content['cases'])) return [];
+  return content['cases'].flatMap((raw: unknown, index) =>
+    compareTaskFaults(isMap(raw) ? raw['task'] : undefined).map(({ path, says }) => ({
+      path: ['cases', index, 'task', ...path],
+      says,
+    })),
+  );
+}
+
 function caseFaults(
   given: GivenCase,
   shared: Readonly<Record<string, string>>,
   at: ShapeFault['path'],
 ): readonly ShapeFault[] {
-  const { prompt, messages, expect } = given;
+  const { prompt, messages, expect, task } = given;
+  if (task !== undefined) return taskFaults(given, at);
   if ((prompt === undefined) === (messages === undefined))
-    return [{ path: at, says: 'must have one of prompt and messages' }];
+    return [{ path: at, says: 'must have one of prompt, messages and task' }];
   const values = { ...shared, ...given.variables };
   const unknown = messagesOf(given)
     .flatMap(({ content }) => [...content.matchAll(PLACEHOLDER)].map(([, name = '']) => name))
@@ -229,6 +266,21 @@ function caseFaults(
     ...(empty ? [{ path, says: 'must not be empty' }] : []),
     ...[...new Set(unknown)].map((name) => ({ path, says: `names {{${name}}}, which has no value in variables` })),
     ...(expect === undefined ? [] : expectFaults(expect, [...at, 'expect'])),
+  ];
+}
+
+/** What a case asks in words has no place beside a task. */
+function taskFaults(given: GivenCase, at: ShapeFault['path']): readonly ShapeFault[] {
+  const beside = (['prompt', 'messages', 'expect'] as const).filter((name) => given[name] !== undefined);
+  const says = {
+    prompt: 'stands beside task',
+    messages: 'stands beside task',
+    expect: 'is not for a task: its checks tell',
+  };
+  const isFilled = Object.keys(given.variables).length > 0;
+  return [
+    ...beside.map((name) => ({ path: [...at, name], says: says[name] })),
+    ...(isFilled ? [{ path: [...at, 'variables'], says: 'are for prompt and messages' }] : []),
   ];
 }
 

@@ -12,6 +12,8 @@ import {
   parseDocument,
   visit,
   type Document,
+  type Pair,
+  type YAMLMap,
 } from 'yaml';
 import type { Path, TaskFault } from './faults.js';
 
@@ -47,7 +49,9 @@ export function readYaml(text: string, charactersMax: number): YamlText {
     return broken([{ path: '', line: null, says: `is longer than ${charactersMax} characters` }]);
   if (goesTooDeep(text)) return broken([{ path: '', line: null, says: `has more than ${DEPTH_MAX} levels` }]);
   const lines = new LineCounter();
-  const document = parseDocument(text.replace(/^\uFEFF/, ''), { lineCounter: lines, prettyErrors: false });
+  // Merge keys (<<) are none of YAML 1.2, but every CI file has them.
+  const options = { lineCounter: lines, prettyErrors: false, merge: true };
+  const document = parseDocument(text.replace(/^\uFEFF/, ''), options);
   const lineAt = (offset: number): number => Math.max(1, lines.linePos(offset).line);
   const twice = document.errors.filter(({ code }) => code === 'DUPLICATE_KEY');
   const syntax = document.errors.filter(({ code }) => code !== 'DUPLICATE_KEY');
@@ -82,7 +86,7 @@ export function readYaml(text: string, charactersMax: number): YamlText {
       faults,
     };
   } catch {
-    // What is left to go wrong: aliases of nothing, and aliases of aliases without end.
+    // What is left to go wrong: aliases of nothing, aliases of aliases without end, and merges of what has no fields.
     const lost = lostAliases(document).map((offset) => ({
       path: '',
       line: lineAt(offset),
@@ -93,7 +97,13 @@ export function readYaml(text: string, charactersMax: number): YamlText {
       line: 1,
       says: `has more than ${ALIASES_MAX} aliases (*…), counted as often as they are used`,
     };
-    return broken([...faults, ...(lost.length > 0 ? lost.slice(0, FAULTS_MAX) : [many])]);
+    const flat = flatMerges(document).map((offset) => ({
+      path: '',
+      line: lineAt(offset),
+      says: 'merges (<<) what is no map',
+    }));
+    const found = lost.length > 0 ? lost : flat;
+    return broken([...faults, ...(found.length > 0 ? found.slice(0, FAULTS_MAX) : [many])]);
   }
 }
 
@@ -105,6 +115,27 @@ function lostAliases(document: Document): readonly number[] {
     },
   });
   return offsets;
+}
+
+/** Places where something is merged that has no fields. */
+function flatMerges(document: Document): readonly number[] {
+  const offsets: number[] = [];
+  visit(document, {
+    Pair: (_key, pair) => {
+      if (isMerge(pair) && sourcesOf(pair, document).some((source) => !isMap(source)))
+        offsets.push(startOf(pair.key) ?? 0);
+    },
+  });
+  return offsets;
+}
+
+/** The parser has made a symbol of a plain `<<`; a quoted one is a field. */
+const isMerge = ({ key }: Pair): boolean => isScalar(key) && typeof key.value === 'symbol';
+
+function sourcesOf({ value }: Pair, document: Document): readonly unknown[] {
+  const source = isAlias(value) ? value.resolve(document) : value;
+  if (!isSeq(source)) return [source];
+  return source.items.map((one) => (isAlias(one) ? one.resolve(document) : one));
 }
 
 /**
@@ -154,7 +185,7 @@ function find(document: Document, path: Path): { readonly offset: number; readon
   for (const key of path) {
     if (isAlias(node)) node = node.resolve(document);
     const found: unknown = isMap(node)
-      ? node.items.find((pair) => isScalar(pair.key) && String(pair.key.value) === String(key))
+      ? pairIn(node, key, document)
       : isSeq(node) && typeof key === 'number'
         ? node.items[key]
         : undefined;
@@ -164,6 +195,17 @@ function find(document: Document, path: Path): { readonly offset: number; readon
     node = isPair(found) ? found.value : found;
   }
   return { offset, depth };
+}
+
+/** The map's own, or the first one that it merges. */
+function pairIn(map: YAMLMap, key: PropertyKey, document: Document): Pair | undefined {
+  const own = map.items.find((pair) => isScalar(pair.key) && String(pair.key.value) === String(key));
+  if (own !== undefined) return own;
+  const sources = map.items.filter(isMerge).flatMap((pair) => sourcesOf(pair, document));
+  return sources
+    .filter((source) => isMap(source))
+    .map((source) => pairIn(source, key, document))
+    .find((found) => found !== undefined);
 }
 
 const startOf = (node: unknown): number | undefined => (isNode(node) ? node.range?.[0] : undefined);

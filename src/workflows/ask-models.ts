@@ -52,22 +52,27 @@ function refuseUnfit(input: unknown): void {
 /** The judge comes last. */
 const namedIn = ({ models, judge }: AskSpec) => [...models, ...(judge === undefined ? [] : [judge])];
 
-/** @param question the name that its calls are named after */
+/**
+ * @param question the name that its calls are named after
+ * @param lookAtEdits where edits are asked for; absent = any text is
+ */
 export function askingOf(
   { mode, judge, vote = {} }: AskSpec,
   lineage: string,
   { prompt, schema }: Question,
   judgeModel: Question['models'][number],
   question = 'q',
+  lookAtEdits?: Asking['look'],
 ): Asking {
-  const look = digestLook(lineage);
-  const form = schema === null ? {} : { schema };
+  const look = lookAtEdits ?? digestLook(lineage);
+  const expected = lookAtEdits === undefined ? ({ expects: 'text' } as const) : {};
+  const form = { ...expected, ...(schema === null ? {} : { schema }) };
   const judging = { run: NOBODY, lineage, prompt, name: question };
   const isScored = vote.strategy === 'maxScore' || vote.strategy === 'scoreSum';
   return {
     call: ({ provider, model = '' }, index) => {
       const name = `${question}.m${index + 1}`;
-      const asked: CallInput = { lineage, name, prompt, provider, model, repairs: null, expects: 'text', ...form };
+      const asked: CallInput = { lineage, name, prompt, provider, model, repairs: null, ...form };
       const what = `${mode}: ${provider}/${model}`;
       if (mode === 'single' || mode === 'fallback') return paidCall(NOBODY, what, asked);
       return paidCall(NOBODY, what, { ...asked, purpose: 'candidate' }, callOneOfSeveral);

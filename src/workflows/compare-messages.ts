@@ -1,4 +1,5 @@
 /** What the workflow `compareModels` and its callers say to each other. */
+import type { OpenedCase } from '../activities/contract.js';
 import type { CompareSpec } from '../domain/compare.js';
 import type { ArtifactRef } from '../domain/outcome.js';
 import type { Spending } from '../domain/record.js';
@@ -12,6 +13,8 @@ export interface CompareInput {
   readonly spec: CompareSpec;
   /** Events of one run after which it continues as new; 4,000 if absent. */
   readonly eventsMax?: number;
+  /** Commits that coding tasks start from, by the places of the cases: where they did before the comparison was stopped. */
+  readonly bases?: Readonly<Record<string, string>>;
   /** Set by the workflow itself when it continues as new. */
   readonly carried?: CompareCarried;
 }
@@ -28,7 +31,11 @@ export interface CompareProgress {
 
 export interface CompareCarried extends CompareProgress {
   readonly lastPage: ArtifactRef | null;
+  readonly opened?: OpenedCases;
 }
+
+/** Coding tasks as they were opened, by the places of the cases; absent where there are none. */
+export type OpenedCases = Readonly<Record<string, OpenedCase>>;
 
 /** Why not every question was asked. */
 export type CompareStop =
@@ -39,5 +46,6 @@ export type CompareStop =
 export interface CompareResult extends CompareProgress {
   /** The last page of rows, which names the one before; null if nothing was answered. */
   readonly lastPage: ArtifactRef | null;
+  readonly opened?: OpenedCases;
   readonly stopped: CompareStop | null;
 }

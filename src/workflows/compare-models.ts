@@ -11,12 +11,22 @@ import {
   defineQuery,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Question } from '../activities/contract.js';
-import { rowOf, trialAt, trialsOf, type CompareSpec, type Trial, type TrialRow } from '../domain/compare.js';
+import type { Called, Edited, NamedModel, Question } from '../activities/contract.js';
+import {
+  rowOf,
+  trialAt,
+  trialsOf,
+  unaskedRow,
+  type CodingCase,
+  type CompareSpec,
+  type Trial,
+  type TrialRow,
+} from '../domain/compare.js';
 import { lineageOf } from '../domain/lineage.js';
 import type { ArtifactRef } from '../domain/outcome.js';
-import { addSpending, NOTHING_SPENT } from '../domain/record.js';
+import { addSpending, NOTHING_SPENT, type Spending } from '../domain/record.js';
 import { usd } from '../domain/report.js';
+import type { ModelChoice } from '../domain/task.js';
 import { textParts } from '../domain/text-parts.js';
 import { askingOf } from './ask-models.js';
 import { cancelSignal } from './definitions.js';
@@ -29,8 +39,10 @@ import {
   type CompareResult,
   type CompareStop,
 } from './compare-messages.js';
+import { GatedCase } from './gated-case.js';
+import { lookAtEditsOf } from './modes/ask-turn.js';
 import { runMode } from './modes/run-mode.js';
-import { keepTrials, storeQuestion } from './proxies.js';
+import { keepTrials, nameModels, storeQuestion } from './proxies.js';
 
 const compareProgressQuery = defineQuery<CompareProgress>(COMPARE_PROGRESS_QUERY);
 
@@ -48,7 +60,7 @@ export async function compareModels(input: CompareInput): Promise<CompareResult>
     await run.ask();
   } finally {
     // What was answered is kept whatever ends the comparison.
-    await CancellationScope.nonCancellable(() => run.keepAll());
+    await CancellationScope.nonCancellable(() => run.finish());
   }
   run.show();
   run.lookWhetherCancelled();
@@ -61,7 +73,10 @@ class Comparison {
   private readonly spec: CompareSpec;
   private readonly eventsMax: number;
   private readonly lineage = lineageOf(workflowInfo().workflowId);
+  private readonly bases: NonNullable<CompareInput['bases']>;
   private readonly questions = new Map<number, Promise<Question>>();
+  private readonly gatedCases = new Map<number, GatedCase>();
+  private names: Promise<readonly NamedModel[]> | null = null;
   private readonly rows: TrialRow[] = [];
   private next: number;
   private isKeeping = false;
@@ -69,8 +84,9 @@ class Comparison {
   private cancelled: CompareStop = { kind: 'cancelled' };
   private account: CompareCarried;
 
-  constructor({ spec, eventsMax = EVENTS_MAX, carried }: CompareInput) {
+  constructor({ spec, eventsMax = EVENTS_MAX, bases = {}, carried }: CompareInput) {
     this.spec = spec;
+    this.bases = bases;
     this.eventsMax = eventsMax;
     this.account = carried ?? {
       questions: trialsOf(spec),
@@ -88,12 +104,14 @@ class Comparison {
   }
 
   get progress(): CompareProgress {
-    const { lastPage: _lastPage, ...progress } = this.account;
+    const { lastPage: _lastPage, opened: _opened, ...progress } = this.account;
     return progress;
   }
 
   get carried(): CompareCarried {
-    return this.account;
+    const opened = [...this.gatedCases].flatMap(([index, one]) => (one.opened === null ? [] : [[index, one.opened]]));
+    if (opened.length === 0) return this.account;
+    return { ...this.account, opened: { ...this.account.opened, ...Object.fromEntries(opened) } };
   }
 
   /** Until every question was asked, or no more may be. Whatever is under way comes to its end. */
@@ -116,9 +134,14 @@ class Comparison {
     return this.stopped === null && this.account.done < this.account.questions;
   }
 
-  /** Rows that no page has yet. */
-  async keepAll(): Promise<void> {
-    while (this.rows.length > 0) await this.keep();
+  /** Rows that no page has yet, and what lies about on the host. */
+  async finish(): Promise<void> {
+    try {
+      while (this.rows.length > 0) await this.keep();
+    } finally {
+      // What cannot be removed now the janitor removes; the answers stand.
+      await Promise.allSettled([...this.gatedCases.values()].map((one) => one.close()));
+    }
   }
 
   show(): void {
@@ -155,29 +178,92 @@ class Comparison {
   }
 
   private async one(trial: Trial): Promise<void> {
-    const { rules } = trial;
+    const given = this.spec.cases[trial.caseIndex];
+    if (given !== undefined && 'task' in given) {
+      await this.coding(trial, given);
+      return;
+    }
     const question = await this.question(trial.caseIndex);
     const name = `t${trial.number}`;
-    const models = trial.models.map((index) => question.models[index] ?? NOBODY);
-    const spec = { ...rules, models };
-    const judge = question.models[this.spec.models.length + this.spec.modes.indexOf(rules)] ?? NOBODY;
+    const { spec, judge } = this.asked(trial, question.models);
     const result = await runMode(spec, askingOf(spec, this.lineage, question, judge, name));
-    const caseName = this.spec.cases[trial.caseIndex]?.name ?? '';
-    this.rows.push(rowOf(trial, { name, caseName }, result));
+    this.book(rowOf(trial, { name, caseName: given?.name ?? '' }, result), result.spending);
+  }
+
+  /** The edits that the mode takes are put on the base and checked there; a change that was checked before is not again. */
+  private async coding(trial: Trial, given: CodingCase): Promise<void> {
+    const { lineage } = this;
+    const models = await this.named();
+    const gated = this.gatedCase(trial.caseIndex, given, models[0] ?? NOBODY);
+    const ready = await gated.prepared();
+    if (ready.kind === 'failed') {
+      this.book(unaskedRow(trial, given.name, models, ready.failure), NOTHING_SPENT);
+      return;
+    }
+    const name = `t${trial.number}`;
+    const edits = new Map<number, Extract<Edited, { kind: 'edited' }>>();
+    const look = (call: Called, index: number) =>
+      lookAtEditsOf({ lineage, what: name }, ready.opened, call, (edited) => {
+        if (edited.kind === 'edited') edits.set(index, edited);
+      });
+    const { spec, judge } = this.asked(trial, models);
+    const question: Question = { prompt: ready.opened.prompt, schema: null, models };
+    const result = await runMode(spec, askingOf(spec, lineage, question, judge, name, look));
+    const made = result.winner === null ? undefined : edits.get(result.winner.index);
+    const gate = made === undefined ? null : await gated.gate(ready, made.tree, name);
+    this.book(rowOf(trial, { name, caseName: given.name }, result, { edits, gate }), result.spending);
+  }
+
+  /** How and whom, by name. @param named all models, behind them the judges of the modes */
+  private asked({ rules, models: places }: Trial, named: readonly NamedModel[]) {
+    const models = places.map((index) => named[index] ?? NOBODY);
+    const judge = named[this.spec.models.length + this.spec.modes.indexOf(rules)] ?? NOBODY;
+    return { spec: { ...rules, models }, judge };
+  }
+
+  private book(row: TrialRow, spent: Spending): void {
+    this.rows.push(row);
     const { done, spending } = this.account;
-    this.account = { ...this.account, done: done + 1, spending: addSpending(spending, result.spending) };
+    this.account = { ...this.account, done: done + 1, spending: addSpending(spending, spent) };
+  }
+
+  private gatedCase(index: number, given: CodingCase, model: NamedModel): GatedCase {
+    const known = this.gatedCases.get(index);
+    if (known !== undefined) return known;
+    const { workflowId } = workflowInfo();
+    const [baseCommit, opened] = [this.bases[index], this.account.opened?.[index]];
+    const gated = new GatedCase(given, {
+      workflowId,
+      lineage: this.lineage,
+      index,
+      model,
+      ...(baseCommit === undefined ? {} : { baseCommit }),
+      ...(opened === undefined ? {} : { opened }),
+    });
+    this.gatedCases.set(index, gated);
+    return gated;
+  }
+
+  /** Settled when the first coding task is come to. */
+  private named(): Promise<readonly NamedModel[]> {
+    this.names ??= nameModels(this.everybody());
+    return this.names;
+  }
+
+  /** A mode without a judge stands for itself with the first model, so that places are those of the modes. */
+  private everybody(): readonly ModelChoice[] {
+    const { models, modes } = this.spec;
+    return [...models, ...modes.flatMap(({ judge }) => judge ?? models[0] ?? [])];
   }
 
   /** Stored when the first question of the case is asked. */
   private question(caseIndex: number): Promise<Question> {
     const known = this.questions.get(caseIndex);
     if (known !== undefined) return known;
-    const { cases, models, modes } = this.spec;
-    const one = cases[caseIndex];
-    const schema = one?.expect?.kind === 'schema' ? one.expect.schema : undefined;
-    // A mode without a judge stands for itself with the first model, so that places are those of the modes.
-    const judges = modes.map(({ judge }) => judge ?? models[0]);
-    const asked = { prompt: one?.messages, schema, models: [...models, ...judges] };
+    const one = this.spec.cases[caseIndex];
+    const { messages, expect } = one !== undefined && 'messages' in one ? one : {};
+    const schema = expect?.kind === 'schema' ? expect.schema : undefined;
+    const asked = { prompt: messages, schema, models: this.everybody() };
     const stored = storeQuestion(...textParts(asked));
     this.questions.set(caseIndex, stored);
     return stored;
@@ -204,8 +290,8 @@ class Comparison {
 
   private pageOf(rows: readonly TrialRow[]) {
     const names = new Set(rows.map((row) => row.case));
-    const expected = this.spec.cases.flatMap(({ name, expect }) =>
-      names.has(name) && expect !== undefined ? [[name, expect]] : [],
+    const expected = this.spec.cases.flatMap((one) =>
+      names.has(one.name) && 'expect' in one && one.expect !== undefined ? [[one.name, one.expect]] : [],
     );
     return textParts({ lineage: this.lineage, previous: this.account.lastPage, rows, expected });
   }

@@ -299,6 +299,19 @@ export class Crew {
     return true;
   }
 
+  /** There is less than was given out: whoever has a slice asks before its next call, and gets what is left by then. */
+  recallSlices(): void {
+    const { run } = this;
+    // The task of a job of one has no slice: it never asks.
+    const hasSlice = (path: string): boolean => !run.askers.has(path) && (!run.isOne || path.includes('.'));
+    const paths = run.livePaths().filter(hasSlice);
+    run.ledger.recall(paths);
+    for (const path of paths) {
+      const recall = { allowance: NOTHING_LEFT, left: 'ask', order: run.nextOrder() } as const;
+      this.send(path, (handle) => handle.signal(allowanceSignal, recall));
+    }
+  }
+
   depend({ path, on }: DependencyRequest): void {
     const { registry } = this.run;
     const refused = registry.has(path) ? registry.addDependency(path, on) : `there is no task ${path} in the job`;

@@ -29,7 +29,7 @@ export function listenToJob(run: JobRun, crew: Crew): void {
   setHandler(askBudgetSignal, (question) => crew.askBudget(question));
   setHandler(dependSignal, (request) => crew.depend(request));
   setHandler(restSignal, (request) => crew.rest(request));
-  setHandler(jobStatusQuery, () => run.status());
+  setHandler(jobStatusQuery, () => ({ ...run.status(), live: run.liveTasks() }));
   setHandler(jobTasksQuery, (request) => run.tasks(request));
   listenToPeople(run, crew);
 }
@@ -66,12 +66,15 @@ function stopped(crew: Crew, { path, reason, requester, deleteBranches }: StopRe
 }
 
 const DEADLINE_PATCH = 'tells-deadline';
+/** Jobs of before told nobody that there is less. */
+const RECALL_PATCH = 'recalls-slices';
 
 function changed(run: JobRun, crew: Crew, request: BudgetRequest): JobStatus {
   const { by, why, ...limits } = request;
-  run.changeBudget(request);
+  const isLess = run.changeBudget(request);
   run.book({ kind: 'said', update: 'setBudget', by, why, detail: limitWords(limits) });
   if (request.deadlineSeconds !== undefined && patched(DEADLINE_PATCH)) crew.tellDeadline();
+  if (isLess && patched(RECALL_PATCH)) crew.recallSlices();
   return run.status();
 }
 

@@ -21,6 +21,7 @@ import {
   type JobStatus,
   type JobTasksPage,
   type JobTasksRequest,
+  type LiveTask,
   type Said,
   type StopAnswer,
   type TaskResult,
@@ -28,6 +29,8 @@ import {
 
 /** Rows of one answer: some 150 KB at most. */
 const ROWS_MAX = 500;
+/** Whoever asks looks each of them up in a list of so many. */
+const LIVE_TASKS_MAX = 1_000;
 /** A dependent is told no more of it, and thousands are carried along. */
 const SUMMARY_CHARACTERS_MAX = 120;
 const PLACES_PATCH = 'children-take-places';
@@ -368,11 +371,13 @@ export class JobRun {
     return spent === null ? null : `the budget of the job is spent (${spent})`;
   }
 
-  changeBudget({ costUsdMicros, tokens, attempts, deadlineSeconds }: BudgetRequest): void {
-    this.ledger.change(defined({ costUsdMicros, tokens, attempts, deadlineSeconds }));
+  /** True if there is less to spend than before. */
+  changeBudget({ costUsdMicros, tokens, attempts, deadlineSeconds }: BudgetRequest): boolean {
+    const isLess = this.ledger.change(defined({ costUsdMicros, tokens, attempts, deadlineSeconds }));
     this.noticed.clear();
     this.notice();
     this.isDirty = true;
+    return isLess;
   }
 
   notice(): void {
@@ -474,6 +479,12 @@ export class JobRun {
       concurrency: this.spec.concurrency,
       ...(this.ledger.isLimited ? { left: this.ledger.left() } : {}),
     };
+  }
+
+  liveTasks(): readonly LiveTask[] {
+    const waits = (path: string): boolean => [this.resting, this.parked, this.returning].some((all) => all.has(path));
+    const paths = this.livePaths().slice(0, LIVE_TASKS_MAX);
+    return paths.map((path) => ({ path, waits: waits(path) }));
   }
 
   tasks({ from = 0, limit = ROWS_MAX }: Partial<JobTasksRequest> = {}): JobTasksPage {

@@ -91,6 +91,8 @@ export interface TaskPlace {
   readonly queued?: boolean;
   /** Of the job, epoch milliseconds; absent = it has none. */
   readonly deadline?: number;
+  /** How long the job may be silent before a task that waits for its word looks whether it is still there; an hour if absent. */
+  readonly silenceSeconds?: number;
 }
 
 /** Cumulative: what the task may have used in all. Null = no limit of this kind. */
@@ -103,6 +105,7 @@ export interface Allowance {
 export interface TaskResult {
   readonly taskId: string;
   readonly state: TaskState;
+  /** Where its commit is; null if nothing has landed. */
   readonly branch: string | null;
   readonly landing: Landing | null;
   readonly base: string | null;
@@ -176,6 +179,7 @@ export interface TaskStatus {
   readonly attemptsMax: number;
   readonly waitingOn: WaitingOn | null;
   readonly spending: Spending;
+  /** Where it is to land, known from its start; the commit is there once it has succeeded. */
   readonly branch: string | null;
   readonly failure: Failure | null;
   /** Epoch milliseconds at which a waiting task goes on by itself. */
@@ -350,8 +354,11 @@ export interface Go {
 }
 export interface AllowanceAnswer {
   readonly allowance: Allowance;
-  /** Whether there is more: now, when others have ended or somebody raises the budget, or never, as the job file says. */
-  readonly left: 'now' | 'later' | 'never';
+  /**
+   * Whether there is more: now, when others have ended or somebody raises the budget, or never, as the job file says. `ask`:
+   * a limit is lower than it was, and what is left is to be asked for before the next call.
+   */
+  readonly left: 'now' | 'later' | 'never' | 'ask';
   /** As of a Hold. */
   readonly order?: number;
 }
@@ -386,6 +393,13 @@ export interface JobStatus {
   readonly concurrency: number;
   /** What of each limit no task has used or been given; absent without limits, and from workers of before. */
   readonly left?: Partial<BudgetQuestion['used']>;
+  /** Tasks that have begun and not ended, at most 1,000; in answers to the query only, and absent from workers of before. */
+  readonly live?: readonly LiveTask[];
+}
+export interface LiveTask {
+  readonly path: string;
+  /** It has told its job that it waits. */
+  readonly waits: boolean;
 }
 /** Of a job: answers with JobTasksPage. Arguments: JobTasksRequest. */
 export const JOB_TASKS_QUERY = 'jobTasks';

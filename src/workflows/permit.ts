@@ -44,11 +44,16 @@ const FULL_PAUSE_MS = 60_000;
 export class Permits {
   /** Answers to the requests that this task still stands by. */
   private readonly wanted = new Map<string, PermitAnswer[]>();
+  /** Who has granted each of them: a task that goes on with a newer weaver may call its keeper by another name than it asked. */
+  private readonly grantors = new Map<string, string>();
 
   constructor(private readonly asking: Asking) {
     setHandler(permitAnswerSignal, (answer) => {
       const answers = this.wanted.get(answer.requestId);
-      if (answers !== undefined) answers.push(answer);
+      if (answers !== undefined) {
+        if (answer.kind === 'granted') this.grantors.set(answer.requestId, answer.keeper);
+        answers.push(answer);
+      }
       // A request that was delivered again after its permit had been given back.
       else if (answer.kind === 'granted') void giveBack(answer.keeper, answer.requestId);
     });
@@ -69,7 +74,9 @@ export class Permits {
       return await this.during(others, work);
     } finally {
       this.wanted.delete(requestId);
-      await CancellationScope.nonCancellable(() => giveBack(keeperOf(wish), requestId));
+      const keeper = this.grantors.get(requestId) ?? keeperOf(wish);
+      this.grantors.delete(requestId);
+      await CancellationScope.nonCancellable(() => giveBack(keeper, requestId));
     }
   }
 

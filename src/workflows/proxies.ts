@@ -19,7 +19,7 @@ const shortRetry = {
 } as const;
 
 /** A first clone of a large repository takes minutes; fifteen seconds without a sign of life mean a dead worker. */
-export const { openWorkspace } = proxyActivities<Activities>({
+export const { openWorkspace, openCase } = proxyActivities<Activities>({
   startToCloseTimeout: '10m',
   heartbeatTimeout: '15s',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -99,7 +99,7 @@ export const { applyEdits, propose, record, closeWorkspace, say, compactConversa
   });
 
 /** What an answer says, and what a judge is asked of it. */
-export const { digestAnswer, criteriaPrompt, judgePrompt, keepTrials, recordShadow, storeQuestion } =
+export const { digestAnswer, criteriaPrompt, judgePrompt, keepTrials, nameModels, recordShadow, storeQuestion } =
   proxyLocalActivities<Activities>({
     ...local,
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

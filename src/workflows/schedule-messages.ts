@@ -1,6 +1,7 @@
 /** What schedules say to the workflows that they start. */
 import type { JobSpec } from '../domain/job.js';
 import type { TaskSpec } from '../domain/task.js';
+import type { ZoneOffsets } from '../domain/template.js';
 import type { JobResult } from './messages.js';
 
 /** Workflow type names. */
@@ -10,7 +11,7 @@ export const JANITOR_WORKFLOW = 'janitor';
 /** What becomes of a run whose predecessor has not ended, in Temporal's words. */
 export type Overlap = 'SKIP' | 'BUFFER_ONE' | 'BUFFER_ALL' | 'CANCEL_OTHER' | 'TERMINATE_OTHER' | 'ALLOW_ALL';
 
-/** Valid but for the times in it: `${date}`, `${time}`, `${scheduledTime}`. Parameters have been put in already. */
+/** Valid but for the times in it, such as `${date}`. Parameters have been put in already. */
 export type ScheduledContent =
   { readonly kind: 'task'; readonly spec: TaskSpec } | { readonly kind: 'job'; readonly job: JobSpec };
 
@@ -27,6 +28,8 @@ export interface ScheduledJobInput {
   readonly failuresMax: number | null;
   readonly overlap: Overlap;
   readonly requester: string;
+  /** Of the schedule's zone, where its local date or time is named. */
+  readonly offsets?: ZoneOffsets;
 }
 
 export interface ScheduledJobResult {

@@ -29,7 +29,7 @@ type Afterwards = Pick<ScheduledJobResult, 'failuresInARow' | 'paused'>;
 
 export async function scheduledJob(input: ScheduledJobInput): Promise<ScheduledJobResult> {
   const scheduledAt = scheduledTime();
-  const words = timeWords(scheduledAt);
+  const words = timeWords(scheduledAt, input.offsets);
   const begun = { jobId: `job/${render(input.key, words)}`, scheduledAt };
   const { cancelRequested } = CancellationScope.current();
   // No Trigger: the cancel would reject it.

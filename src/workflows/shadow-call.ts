@@ -8,7 +8,7 @@ import { compare, type ShadowRecord, type Side } from '../domain/shadow.js';
 import { NOTHING_SPENT, type Spending } from '../domain/record.js';
 import { codeOfFault, spendingOfFault } from './faults.js';
 import { applyEdits, callModel, closeWorkspace, recordShadow, runChecks } from './proxies.js';
-import { gateOutcome, paidCall } from './steps.js';
+import { checkOn, gateOutcome, paidCall } from './steps.js';
 import type { ShadowCallInput } from './shadow-messages.js';
 
 export async function shadowCall(input: ShadowCallInput): Promise<ShadowRecord> {
@@ -62,13 +62,11 @@ async function edit({ lineage, spec, baseTree, name }: ShadowCallInput, { callId
 async function gate(input: ShadowCallInput, tree: string): Promise<boolean | null> {
   const { taskId, name, spec, baseCommit, baseTree } = input;
   const lineage = `${input.lineage}~shadow~${name}`;
-  const run = (what: string, checked: string, base?: Checked): Promise<Checked> => {
-    const results = base?.kind === 'checked' ? base.results : undefined;
-    const place = { taskId: `${taskId}/shadow`, lineage, spec, baseCommit, baseTree, tree: checked };
-    return runChecks.executeWithOptions({ activityId: `${name}.${what}`, summary: `shadow of ${name}: ${what}` }, [
-      { ...place, ...(results === undefined ? {} : { baseline: results }) },
+  const ground = { taskId: `${taskId}/shadow`, lineage, spec, baseCommit, baseTree };
+  const run = (what: string, checked: string, base?: Checked): Promise<Checked> =>
+    runChecks.executeWithOptions({ activityId: `${name}.${what}`, summary: `shadow of ${name}: ${what}` }, [
+      checkOn(ground, checked, base),
     ]);
-  };
   try {
     const before = await run('baseline', baseTree);
     if (before.kind !== 'checked') return null;

@@ -7,6 +7,7 @@ import type {
   Called,
   CallFaultDetails,
   CallInput,
+  CheckInput,
   Checked,
   Landed,
   LandInput,
@@ -93,7 +94,7 @@ export async function ask(
 }
 
 /** Whoever pays for calls: a task, or what asks models without one. */
-export type Payer = Pick<TaskRun, 'bookCall'> & Partial<Pick<TaskRun, 'bookNoRoom' | 'bookRoom'>>;
+export type Payer = Pick<TaskRun, 'bookCall'> & Partial<Pick<TaskRun, 'bookNoRoom' | 'bookRoom' | 'waitForRoom'>>;
 
 /**
  * Every call of a model goes through here: what it has spent is booked, also where it failed.
@@ -125,7 +126,9 @@ async function untilRoom(run: Payer, { at, inMs, why }: NonNullable<CallFaultDet
   const leftMs = (): number => Math.max(1, untilMs - Date.now());
   try {
     await run.bookNoRoom?.(why, leftMs());
-    await sleep(leftMs(), { summary: why.slice(0, 120) });
+    const options = { summary: why.slice(0, 120) };
+    if (run.waitForRoom === undefined) await sleep(leftMs(), options);
+    else await run.waitForRoom(leftMs(), options);
   } finally {
     run.bookRoom?.();
   }
@@ -159,8 +162,10 @@ export async function checkTree(run: TaskRun, opened: Opened, tree: string): Pro
   return checked;
 }
 
+type Failed = Extract<Outcome, { kind: 'failed' }>;
+
 /** Null if the gate is passed. */
-export function gateOutcome(baseline: Checked, checked: Checked): Outcome | null {
+export function gateOutcome(baseline: Checked, checked: Checked): Failed | null {
   if (baseline.kind === 'setupFailed') return setupOutcome(baseline);
   if (checked.kind === 'setupFailed') return setupOutcome(checked);
   const refused = refusalOf(baseline.verdicts, checked);
@@ -179,7 +184,7 @@ function refusalOf(
   return gate.kind === 'passed' ? null : { failure: gate.failure, signature: gate.signature };
 }
 
-export const setupOutcome = ({ failure: failed, log }: Extract<Checked, { kind: 'setupFailed' }>): Outcome => ({
+export const setupOutcome = ({ failure: failed, log }: Extract<Checked, { kind: 'setupFailed' }>): Failed => ({
   kind: 'failed',
   failure: failed,
   signature: failed.code,
@@ -284,12 +289,15 @@ async function checkRebased(
 }
 
 /** @param base what the checks say at the base, for the gate to compare with */
-export const checkInput = (run: TaskRun, { spec, baseCommit, baseTree }: Opened, tree: string, base?: Checked) => ({
-  taskId: run.taskId,
-  lineage: run.input.lineage,
-  spec,
-  baseCommit,
-  baseTree,
+export const checkInput = (run: TaskRun, { spec, baseCommit, baseTree }: Opened, tree: string, base?: Checked) =>
+  checkOn({ taskId: run.taskId, lineage: run.input.lineage, spec, baseCommit, baseTree }, tree, base);
+
+/** Where checks run, and what they are compared with: a task's own ground, or one beside it. */
+export type CheckGround = Omit<CheckInput, 'tree' | 'baseline'>;
+
+/** The same for whoever has no task of its own. */
+export const checkOn = (ground: CheckGround, tree: string, base?: Checked): CheckInput => ({
+  ...ground,
   tree,
   ...(base?.kind === 'checked' && base.results !== undefined ? { baseline: base.results } : {}),
 });

@@ -28,7 +28,9 @@ export class Talk {
   grant: Grant | null = null;
   go: Go | null = null;
   allowance: Allowance | null = null;
-  allowanceLeft: AllowanceAnswer['left'] | null = null;
+  allowanceLeft: Exclude<AllowanceAnswer['left'], 'ask'> | null = null;
+  /** The slice was taken back after the last question: what is left is to be asked for. */
+  isRecalled = false;
   /** What the job was last asked for. */
   wants: readonly (keyof Used)[] = [];
   /** Waits for which the task has given its place to others, and the last of them after which it had one again. */
@@ -142,7 +144,9 @@ export class Talk {
   hearAllowance({ allowance, left, order }: AllowanceAnswer): void {
     if (this.isLate('allowance', order)) return;
     this.allowance = allowance;
-    this.allowanceLeft = left;
+    this.isRecalled = left === 'ask';
+    // It is no answer: that may have been overtaken by this, so whoever waits for one asks again.
+    if (left !== 'ask') this.allowanceLeft = left;
   }
 
   /** Whether what the job has given covers a further call, or a further attempt. */

@@ -1,11 +1,14 @@
 /** The task as its workflow holds it: the record, the phase shown to people, the steps of the attempt done so far. */
 import {
   ActivityFailure,
+  condition,
   isCancellation,
   patched,
   setCurrentDetails,
+  sleep,
   upsertSearchAttributes,
   workflowInfo,
+  type TimerOptions,
 } from '@temporalio/workflow';
 import type {
   Called,
@@ -28,7 +31,7 @@ import { DECIDER, nearLimits } from '../domain/decide.js';
 import { standInsOf, type PassedOver } from '../domain/agents.js';
 import type { Decision } from '../domain/decision.js';
 import type { NewEntry } from '../domain/entries.js';
-import { failure, type Failure } from '../domain/failures.js';
+import { failure, type Failure, type FailureCode } from '../domain/failures.js';
 import type { Prerequisite } from '../domain/job.js';
 import type { ArtifactRef, Outcome, WaitingOn } from '../domain/outcome.js';
 import { isHeldForLife, type PermitWish } from '../domain/permits.js';
@@ -122,6 +125,8 @@ const DECISIONS_KEPT = 20;
 /** Of each kind, when the task continues as new: some kilobytes an attempt. */
 const CARRIED_MAX = 5;
 const LIMITS_LEFT_PATCH = 'resumed-with-limits-left';
+/** Calls of histories of before sleep until their time. */
+const WOKEN_PATCH = 'no-room-can-be-cut-short';
 /** What is booked has a number, and activities that decide are named by it. */
 const NOTICE_PATCH = 'notice-of-own-limits';
 /** Attempts that a reset can go back to. */
@@ -429,16 +434,25 @@ export class TaskRun {
     this.wasBlocked = this.record.blockedSince !== null;
     this.bookWait('resource');
     this.wakesAt = Date.now() + waitMs;
+    this.talk.isWoken = false;
     this.hasShownWait = waitMs >= SHOWN_WAIT_MS;
     if (this.hasShownWait) this.enter('waiting', words, 'resource');
     else this.tell(words);
     if (waitMs >= RECORDED_WAIT_MS) await this.writeRecords();
   }
 
+  /** `retryNow` ends it for all calls that wait: whether there is room by now costs one question. */
+  async waitForRoom(waitMs: number, options: TimerOptions): Promise<void> {
+    if (!patched(WOKEN_PATCH)) return await sleep(waitMs, options);
+    this.isPausing = true;
+    await condition(() => this.talk.isWoken, waitMs, options);
+  }
+
   /** There may be room now. An outage that was there before goes on until a step is done. */
   bookRoom(): void {
     this.roomWaits -= 1;
     if (this.roomWaits > 0) return;
+    this.isPausing = false;
     if (!this.wasBlocked) this.bookGoesOn();
     this.wakesAt = null;
     if (this.hasShownWait) this.enter('working', 'goes on');
@@ -537,9 +551,13 @@ export class TaskRun {
     this.end('cancelled', failure(request.code ?? 'cancelled', `${request.requester}: ${request.reason}`));
   }
 
-  /** Ends without an attempt: a prerequisite ended badly. */
-  bookRefused(state: 'dead' | 'cancelled', why: string): void {
-    this.end(state, failure(state === 'cancelled' ? 'skipped' : 'dependencyFailed', why));
+  /** Ends without an attempt: a prerequisite ended badly, if nothing else is said. */
+  bookRefused(
+    state: 'dead' | 'cancelled',
+    why: string,
+    code: FailureCode = state === 'cancelled' ? 'skipped' : 'dependencyFailed',
+  ): void {
+    this.end(state, failure(code, why));
   }
 
   private end(state: 'dead' | 'cancelled', failed: Failure): void {
@@ -685,7 +703,7 @@ export class TaskRun {
     return {
       taskId: this.taskId,
       state,
-      branch: this.opened?.branch ?? null,
+      branch: landing?.branch ?? null,
       landing,
       base: landing?.base ?? this.opened?.baseCommit ?? null,
       attempts,

@@ -1,5 +1,5 @@
 /** Every way in which a task waits: a pause before an attempt, a person, a budget, another task. */
-import { condition, patched } from '@temporalio/workflow';
+import { ActivityFailure, condition, isCancellation, patched } from '@temporalio/workflow';
 import { TASK_DEFAULTS } from '../domain/task.js';
 import type { Decision } from '../domain/decision.js';
 import { isBudget, limitReached } from '../domain/decide.js';
@@ -10,6 +10,7 @@ import type { Outcome, Question, WaitingOn } from '../domain/outcome.js';
 import { sumSpending, totalTokens } from '../domain/record.js';
 import { askBudgetSignal, dependSignal } from './definitions.js';
 import { givePlaceBack, takePlace, takePlaceAfterAll } from './place.js';
+import { lookAfter } from './proxies.js';
 import type { TaskRun } from './task-run.js';
 import { isTold } from './tell-job.js';
 
@@ -120,7 +121,7 @@ async function forBudget(run: TaskRun, timeoutMs: number): Promise<void> {
   const { talk } = run;
   // What was asked for may be attempts; money and tokens may be short on the task's own account.
   const isEnough = (): boolean => shortOf(run) === null && talk.covers(talk.wants, usedBy(run));
-  const isOver = (): boolean => isEnough() || talk.allowanceLeft === 'never';
+  const isOver = (): boolean => isEnough() || talk.allowanceLeft === 'never' || talk.isRecalled;
   await condition(isOver, timeoutMs, { summary: 'waits for budget' });
   const hasCome = isEnough();
   await takePlace(run);
@@ -180,13 +181,30 @@ async function covered(run: TaskRun, kinds: readonly (keyof Used)[], code: Failu
   const failed = failure(code, 'The budget of the job is spent.');
   if (talk.allowanceLeft === 'never') return { kind: 'failed', failure: failed, signature: code };
   talk.wants = kinds;
-  talk.allowanceLeft = null;
-  if (!(await isTold(place.jobId, (job) => job.signal(askBudgetSignal, { path: place.path, used: usedBy(run) }))))
-    return jobGone();
-  await condition(() => talk.allowanceLeft !== null);
-  if (talk.covers(kinds, usedBy(run))) return null;
+  do {
+    talk.allowanceLeft = null;
+    talk.isRecalled = false;
+    const question = { path: place.path, used: usedBy(run) };
+    if (!(await isTold(place.jobId, (job) => job.signal(askBudgetSignal, question)))) return jobGone();
+    await heardOrSilent(run, () => talk.allowanceLeft !== null || talk.isRecalled, 'waits for a slice of the budget');
+    if (talk.covers(kinds, usedBy(run))) return null;
+    // Nobody has answered, or what was answered was taken back at once.
+  } while (talk.allowanceLeft === null || talk.isRecalled);
   if (talk.allowanceLeft !== 'later') return { kind: 'failed', failure: failed, signature: code };
   return { kind: 'blocked', waitingOn: 'budget', failure: failed };
+}
+
+const JOB_SILENT_MS = 60 * 60_000;
+/** Tasks of before waited for their job's word whether it was still there or not. */
+const SILENT_PATCH = 'job-may-be-gone';
+
+/** Until the job's word has come; false if it was silent for so long that perhaps nobody is there to give it. */
+async function heardOrSilent({ input }: TaskRun, isHeard: () => boolean, summary: string): Promise<boolean> {
+  const { silenceSeconds } = input.place ?? {};
+  const silentMs = silenceSeconds === undefined ? JOB_SILENT_MS : silenceSeconds * 1_000;
+  if (patched(SILENT_PATCH)) return await condition(isHeard, silentMs, { summary });
+  await condition(isHeard);
+  return true;
 }
 
 const blockedOn = (code: FailureCode): Outcome => ({ kind: 'blocked', waitingOn: 'budget', failure: failure(code) });
@@ -246,7 +264,10 @@ export async function admitted(run: TaskRun): Promise<boolean> {
   if (run.input.place?.gated !== true || run.input.carried !== undefined) return true;
   if (run.input.place.queued === true) run.enter('waiting', 'waits for a place', 'resource');
   else run.enter('waiting', 'waits for its siblings', 'dependency');
-  await condition(() => run.talk.go !== null);
+  if (!(await hasWord(run))) {
+    run.bookRefused('dead', JOB_GONE, 'terminated');
+    return false;
+  }
   const { go } = run.talk;
   if (go?.refused != null) {
     run.bookRefused(go.state ?? 'dead', go.refused);
@@ -254,4 +275,24 @@ export async function admitted(run: TaskRun): Promise<boolean> {
   }
   run.bookBegins();
   return true;
+}
+
+/** False if there is nobody any more who could say the word. */
+async function hasWord(run: TaskRun): Promise<boolean> {
+  const isHeard = (): boolean => run.talk.go !== null;
+  while (!(await heardOrSilent(run, isHeard, 'waits for the word of the job'))) {
+    const jobId = run.input.place?.jobId ?? '';
+    if (await isGone(jobId)) return isHeard();
+  }
+  return true;
+}
+
+/** A server that does not answer says nothing of the job: it is asked after the next time. */
+async function isGone(jobId: string): Promise<boolean> {
+  try {
+    return (await lookAfter({ taskIds: [jobId] })).length > 0;
+  } catch (thrown) {
+    if (!(thrown instanceof ActivityFailure) || isCancellation(thrown)) throw thrown;
+    return false;
+  }
 }

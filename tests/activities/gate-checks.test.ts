@@ -47,15 +47,18 @@ async function openRepository(files: Files, name: string): Promise<Opened> {
   return { url, baseCommit, baseTree };
 }
 
-/** The checks at the base, then on the change; null removes a file. */
+/** The checks at the base, then on the change; null removes a file. @param links of the base, and where they lead */
 async function judge(
   base: Files,
   change: Readonly<Record<string, string | null>>,
   spec: Partial<TaskSpec> = {},
+  links: Files = {},
 ): Promise<Judged> {
   number += 1;
   const lineage = `l${number}`;
-  const { url, baseCommit, baseTree } = await opened(base);
+  const { url, baseCommit, baseTree: files } = await opened(base);
+  const linked = Object.entries(links).map(([path, to]) => [path, { mode: '120000', bytes: Buffer.from(to) }] as const);
+  const baseTree = linked.length === 0 ? files : await world.ports.git.write(url, files, linked);
   const ref = await world.spec({ repo: { url }, checks: [CHECK], ...spec });
   const changes = Object.entries(change).map(
     ([path, text]) => [path, text === null ? null : { mode: '100644', bytes: Buffer.from(text) }] as const,
@@ -342,6 +345,25 @@ describe('a run that ends before its time', () => {
     expect((await judge(python, { 'calc.py': text }, checks)).code).toBe('testsVanished');
   });
 
+  it('is seen where the base could not even load its tests', async () => {
+    const test = "require('node:test')('adds', () => require('node:assert').equal(require('./add.js')(2, 2), 4));\n";
+    const broken: Files = { 'add.test.js': `require('./add.js');\n${test}` };
+    const spec = { checks: [{ ...CHECK, run: 'node --test' }] };
+    const ended = await judge(broken, { 'add.js': 'process.exit(0);\n' }, spec);
+    expect([ended.code, ended.detail]).toEqual(['testsVanished', 'None of the tests has run in add.test.js.']);
+    expect((await judge(broken, { 'add.js': 'module.exports = (a, b) => a + b;\n' }, spec)).code).toBe('passed');
+  });
+
+  it('is seen of runners that only count: a summary that was there and is missing', async () => {
+    const count =
+      'test -e ended && exit 0; echo "Tests:       $(cat one.txt) passed, 2 total"; test "$(cat one.txt)" = 2';
+    const spec = { checks: [{ ...CHECK, run: count }] };
+    const base = { 'one.txt': '1\n' };
+    expect((await judge(base, { ended: '' }, spec)).code).toBe('testsVanished');
+    const mended = await judge(base, { 'one.txt': '2\n' }, spec);
+    expect([mended.code, mended.counts]).toEqual(['passed', '1 fixed, 0 new, 0 old, 0 vanished']);
+  });
+
   it('is told from one that mends them', async () => {
     const mended = await judge(python, { 'calc.py': 'def add(a, b):\n    return a + b\n' }, checks);
     expect([mended.code, mended.counts]).toEqual(['passed', '1 fixed, 0 new, 0 old, 0 vanished']);
@@ -380,6 +402,34 @@ describe('what failed at the base', () => {
     expect((await judge(SUITE, more, { reproduceFirst: true })).code).toBe('passed');
   });
 
+  it('is not fixed in what a test is a link to', async () => {
+    const base = { 'shared/cases.sh': 'grep -q right one.txt\n', 'one.txt': 'wrong\n' };
+    const spec = { checks: [{ ...CHECK, run: 'for each in tests/*; do sh "$each"; done' }] };
+    const links = { 'tests/one.sh': '../shared/cases.sh' };
+    expect((await judge(base, { 'shared/cases.sh': 'true\n' }, spec, links)).code).toBe('baseTestsFail');
+    expect((await judge(base, { 'one.txt': 'right\n' }, spec, links)).code).toBe('passed');
+  });
+
+  it('is not fixed by a program that rewrites the tests while they run', async () => {
+    const run = 'sh prepare; sh tests/run; sh tests/list.sh';
+    const base = { ...SUITE, prepare: 'true\n', 'tests/list.sh': 'grep -q right one.txt\n' };
+    const cheat = { prepare: 'echo true > tests/list.sh\n', 'tests/run': 'true\n' };
+    const spec = { checks: [{ ...CHECK, run }] };
+    const { code, detail } = await judge({ ...base, 'tests/run': 'true\n' }, cheat, spec);
+    expect([code, detail]).toEqual(['baseTestsFail', 'Rewritten while the checks ran: tests/list.sh.']);
+    // As a formatter does it on every tree.
+    const formatted = { ...base, ...cheat, 'tests/list.sh': 'true\ngrep -q right one.txt\n' };
+    expect((await judge(formatted, { 'two.txt': 'two\n' }, spec)).code).toBe('passed');
+  });
+
+  it('is not fixed by a file that makes the rule of a check as good as done', async () => {
+    const base = { Makefile: 'check:\n\tgrep -q right one.txt\n', 'one.txt': 'wrong\n' };
+    const spec = { checks: [{ ...CHECK, run: 'make check' }] };
+    expect((await judge(base, { check: '' }, spec)).code).toBe('baseTestsFail');
+    expect((await judge(base, { check: '', 'one.txt': 'right\n' }, spec)).code).toBe('protectedFile');
+    expect((await judge(base, { 'one.txt': 'right\n' }, spec)).code).toBe('passed');
+  });
+
   it.each(['fixtures/expected.json', '.eslintrc.json', 'src/__mocks__/a.js', 'testcalc.py'])(
     'is not fixed by what it is measured with, unless the task is about that: %s',
     async (path) => {
@@ -415,7 +465,7 @@ describe('tests inside of a source', () => {
   const run = `echo running 2 tests; v=$(sed -n 's/^const V: i32 = \\(.*\\);/\\1/p' src/lib.rs); code=0
 for w in $(sed -n 's/.*assert_eq!(V, \\(.*\\));.*/\\1/p' src/lib.rs); do
   n=x$n; if [ "$v" = "$w" ]; then echo "test $n ... ok"; else echo "test $n ... FAILED"; code=1; fi
-done; exit $code`;
+done; echo test result: $code; exit $code`;
   const checks = [{ ...CHECK, run }];
   const judged = async (now: string, spec: Partial<TaskSpec> = {}) =>
     (await judge({ 'src/lib.rs': rust(0, 4) }, { 'src/lib.rs': now }, { checks, ...spec })).code;

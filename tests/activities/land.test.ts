@@ -94,6 +94,17 @@ async function refusalOf(landing: ReturnType<Awaited<ReturnType<typeof ready>>['
   return { ...landed.failure, evidence: landed.evidence === undefined ? '' : await textOf(landed.evidence) };
 }
 
+describe('a remote that refuses the push', () => {
+  it.each([
+    ['a rule of its own', 'ticket number is missing', 'remoteRule'],
+    ['a branch that it protects', 'You are not allowed to push to this protected branch', 'protectedBranch'],
+  ])('is told apart by its words: %s', async (_what, says, code) => {
+    const { land, url } = await ready({});
+    writeFileSync(join(url, 'hooks/pre-receive'), `#!/bin/sh\necho "${says}"\nexit 1\n`, { mode: 0o755 });
+    expect(await refusalOf(land())).toMatchObject({ code, detail: expect.stringContaining(says) });
+  });
+});
+
 describe('a signed landing', () => {
   const pushed: string[] = [];
   beforeEach(() => void pushed.splice(0));

@@ -284,3 +284,40 @@ describe('to split the task', () => {
     }
   });
 });
+
+/** The files, and a submodule at lib/b. */
+function withSubmodule(files: Readonly<Record<string, string>>): string {
+  const made = makeRepository(join(world.folder, 'unlike.git'), files);
+  const tip = git(made, 'rev-parse', 'main');
+  git(made, 'read-tree', 'main');
+  git(made, 'update-index', '--add', '--cacheinfo', `160000,${tip},lib/b`);
+  const tree = git(made, 'write-tree');
+  const commit = git(made, 'commit-tree', tree, '-p', tip, '-m', 'sub');
+  git(made, 'update-ref', 'refs/heads/main', commit);
+  return made;
+}
+
+describe('what the work tree of the checks lacks beside a clone', () => {
+  it('is said: submodules, and files of Git LFS, where there are some', async () => {
+    url = withSubmodule({
+      '.gitattributes': '# big\n*.bin filter=lfs diff=lfs merge=lfs -text\n*.txt text\n',
+      'art/.gitattributes': '/raw/** filter=lfs\n',
+      'deep/logo.bin': 'version https://git-lfs.github.com/spec/v1\n',
+      'art/raw/a.psd': 'version https://git-lfs.github.com/spec/v1\n',
+      'raw/a.psd': 'none of them',
+      'whole.bin': 'x'.repeat(2_000),
+      'a.txt': 'a\n',
+    });
+    const { warnings } = await open({ checks: [] });
+    expect(warnings).toContainEqual(expect.stringMatching(/^submodules are empty folders .*\(lib\/b\)/));
+    expect(warnings).toContainEqual(
+      expect.stringMatching(/^files of Git LFS are .*\(art\/raw\/a\.psd, deep\/logo\.bin\)/),
+    );
+  });
+
+  it('is nothing where there are none', async () => {
+    url = makeRepository(join(world.folder, 'like.git'), { '.gitattributes': '*.bin filter=lfs\n', 'a.txt': 'a\n' });
+    const { warnings } = await open({ checks: [] });
+    expect(warnings.filter((warning) => /submodule|LFS/.test(warning))).toEqual([]);
+  });
+});

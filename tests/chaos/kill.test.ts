@@ -1,10 +1,10 @@
 /**
  * A worker killed with SIGKILL, at named points and at random moments: whatever it was doing, another one finishes the task,
- * nothing paid for is paid again, and there is exactly one commit. `npm run soak` tries every point and many more moments.
+ * nothing paid for is paid again, and there is exactly one commit. `npm run soak` tries every point and many more moments. The
+ * work here is one task of a model; what only other work calls is shot at in kill-wide.test.ts.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { keepFigures } from './keep-figures';
+import { STORIES, type Account, type Kind } from './one-task';
 import {
   FILE_OPERATIONS,
   pointsOf,
@@ -13,31 +13,18 @@ import {
   seededRandom,
   spreadSample,
   WATCHED_PORTS,
+  WIDE_OPERATIONS,
 } from './points';
-import { UnderFire, type Account, type Fire, type Kind } from './under-fire';
+import { calmRun, itDiesAt, Runs } from './runs';
+import { UnderFire, type LeftBehind } from './under-fire';
 
 const SOAK = process.env['WEAVER_SOAK'] === '1';
 const SEED = 20_261_121;
 /** About a twentieth of the points. */
 const POINTS = 12;
 const MOMENTS = SOAK ? 100 : 5;
-/** Two cores: more at once would measure the machine's patience instead of weaver's. */
-const AT_ONCE = 6;
 const TIMEOUT_MS = SOAK ? 3 * 60 * 60_000 : 300_000;
 
-/** What only the command line calls; everything else of the port list must be called, or is not tested. */
-/** By handlers that search or merge, a cancel that takes a branch back, and pull requests; these have tests of their own. */
-const NOT_CALLED = [
-  'git.search',
-  'git.changed',
-  'git.capture',
-  'git.merge',
-  'git.sign',
-  'git.ensureSigns',
-  'git.unpublish',
-  'forge.ensureKnown',
-  'forge.open',
-];
 /**
  * Ports that stand beside the way of a task: what reads the outbox or the ledgers, counts, traces, and tidies up; what only
  * reads a text; and what an activity gives to a port.
@@ -45,7 +32,8 @@ const NOT_CALLED = [
 const LOOKING_ON = ['EventLog', 'Meter', 'Tracer', 'StepTrace', 'Costs', 'TestReports', 'SourceParser'];
 const BESIDE = new Set([...LOOKING_ON, 'Housekeeping', 'SendGate']);
 
-const CALM: Account = {
+type Whole = Account & LeftBehind;
+const CALM: Whole = {
   state: 'succeeded',
   decisions: ['complete'],
   requests: 1,
@@ -56,7 +44,7 @@ const CALM: Account = {
   otherBranches: [],
   leftBehind: [],
 };
-const CALM_TROUBLED: Account = { ...CALM, decisions: ['retry', 'complete'], requests: 3, booked: 3 };
+const CALM_TROUBLED: Whole = { ...CALM, decisions: ['retry', 'complete'], requests: 3, booked: 3 };
 
 const DOUBTS = SOAK ? 20 : 2;
 const doubtName = (n: number): string => `request process, moment ${n}`;
@@ -69,15 +57,15 @@ it('watches every port of the list, method by method', () => {
 });
 
 describe('D-15 a worker is killed', () => {
-  let fire: UnderFire;
+  let fire: UnderFire<Kind, Account>;
   let calls: readonly string[];
-  let calm: Readonly<Record<Kind, Account>>;
+  let calm: Readonly<Record<Kind, Whole>>;
   let calmMs: Readonly<Record<Kind, number>>;
   let chosen: readonly string[];
-  let runs: Runs;
+  let runs: Runs<Kind, Account>;
 
   beforeAll(async () => {
-    fire = await UnderFire.start();
+    fire = await UnderFire.start(STORIES);
     ({ calls, calm, calmMs } = await calmRuns(fire));
     const points = pointsOf(calls);
     chosen = SOAK ? points : spreadSample(points, POINTS, SEED);
@@ -88,40 +76,23 @@ describe('D-15 a worker is killed', () => {
   }, TIMEOUT_MS);
 
   afterAll(async () => {
-    await runs?.settled();
+    if (runs !== undefined) {
+      const planned = { points: chosen.length, moments: MOMENTS, requestProcesses: DOUBTS };
+      keepFigures('kills', { ...planned, ...(await runs.settled()) });
+    }
     await fire?.stop();
   }, TIMEOUT_MS);
 
   it('never, and all goes as it should', () => {
     expect(calm).toEqual({ plain: CALM, troubled: CALM_TROUBLED });
     const called = new Set(calls);
-    expect(portOperations().filter((operation) => !called.has(operation))).toEqual(NOT_CALLED);
+    expect(portOperations().filter((operation) => !called.has(operation))).toEqual(WIDE_OPERATIONS);
     expect(FILE_OPERATIONS.some((operation) => called.has(operation))).toBe(true);
   });
 
-  const slots = Array.from({ length: POINTS }, (_, slot) => slot);
-  const operations = [...portOperations(), ...FILE_OPERATIONS];
-  if (SOAK) {
-    it.each(operations)(
-      'around every call of %s',
-      async (operation) => {
-        const points = chosen.filter((point) => point.startsWith(`${operation}:`));
-        expect(points.length > 0).toBe(calls.includes(operation));
-        const accounts = await Promise.all(points.map(async (point) => [point, await runs.get(point)] as const));
-        expect(accounts).toEqual(points.map((point) => [point, calm.plain]));
-      },
-      TIMEOUT_MS,
-    );
-  } else {
-    it.each(slots)(
-      'at a point of the list, choice %i',
-      async (slot) => {
-        const point = chosen[slot] ?? 'none was chosen';
-        expect({ point, ...(await runs.get(point)) }).toEqual({ point, ...calm.plain });
-      },
-      TIMEOUT_MS,
-    );
-  }
+  const wide = new Set(WIDE_OPERATIONS);
+  const operations = [...portOperations().filter((operation) => !wide.has(operation)), ...FILE_OPERATIONS];
+  itDiesAt({ operations, count: POINTS, timeoutMs: TIMEOUT_MS }, () => ({ runs, chosen, calm: () => calm.plain }));
 
   it.each(Array.from({ length: MOMENTS }, (_, n) => momentName(n)))(
     'at %s',
@@ -164,44 +135,8 @@ function doubts(calmMs: Readonly<Record<Kind, number>>) {
 }
 
 /** What there is to be equal to, and every call that a worker makes on the way. */
-async function calmRuns(fire: UnderFire) {
-  const folder = mkdtempSync(join(tmpdir(), 'weaver-calls-'));
-  const countsFile = join(folder, 'calls');
-  const plain = await fire.run('plain', { kind: 'none', countsFile });
-  const calls = readFileSync(countsFile, 'utf8').trim().split('\n');
-  rmSync(folder, { recursive: true });
-  const troubled = await fire.run('troubled', { kind: 'none' });
-  return {
-    calls,
-    calm: { plain: plain.account, troubled: troubled.account },
-    calmMs: { plain: plain.tookMs, troubled: troubled.tookMs },
-  };
-}
-
-/** Runs by name, a few at a time, in the order in which they were added. */
-class Runs {
-  private readonly results = new Map<string, Promise<Account>>();
-  private readonly lanes: Promise<unknown>[] = Array.from({ length: AT_ONCE }, () => Promise.resolve());
-
-  constructor(private readonly fire: UnderFire) {}
-
-  add(name: string, kind: Kind, how: Fire): void {
-    const lane = this.results.size % AT_ONCE;
-    const before = this.lanes[lane] ?? Promise.resolve();
-    const result = before.then(async () => (await this.fire.run(kind, how)).account);
-    // A failure is the test's that asks for it, and must not stop the lane.
-    this.lanes[lane] = result.catch(() => undefined);
-    this.results.set(name, result);
-    result.catch(() => undefined);
-  }
-
-  async get(name: string): Promise<Account> {
-    const result = this.results.get(name);
-    if (result === undefined) throw new Error(`no run is called ${name}`);
-    return await result;
-  }
-
-  async settled(): Promise<void> {
-    await Promise.allSettled(this.results.values());
-  }
+async function calmRuns(fire: UnderFire<Kind, Account>) {
+  const { calls, account: plain, tookMs: plainMs } = await calmRun(fire, 'plain');
+  const { account: troubled, tookMs: troubledMs } = await fire.run('troubled', { kind: 'none' });
+  return { calls, calm: { plain, troubled }, calmMs: { plain: plainMs, troubled: troubledMs } };
 }

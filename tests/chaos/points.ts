@@ -12,8 +12,31 @@ export const WATCHED_PORTS = JSON.parse(readFileSync(join(__dirname, 'ports.json
 
 export const FILE_OPERATIONS = ['fs.fsync', 'fs.fsyncSync', 'fs.rename', 'fs.renameSync'] as const;
 
+/** What one task of a model never calls: kill-wide.test.ts shoots at these, kill.test.ts at all others. */
+export const WIDE_OPERATIONS: readonly string[] = [
+  'git.search',
+  'git.changed',
+  'git.capture',
+  'git.merge',
+  'git.sign',
+  'git.ensureSigns',
+  'git.unpublish',
+  'forge.ensureKnown',
+  'forge.open',
+];
+
 /** Calls that take long enough to be interrupted at several moments. */
-const LONG = new Set(['model.call', 'sandbox.run', 'git.open', 'git.push', 'git.checkout']);
+const LONG = new Set([
+  'model.call',
+  'sandbox.run',
+  'git.open',
+  'git.push',
+  'git.checkout',
+  'git.merge',
+  'git.sign',
+  'git.unpublish',
+  'forge.open',
+]);
 const LATER_MS = [20, 80];
 
 /** Interfaces of src/ports.ts that have methods, with the names of these. */

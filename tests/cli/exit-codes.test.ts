@@ -87,7 +87,8 @@ describe('LC-43 misuse ends with 2', () => {
 
   it.each([
     [['run'], /no task to run/],
-    [['run', 'nowhere.yaml'], /cannot be read.*nowhere\.yaml/],
+    [['run', 'nowhere.yaml'], /cannot be read: there is no file nowhere\.yaml/],
+    [['run', '.'], /cannot be read: \. is a folder/],
     [['run', '--title', 'x'], /repo\.url is missing/],
     [['run', '--title', 'x', '--description', 'y', '--repo', '/no/such.git'], /missingRepository .*at \/no\/such\.git/],
     [['status', 'a b'], /is not an identifier/],

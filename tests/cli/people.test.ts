@@ -77,7 +77,7 @@ it('what has ended can be found, drawn and done differently', async () => {
   await until(async () => (await json<readonly Waiting[]>('waiting')).length === 1, 'the question', 60_000);
   expect(endpoint.count).toBe(asked);
   expect((await desk.weaver(['cancel', 'asks~1', '--reason', 'seen enough', '--wait'])).stdout).toBe(
-    'job/asks~1 is asked to stop, and has stopped.\n  stopping:       0\n',
+    'job/asks~1 is asked to stop, and has stopped.\n  stopping:       its task\n',
   );
   await endProcess(up);
 }, 120_000);

@@ -109,6 +109,9 @@ describe('a task that succeeds', () => {
     expect({ ...again.report, webUrl: '' }).toEqual({ ...first.report, webUrl: '' });
     expect(again.stderr).toContain('there already: job/mend-it/t/0');
     expect(endpoint.count).toBe(asked);
+    // Nobody goes on with what has ended, and nobody has to wait for it.
+    const detached = await runTask('Twice as hard', ['--key', key, '--detach']);
+    expect({ ...detached.report, webUrl: '' }).toEqual({ ...first.report, webUrl: '' });
   });
 
   it('does not give its key to another task', async () => {
@@ -310,7 +313,9 @@ const runUnknown = (...more: readonly string[]) => {
 describe('without a model', () => {
   it('a run ends with the words of the scripted endpoint, and leaves alone what was submitted for a model', async () => {
     const waits = ['run', '-', '--detach', '--key', 'for-a-model'];
-    expect((await desk.weaver(waits, { input: task('For a model'), env: bare })).stderr).toContain('No worker polls');
+    expect((await desk.weaver(waits, { input: task('For a model'), env: bare })).stderr).toMatch(
+      /No worker polls .*\(`weaver up`, with a model configured/,
+    );
     const result = await runUnknown('--json');
     expect(lastJson(result)).toMatchObject({
       exitCode: 5,

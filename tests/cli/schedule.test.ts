@@ -80,6 +80,39 @@ it('triggers also where no worker is, and says so', async () => {
   expect(stdout).toMatch(/^job\/early-\d{8}T\d{6}Z\n$/);
 }, 30_000);
 
+const span = (...args: readonly string[]): Promise<CliResult> => world.cli(['schedule', 'backfill', 'daily', ...args]);
+
+describe('a backfill', () => {
+  beforeAll(async () => {
+    await create('daily', '--cron', '0 3 * * *');
+  });
+
+  it('counts its runs before it starts any, and refuses what a mistyped year would start', async () => {
+    const years = ['--from', '2020-01-01T00:00:00Z', '--to', '2026-10-26T00:00:00Z'];
+    expect(await span(...years)).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(/daily has 2490 runs .*at most 100 .*none was started\.\n.*--max 2490/),
+    });
+    expect((await span(...years, '--max', '2489')).exitCode).toBe(2);
+    expect(await span(...years, '--max', 'all')).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(/1 to 10000/),
+    });
+    await create('minutely', '--every', '1m');
+    const all = await world.cli(['schedule', 'backfill', 'minutely', ...years, '--max', '10000']);
+    expect(all).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/more than 10000 runs .*\n.*in parts/) });
+  });
+
+  it('says how many it makes up', async () => {
+    expect(await span('--from', '2026-11-01T03:00:00Z', '--to', '2026-11-02T03:00:00Z')).toMatchObject({
+      exitCode: 0,
+      stdout: 'daily makes up 2 runs from 2026-11-01T03:00:00.000Z to 2026-11-02T03:00:00.000Z.\n',
+    });
+    const { stdout } = await span('--from', '2026-11-01T04:00:00Z', '--to', '2026-11-01T05:00:00Z', '--json');
+    expect(JSON.parse(stdout)).toMatchObject({ name: 'daily', runs: 0 });
+  });
+});
+
 describe('refuses, and says what to do:', () => {
   it.each([
     ['no time', ['n'], /names no time\.\n.*--cron/],
@@ -117,7 +150,7 @@ describe('refuses, and says what to do:', () => {
   it.each([
     ['a placeholder without a value', 'unknown.json', /unknown\.json:3: description names \$\{part\}.*--param part=/],
     ['a file that is no task', 'wrong.json', /wrong\.json:8: limits\.attempts must be at least 1/],
-    ['a file that is not there', 'none.json', /cannot be read: ENOENT/],
+    ['a file that is not there', 'none.json', /cannot be read: there is no file none\.json/],
   ])('%s', async (_, file, says) => {
     const { exitCode, stderr } = await world.cli(['schedule', 'create', 'n', file, '--every', '1h']);
     expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringMatching(says) });

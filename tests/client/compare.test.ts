@@ -1,4 +1,4 @@
-import type { JudgedRow, TrialCall } from '../../src/domain/compare.js';
+import type { JudgedRow, TrialCall, TrialGate } from '../../src/domain/compare.js';
 import { missedThresholds, regressions, summariseRows, wordDiffRate } from '../../src/domain/compare-summary.js';
 import { NOTHING_SPENT } from '../../src/domain/record.js';
 import { callsAsLines, compareLines, missedLine, stopLine } from '../../src/client/render-compare.js';
@@ -206,6 +206,47 @@ describe('thresholds', () => {
       'costUsdMicros single a/m',
       'latencyMs single a/m',
       'agreement all models',
+    ]);
+  });
+});
+
+describe('coding tasks', () => {
+  const refused = { code: 'checksFailed', detail: 'Failed: value.', evidence: null };
+  const coding = (provider: string, gate: TrialGate | null): JudgedRow => ({
+    ...row({ provider, passed: gate?.refused === null }),
+    gate,
+  });
+  const rows = [
+    coding('a', { tree: 'f00', refused: null }),
+    coding('a', { tree: 'ba5', refused }),
+    coding('b', null),
+    row({ provider: 'c' }),
+  ];
+  const summary = summariseRows(rows, saidBy);
+
+  it('are counted by the gate, beside questions in words', () => {
+    expect(summary.contestants.map(({ asked, gate }) => [asked, gate])).toEqual([
+      ['a/m', { questions: 2, passed: 1 }],
+      ['b/m', { questions: 1, passed: 0 }],
+      ['c/m', null],
+    ]);
+    const table = compareLines(summary, 200).slice(0, 4);
+    expect(table.map((line) => line.split(/ {2,}/)[3])).toEqual(['GATE', '1 of 2', '0 of 1', '-']);
+  });
+
+  it('have a plot of their own on the page', () => {
+    const of = { id: 'compare/k', madeAt: 0, version: '1.0.0', rows, missed: [], regressions: null };
+    expect(comparePage({ ...of, summary })).toContain('Success by gate: single a/m 50 %, single b/m 0 %');
+  });
+
+  it('tell for each call what the gate said of the change that was taken', () => {
+    const lines = callsAsLines(rows).trimEnd().split('\n');
+    const said = lines.map((line) => JSON.parse(line) as { readonly tree?: string; readonly gate?: string });
+    expect(said.map(({ tree, gate }) => [tree, gate])).toEqual([
+      ['f00', 'passed'],
+      ['ba5', 'checksFailed'],
+      [null, null],
+      [undefined, undefined],
     ]);
   });
 });

@@ -103,6 +103,10 @@ describe('the report of a run', () => {
     });
   });
 
+  it('names a branch only where a commit is on it', () => {
+    expect(reportOf(cancelled, null)).toMatchObject({ branch: null, commit: null });
+  });
+
   it('never ends with 0 where nothing was achieved', () => {
     const odd: JobResult = {
       ...succeeded,

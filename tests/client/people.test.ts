@@ -1,4 +1,5 @@
 /** What people say and how it is shown, against a real server without a worker; with one it is tested end to end. */
+import { TypedSearchAttributes } from '@temporalio/common';
 import type { TemporalServer } from '../../src/adapters/server/temporal-server.js';
 import { turnOf } from '../../src/client/again.js';
 import { baseKeyOf } from '../../src/client/followers.js';
@@ -8,12 +9,12 @@ import { treeLines } from '../../src/client/render-tree.js';
 import { waitingLines } from '../../src/client/render-waiting.js';
 import { statusLines } from '../../src/client/render-task.js';
 import { viewOfStatus } from '../../src/client/task-view.js';
-import { commandsFor, type Waiting } from '../../src/client/waiting.js';
+import { commandsFor, unansweredWaiting, type Waiting } from '../../src/client/waiting.js';
 import type { Question } from '../../src/domain/outcome.js';
 import type { JobTaskRow } from '../../src/domain/job.js';
 import { NOTHING_SPENT } from '../../src/domain/record.js';
 import { failure } from '../../src/domain/failures.js';
-import type { JobStatus, TaskStatus } from '../../src/workflows/messages.js';
+import { SEARCH_ATTRIBUTES, type JobStatus, type TaskStatus } from '../../src/workflows/messages.js';
 import { aRow, aSpec } from './specs.js';
 import { startLoneServer, type LoneServer } from './lone-server.js';
 import { until } from './until.js';
@@ -96,6 +97,23 @@ describe('the command that lets a task go on', () => {
     expect(commandsFor(poor, 'budget', aJob({ costUsdMicros: 500_000, whenSpent: 'wait' }))).toEqual([
       'weaver set-budget job/k --cost 1.00',
     ]);
+    // It was lowered below what is spent: twice the limit would let nobody go on.
+    const lowered = {
+      ...aJob({ costUsdMicros: 500_000, tokens: 80, attempts: 3, whenSpent: 'wait' }),
+      left: { costUsdMicros: -2_000_000, tokens: 0, attempts: 1 },
+    };
+    expect(commandsFor(poor, 'budget', lowered)).toEqual([
+      'weaver set-budget job/k --cost 5.00 --tokens 160 --attempts 6',
+    ]);
+  });
+
+  it('begins a worker only where none polls the queue: one that has no time to answer is there', () => {
+    const typedSearchAttributes = new TypedSearchAttributes([{ key: SEARCH_ATTRIBUTES.waitingOn, value: 'budget' }]);
+    const task = { workflowId: 'job/k/t/0', typedSearchAttributes };
+    const unanswered = { jobId: 'job/k', taskId: 'job/k/t/0', waitingOn: 'budget', answered: false };
+    const busy = { says: 'its worker is busy, and has not answered in time', commands: [] };
+    expect(unansweredWaiting(task, true)).toMatchObject({ ...unanswered, ...busy });
+    expect(unansweredWaiting(task, false)).toMatchObject({ ...unanswered, commands: ['weaver worker'] });
   });
 
   it.each([

@@ -53,6 +53,16 @@ const result = (changes: Partial<JobResult> = {}): JobResult => ({
 });
 
 describe('a job under way', () => {
+  it('counts what open tasks have spent, and says which sum is whose', () => {
+    const open = { tasks: 2, waiting: 1, tokens: 500, costUsdMicros: 1_000_000 };
+    expect(jobLine(view({ open }))).toContain(' · $1.0123 · ');
+    expect(jobStatusLines(view({ open }), 200)).toContain(
+      'spent    7 calls, 1000 tokens, $0.0123 by ended tasks; 500 tokens, $1.0000 by 2 open',
+    );
+    const none = { tasks: 0, waiting: 0, tokens: 0, costUsdMicros: 0 };
+    expect(jobStatusLines(view({ open: none }), 200)).toContain('spent    7 calls, 1000 tokens, $0.0123');
+  });
+
   it('is one line: done, under way, failed, spent, and what most tasks wait for', () => {
     expect(jobLine(view())).toBe(
       'running · 6 of 12 done · 2 running · 1 between attempts · 1 blocked · 2 failed · 1 cancelled · $0.0123 · 2 wait for dependency a',

@@ -66,6 +66,12 @@ describe('a task under way', () => {
     expect(statusLines(view()).join('\n')).not.toContain('source');
   });
 
+  it('says of a branch whether there is anything on it', () => {
+    const states = ['running', 'succeeded', 'dead'] as const;
+    const shown = states.map((state) => statusLines(view({ state })).find((line) => line.startsWith('branch')));
+    expect(shown).toEqual(['branch   weaver/x', 'branch   weaver/x', 'branch   weaver/x (nothing has landed)']);
+  });
+
   it('names code, sentence and next step of its failure', () => {
     const text = statusLines(view({ state: 'blocked', failure: { code: 'rateLimited', detail: 'HTTP 429' } })).join(
       '\n',

@@ -11,7 +11,7 @@ import { reportPage } from '../../src/client/report/page';
 import { readReport } from '../../src/client/report/read-report';
 import type { ReportData, ReportTask } from '../../src/client/report/report-data';
 import type { ArtifactRef } from '../../src/domain/outcome';
-import { findChromium, startChromium } from '../e2e/chromium';
+import { describeInChromium, findChromium, startChromium } from '../e2e/chromium';
 import { attempt, BEGIN, child, decision, EXAMPLE, failed, row, succeeded } from './report-example';
 
 const page = reportPage(EXAMPLE);
@@ -274,7 +274,7 @@ function stored(taskId: string, state: string): unknown {
 }
 
 const chromium = findChromium();
-(chromium === null ? describe.skip : describe)('in a browser', () => {
+describeInChromium('in a browser', () => {
   it('is readable without a network, in the dark, on a small screen and without a script', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'weaver-page-'));
     const browser = await startChromium(chromium ?? '');

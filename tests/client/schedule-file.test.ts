@@ -62,6 +62,16 @@ it.each([
   expect(readScheduleFile(text, { ...OPTIONS, ...more }).key).toBe(key);
 });
 
+it('leaves times of the schedule’s own zone for each run too, and says that they are named', () => {
+  const text = FILE.replace('of ${date}', 'of ${localDate} ${localTime} ${date} ${time}');
+  const { title, isLocal } = readScheduleFile(text, OPTIONS);
+  expect({ title, isLocal }).toEqual({ title: 'Tidy of ${localDate} ${localTime} ${date} ${time}', isLocal: true });
+  expect(readScheduleFile(FILE, OPTIONS).isLocal).toBe(false);
+  expect(readScheduleFile(FILE, { ...OPTIONS, key: 'tidy-${localDate}', timezone: 'Europe/Berlin' }).isLocal).toBe(
+    true,
+  );
+});
+
 describe('refuses', () => {
   it('a name without a value, with its line and what to do', () => {
     const says = faultOf(FILE.replace('at ${time}', 'for ${wo}'));
@@ -97,6 +107,11 @@ describe('refuses', () => {
       /Every run would have the key “tidy”.*\$\{scheduledTime\}/,
     ],
     ['a key that names nothing', { key: 'tidy-${when}' }, /\$\{when\}, which has no value/],
+    [
+      'a key of a day that is not the schedule’s',
+      { key: 'tidy-${date}', timezone: 'America/Los_Angeles' },
+      /\$\{date\}, the day in UTC; the schedule is in America\/Los_Angeles.*\$\{localDate\}/,
+    ],
     ['a key that cannot be one', { key: 'tidy/${date}' }, /“tidy\/2026-11-21” cannot be a key/],
   ])('%s', (_, more, says) => {
     expect(faultOf(FILE, more)).toMatch(says);

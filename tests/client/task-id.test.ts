@@ -18,6 +18,12 @@ describe('an identifier', () => {
   it.each(['', ' ', 'job/', 'a b', 'job/a/t/', 'job/a/b/c', '../../etc'])('%j is refused with the fix', (id) => {
     expect(() => idsOf(id)).toThrow(expect.objectContaining({ code: 'usage', exitCode: 2, next: expect.any(String) }));
   });
+
+  it('is none of a comparison, which says where it is shown', () => {
+    expect(() => idsOf('compare/spring')).toThrow(
+      expect.objectContaining({ code: 'usage', next: expect.stringContaining('weaver compare FILE --key') }),
+    );
+  });
 });
 
 it('WT-51, WT-67 and WT-69 shows by itself whether it is of a job or of a task, and stays the same in JSON', () => {

@@ -128,6 +128,20 @@ describe('looking', () => {
       await expect(ask()).rejects.toEqual(fault('unknownTask', 2));
   });
 
+  it('a task that its job does not have is unknown, and not another one', async () => {
+    await client.submit(aSpec(), { key: 'one-only' });
+    await expect(client.status('job/one-only/t/typo')).rejects.toEqual(fault('unknownTask', 2));
+    // A task may have been split; without a worker nobody knows.
+    expect(await client.status('job/one-only/t/0.1')).toMatchObject({
+      taskId: 'job/one-only/t/0.1',
+      state: 'pending',
+      phase: "has not begun, or is none of the job's tasks",
+    });
+    await client.temporal.workflow.getHandle('job/one-only').terminate('by hand');
+    await expect(client.status('job/one-only/t/typo')).rejects.toEqual(fault('unknownTask', 2));
+    await expect(client.status('job/one-only/t/0.1')).rejects.toEqual(fault('notThere', 2));
+  });
+
   it('watching ends when the job has ended', async () => {
     await client.submit(aSpec(), { key: 'watched' });
     const seen: TaskView[] = [];
@@ -135,7 +149,10 @@ describe('looking', () => {
       seen.push(view);
       if (view.state === 'pending') await client.temporal.workflow.getHandle('job/watched').terminate('by hand');
     }
-    expect(seen.map(({ state }) => state)).toEqual(['pending', 'dead']);
+    expect(seen.map(({ state, failure }) => [state, failure?.code])).toEqual([
+      ['pending', undefined],
+      ['dead', 'terminated'],
+    ]);
   });
 
   it('watching ends when nobody wants to know any more', async () => {

@@ -70,6 +70,7 @@ describe('without a file and without variables', () => {
       home: join(folder, '.local/state/weaver'),
       file: null,
       taskQueue: 'weaver',
+      otherHomes: 'refuse',
       agents: [],
       uiUrl: null,
       temporal: { configured: false, namespace: 'default', connection: {} },
@@ -217,6 +218,36 @@ providers:
       LOCAL,
       { ...OPENAI, model: 'gpt-x', price: PRICE },
     ]);
+  });
+
+  it.each<[string, Env, string, RegExp | null]>([
+    [
+      'another address',
+      { OPENAI_BASE_URL: 'https://h/v1' },
+      FILE,
+      /the price of openai is for gpt-x at https:\/\/api\.openai\.com\/v1\. It is not used for gpt-x at https:\/\/h\/v1:/,
+    ],
+    ['another model', { WEAVER_MODEL: 'm' }, FILE, /is for gpt-x at .* It is not used for m at https:\/\/api/],
+    [
+      'prices of other models, at another address',
+      { OPENAI_BASE_URL: 'https://h/v1' },
+      FILE.replace(
+        '    price:',
+        '    models: { big: { price: { promptUsdPerMillion: 1, completionUsdPerMillion: 1, date: 2026-11-01 } } }\n    price:',
+      ),
+      /is for gpt-x, big at /,
+    ],
+    [
+      'no model in the file',
+      { WEAVER_MODEL: 'm' },
+      FILE.replace('    model: gpt-x\n', ''),
+      /for a model that it does not name/,
+    ],
+    ['the same model', { WEAVER_MODEL: 'gpt-x' }, FILE, null],
+    ['the address that it has by itself', { OPENAI_BASE_URL: 'https://api.openai.com/v1/' }, FILE, null],
+  ])('say so where a price is not used: %s', (_what, env, file, says) => {
+    const found = warnings({ OPENAI_API_KEY: 'k', ...env }, file);
+    expect(found.map((text) => says?.test(text) ?? text)).toEqual(says === null ? [] : [true]);
   });
 
   const ONE = FILE.replace(/ {2}openai:[\s\S]*?(?= {2}local:)/, '');

@@ -125,7 +125,31 @@ describe('a budget', () => {
     expect(ledger.usedShare('attempts')).toBe(0.5);
   });
 
-  it('that is lowered below what is given takes nothing back, and gives nothing more', () => {
+  it('that is lowered takes back what was not used, from the next question on, and not from whom nobody has told', () => {
+    const ledger = ledgerOf({ costUsdMicros: 80_000_000 });
+    expect(ledger.grant('a', NOTHING)?.costUsdMicros).toBe(10_000_000);
+    expect([ledger.change({ costUsdMicros: 90_000_000 }), ledger.change({ tokens: 1_000_000 })]).toEqual([false, true]);
+    expect(ledger.change({ costUsdMicros: 1_000_000 })).toBe(true);
+    ledger.recall(['a']);
+    const carried = JobLedger.restore(structuredClone(ledger.carry()), 1);
+    for (const one of [ledger, carried]) {
+      // Until it has asked, nobody knows what it has used of it.
+      expect(one.grant('b', NOTHING)).toBeNull();
+      expect(one.grant('a', used({ costUsdMicros: 400_000 }))?.costUsdMicros).toBe(400_000 + 600_000 / 8);
+      expect(one.grant('a', used({ costUsdMicros: 1_100_000 }))).toBeNull();
+    }
+  });
+
+  it('that is lowered lets the attempt under way come to its end', () => {
+    const ledger = ledgerOf({ attempts: 80 });
+    expect(ledger.grant('a', NOTHING)?.attempts).toBe(10);
+    ledger.change({ attempts: 1 });
+    ledger.recall(['a']);
+    expect(ledger.grant('a', NOTHING)?.attempts).toBe(1);
+    expect(ledger.grant('a', used({ attempts: 1 }))).toBeNull();
+  });
+
+  it('that is lowered below what is given takes nothing back by itself, and gives nothing more', () => {
     const ledger = ledgerOf({ attempts: 4 });
     ledger.grant('a', NOTHING);
     ledger.grant('b', NOTHING);

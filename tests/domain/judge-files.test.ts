@@ -1,4 +1,12 @@
-import { hasTestPart, withTestPartOf } from '../../src/domain/judge-files';
+import picomatch from 'picomatch';
+import {
+  hasTestPart,
+  MEASURE_FILES,
+  RECIPE_FILES,
+  RUNNER_FILES,
+  TEST_FILES,
+  withTestPartOf,
+} from '../../src/domain/judge-files';
 
 const manifest = (value: unknown): string => JSON.stringify(value);
 
@@ -8,6 +16,9 @@ const pom = (properties: string, plugin = ''): string =>
   `<project><properties><x.version>1</x.version>${properties}</properties><build><plugins><plugin><artifactId>other</artifactId></plugin>${plugin}</plugins></build></project>`;
 const gradle = (inside: string): string =>
   `plugins { id 'java' }\ndependencies {\n  implementation('x:x:1') { exclude group: 'y' }\n}\n${inside}`;
+
+const members = (list: string, more = ''): string => `[workspace]\nmembers = [${list}]\n${more}`;
+const tools = (chai: string): string => manifest({ devDependencies: { chai } });
 
 describe('the part of a file that is about tests', () => {
   it('of package.json is what npm runs and how runners are set', () => {
@@ -65,10 +76,21 @@ describe('the part of a file that is about tests', () => {
     ['Cargo.toml', cargo, `${cargo}\n[[test]]\nname = "all"\nharness = false\n`],
     ['Cargo.toml', cargo, cargo.replace('name = "a"', 'name = "a"\nautotests = false')],
     ['core/Cargo.toml', cargo, `${cargo}\n[lib]\ntest = false\n`],
+    ['Cargo.toml', cargo, `${cargo}\n[patch.crates-io]\nassert = { path = "mine" }\n`],
+    ['Cargo.toml', cargo, `${cargo}\n[dev-dependencies]\nassert = { path = "mine" }\n`],
+    ['Cargo.toml', members('"a", "b"'), members('"a"')],
+    ['Cargo.toml', members('"a", "b"'), members('"a", "b"', 'default-members = ["a"]\n')],
     ['go.mod', go, `${go}replace github.com/x/assert => ./assert\n`],
     ['go.mod', go, `${go}replace (\n\tgithub.com/x/assert => ./assert\n)\n`],
     ['pom.xml', pom(''), pom('<maven.test.skip>true</maven.test.skip>')],
     ['pom.xml', pom(''), pom('<skipTests>true</skipTests>')],
+    ['pom.xml', '<modules><module>a</module><module>b</module></modules>', '<modules><module>a</module></modules>'],
+    ['tsconfig.json', '{"include": ["src"]}', '{"include": ["src/good.ts"]}'],
+    ['tsconfig.json', '{"extends": "./strict.json"}', '{"extends": "./loose.json"}'],
+    ['package.json', manifest({ workspaces: ['a', 'b'] }), manifest({ workspaces: ['a'] })],
+    ['package.json', manifest({ workspaces: { packages: ['a', 'b'] } }), manifest({ workspaces: { packages: ['b'] } })],
+    ['package.json', tools('^5.0.0'), tools('file:./mine')],
+    ['package.json', tools('5'), manifest({ devDependencies: { chai: '5' }, overrides: { chai: 'file:./mine' } })],
     ['core/pom.xml', pom('', surefire('')), pom('', surefire('<configuration><excludes/></configuration>'))],
     ['build.gradle', gradle(''), gradle('test { enabled = false }')],
     ['build.gradle.kts', gradle('tasks.test { }'), gradle('tasks.test { exclude("**") }')],
@@ -79,6 +101,10 @@ describe('the part of a file that is about tests', () => {
 
   it.each([
     ['Cargo.toml', cargo, `${cargo}y = "2"\n`],
+    ['Cargo.toml', cargo, `${cargo}\n[dev-dependencies]\nassert = "1"\n`],
+    ['Cargo.toml', members('"a"'), members('"a", "b"')],
+    ['package.json', manifest({ workspaces: ['a'] }), manifest({ workspaces: ['b', 'a'] })],
+    ['package.json', tools('^5.0.0'), tools('^6.0.0')],
     ['go.mod', go, go.replace('v1.0.0', 'v1.1.0')],
     ['pom.xml', pom('', surefire('')), pom('<y.version>2</y.version>', surefire(''))],
     ['build.gradle', gradle('test { }'), gradle('test { }').replace("('x:x:1')", "('x:x:2')")],
@@ -126,5 +152,28 @@ describe('the part of a file that is about tests', () => {
   it('is in no other file', () => {
     const paths = ['package.json', 'a/setup.cfg', 'b/pom.xml', 'Makefile', 'src/a.js'];
     expect(paths.map(hasTestPart)).toEqual([true, true, true, false, false]);
+  });
+});
+
+describe('files that judge by their names', () => {
+  const LISTS = { test: TEST_FILES, runner: RUNNER_FILES, recipe: RECIPE_FILES, measure: MEASURE_FILES };
+  const listOf = (path: string): string =>
+    Object.entries(LISTS).find(([, globs]) => picomatch([...globs], { dot: true })(path))?.[0] ?? 'none';
+
+  it.each([
+    ['test', 'integration-tests/a.py Calc.Tests/UnitTest1.cs app/src/androidTest/A.kt lib/calc_spec.js calc.Tests.ps1'],
+    ['runner', 'src/setupTests.ts jest-setup.js tests-setup.mjs .proverc'],
+    ['recipe', 'local.make Makefile.local rust-toolchain.toml x-1.0.dist-info/entry_points.txt'],
+    [
+      'measure',
+      'expected.txt cases/sum.expected.txt expected/a.json src/testutils.ts testing/same.py internal/testutil/eq.go',
+    ],
+    ['measure', 'vendor/github.com/stretchr/testify/assert/assert.go include/assert.h'],
+    [
+      'none',
+      'src/tested.ts src/expected.ts contest/a.py vendor/github.com/x/y/y.go src/testing/bed.ts Makefile.am assert.c',
+    ],
+  ])('are of the kind %s: %s', (kind, paths) => {
+    expect(paths.split(' ').map((path) => [path, listOf(path)])).toEqual(paths.split(' ').map((path) => [path, kind]));
   });
 });

@@ -1,4 +1,4 @@
-import { lineageOf, ownerOfWorkspace, workspaceOfPerson } from '../../src/domain/lineage';
+import { lineageOf, ownerOfWorkspace, workspaceOfCase, workspaceOfPerson } from '../../src/domain/lineage';
 
 it('is a folder name for any workflow id', () => {
   for (const id of [
@@ -27,4 +27,9 @@ it('has a work tree for a person beside its own, which belongs to it too', () =>
   const lineage = lineageOf('job/login-fix/t/0');
   expect(workspaceOfPerson(lineage)).not.toBe(lineage);
   expect([lineage, workspaceOfPerson(lineage)].map(ownerOfWorkspace)).toEqual([lineage, lineage]);
+});
+
+it('has a work tree for each coding task of a comparison, which belongs to the comparison', () => {
+  const lineage = lineageOf('compare/spring.case1');
+  expect(ownerOfWorkspace(workspaceOfCase(lineage, 11))).toBe(lineage);
 });

@@ -137,6 +137,38 @@ describe('wishes', () => {
       expect(branchWishes({ url: other, branch: 'b' })[0]?.name).toBe(branchWishes({ url, branch: 'b' })[0]?.name),
   );
 
+  it.each([
+    'http://example.com/acme/app',
+    'https://ana:secret@example.com/acme/app.git',
+    'https://example.com:443/acme//app.git',
+    'https://example.com/./acme/old/../app',
+    'git@example.com:acme/app.git',
+    'example.com:acme/app',
+    'ssh://git@EXAMPLE.com/acme/app.git',
+    'ssh://example.com:22/acme/app',
+    'git://example.com:9418/acme/app',
+  ])('know it by every way to get there: %s', (other) => expect(nameOf(other, 'b')).toBe(nameOf(url, 'b')));
+
+  it.each(['file:///srv/app.git', 'file://localhost/srv/app', '/srv//./app.git/', 'FILE:///srv/app'])(
+    'know a folder by its addresses: %s',
+    (other) => expect(nameOf(other, 'b')).toBe(nameOf('/srv/app', 'b')),
+  );
+
+  it('keep repositories apart that are at other places', () => {
+    const others = [
+      url,
+      'https://example.com/acme/app2',
+      'https://example.com:8443/acme/app',
+      'ssh://git@example.com:443/acme/app',
+      'https://example.org/acme/app',
+      'git@example.com:app',
+      '/example.com/acme/app',
+      'acme/app',
+      '/acme/app',
+    ];
+    expect(new Set(others.map((other) => nameOf(other, 'b'))).size).toBe(others.length);
+  });
+
   it('keep repositories apart whose names differ in capitals, and branches', () => {
     const names = [
       nameOf('/srv/App', 'b'),

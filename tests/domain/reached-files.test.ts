@@ -1,4 +1,4 @@
-import { hasStayed, reachedFrom, type Reached } from '../../src/domain/reached-files';
+import { hasStayed, mayBeReached, reachedFrom, type Reached } from '../../src/domain/reached-files';
 
 const ROOT = 'package.json';
 const manifest = (scripts: Readonly<Record<string, string>>): string => JSON.stringify({ scripts });
@@ -72,7 +72,20 @@ describe('the files that a check comes by', () => {
         'other.sh': '',
         'main.c': '',
       },
-      ['ci/run.sh', 'sub/own.sh', 'tools/verify.py'],
+      // A file with the name of a rule would be in its way.
+      ['check', 'ci/run.sh', 'sub/first', 'sub/own.sh', 'tools/verify.py', 'unit'],
+    ],
+    [
+      'what a Makefile includes',
+      'make check',
+      { Makefile: 'include build/vars.inc\ncheck:\n\t$(NODE) main.js\n', 'build/vars.inc': '', 'main.js': '' },
+      ['build/vars.inc', 'check'],
+    ],
+    [
+      'what a runner is told to load before the tests',
+      'node --require ./setup.js --import=./hooks/more.mjs -r ./quiet --import ./src/polyfill.mjs --test',
+      { 'setup.js': '', 'hooks/more.mjs': '', 'quiet.js': '', 'src/polyfill.mjs': '', 'product.js': '' },
+      ['hooks/more.mjs', 'quiet.js', 'setup.js'],
     ],
     [
       'recipes of just',
@@ -124,6 +137,11 @@ describe('the files that a check comes by', () => {
 
 const makefile = (lines: string): string => `check: more\n${lines}other:\n\ttrue\n`;
 
+it('are looked for if a change touches what may be one of them', () => {
+  const may = ['setup.js', 'check', 'vars.inc', 'scripts/a.py', 'a.js', 'Makefile'];
+  expect([...may, 'src/a.js', 'index.js', 'a.txt'].filter(mayBeReached)).toEqual(may);
+});
+
 describe('what must stay', () => {
   const scripts = { test: 'sh check.sh', 'check:types': 'tsc', build: 'sh build.sh' };
   const files = {
@@ -139,6 +157,12 @@ describe('what must stay', () => {
       [ROOT, 'check:types'],
       [ROOT, 'test'],
     ]);
+  });
+
+  it('is not what is loaded before the tests, and no file may take the place of a rule', () => {
+    expect(reach('node -r ./setup.js --test', { 'setup.js': '' }).kept).toEqual([]);
+    const { kept } = reach('make check', { Makefile: 'check:\n\ttrue\n' });
+    expect(kept).toContainEqual({ path: 'check', piece: null });
   });
 
   it('may be gone on with behind it, and nothing else', () => {

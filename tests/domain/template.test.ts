@@ -32,6 +32,8 @@ it('writes times so that they can stand in branches and keys', () => {
     scheduledTime: '20261121T030405Z',
     date: '2026-11-21',
     time: '030405',
+    localDate: '2026-11-21',
+    localTime: '030405',
   });
 });
 
@@ -39,4 +41,19 @@ it('changes texts at any depth and nothing else', () => {
   expect(mapTexts({ a: ['x', 1, null, { b: 'y', c: true }] }, (text) => `${text}!`)).toEqual({
     a: ['x!', 1, null, { b: 'y!', c: true }],
   });
+});
+
+it('tells the time of a zone by the offsets that it is given', () => {
+  const offsets = [
+    [Date.UTC(2026, 2, 8, 10), -420],
+    [Date.UTC(2026, 10, 1, 9), -480],
+  ] as const;
+  const local = (...time: readonly [number, number, number, number]) => {
+    const { localDate, localTime } = timeWords(Date.UTC(...time), offsets);
+    return `${localDate} ${localTime}`;
+  };
+  expect(local(2026, 10, 1, 3)).toBe('2026-10-31 200000');
+  expect(local(2026, 10, 1, 8)).toBe('2026-11-01 010000');
+  expect(local(2026, 10, 1, 9)).toBe('2026-11-01 010000');
+  expect(local(2026, 10, 22, 4)).toBe('2026-11-21 200000');
 });

@@ -123,6 +123,19 @@ describe('tests of two runs', () => {
     ]);
   });
 
+  it.each<[string, string, string]>([
+    ['a file of node', 'test/a.test.js', 'adds'],
+    ['a module of pytest', 'tests.test_a', 'tests.test_a › test_adds'],
+    ['a module with classes', 'tests.test_a', 'tests.test_a.Sums › test_adds'],
+    ['a class of JUnit', 'a.SumTest › initializationError', 'a.SumTest › adds'],
+  ])('has for fixed what could not be loaded once its tests are named: %s', (_what, id, test) => {
+    const base = table({ [id]: 'failed', other: 'passed' });
+    const then = { ...NOTHING, fixed: [id], added: [test] };
+    expect(compareTests(base, [table({ [test]: 'passed', other: 'passed' })])).toEqual(then);
+    expect(compareTests(base, [table({ other: 'passed' })]).vanished).toEqual([id]);
+    expect(compareTests(base, [table({ [test]: 'skipped', other: 'passed' })]).vanished).toEqual([id]);
+  });
+
   it('knows nothing of gone tests without a base', () => {
     expect(compareTests(null, [table({ a: 'failed', b: 'passed' })])).toEqual({ ...NOTHING, fresh: ['a'] });
   });

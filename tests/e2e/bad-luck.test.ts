@@ -121,7 +121,7 @@ const ROWS: readonly Row[] = [
     },
     state: 'dead',
     exitCode: 2,
-    code: 'protectedBranch',
+    code: 'remoteRule',
   },
   // the endpoint
   {

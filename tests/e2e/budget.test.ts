@@ -10,6 +10,8 @@ let client: Client;
 
 /** One cent a call: a thousand prompt tokens at ten dollars a million. */
 const CALL_USD_MICROS = 10_000;
+/** Long enough for a word to reach a job and its task while a call is under way. */
+const LATENCY_MS = 3_000;
 const usage = { prompt: 1_000, completion: 0 };
 const CONFIG = `
 providers:
@@ -28,6 +30,13 @@ beforeAll(async () => {
         when: { contains: '# Tries it twice' },
         answers: [
           { kind: 'json', value: answerValue('wronger'), usage },
+          { kind: 'json', value: answerValue('right'), usage },
+        ],
+      },
+      {
+        when: { contains: '# Is lowered' },
+        answers: [
+          { kind: 'json', value: answerValue('wronger'), usage, delayMs: LATENCY_MS },
           { kind: 'json', value: answerValue('right'), usage },
         ],
       },
@@ -129,6 +138,20 @@ it('gives what one task leaves over to the others before it ends them', async ()
   const titles = six('Shares');
   const handle = await start('shares', titles, { whenSpent: 'die', attempts: 6 }, { attempts: 5 });
   expect(await resultOf(handle)).toMatchObject({ state: 'completed', summary: { counts: { succeeded: 6 } } });
+});
+
+it('makes no further call from a slice that was given before the limit was lowered', async () => {
+  const limits = { attempts: 3 };
+  // A slice has room for several calls.
+  const handle = await start('lowered', ['Is lowered'], { whenSpent: 'wait', costUsdMicros: 1_000_000 }, limits);
+  await until(async () => world.requestsFor('# Is lowered') === 1, 'it asks');
+  await handle.executeUpdate('setBudget', { args: [{ by: 'ana', why: '', costUsdMicros: CALL_USD_MICROS }] });
+  const task = client.workflow.getHandle('job/lowered/t/t0');
+  const isBlocked = async () => (await task.query<TaskStatus>('status')).waitingOn === 'budget';
+  await until(async () => (await isBlocked()) || world.requestsFor('# Is lowered') > 1, 'it waits');
+  expect(world.requestsFor('# Is lowered')).toBe(1);
+  await handle.executeUpdate('setBudget', { args: [{ by: 'ana', why: '', costUsdMicros: 5 * CALL_USD_MICROS }] });
+  expect(await resultOf(handle)).toMatchObject({ state: 'completed', task: { attempts: 2 } });
 });
 
 it('lets a single task wait for its own spent limit, and go on with the next attempt', async () => {

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { chromium, type Browser } from 'playwright-core';
+import { describeWhere } from '../where';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
@@ -12,6 +13,11 @@ export function findChromium(): string | null {
   const folders = (process.env['PATH'] ?? '').split(delimiter);
   return folders.flatMap((folder) => NAMES.map((name) => join(folder, name))).find(existsSync) ?? null;
 }
+
+export const describeInChromium = describeWhere(
+  findChromium() !== null,
+  'Chromium: install it, or set WEAVER_CHROMIUM',
+);
 
 /** Talks to nobody but the pages it is sent to. */
 export const startChromium = (executablePath: string): Promise<Browser> =>

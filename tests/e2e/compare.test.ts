@@ -1,11 +1,12 @@
 /** `weaver compare` as a person uses it: a real server and worker, several endpoints over HTTP, the compiled command. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ScriptedAnswer, ScriptRule } from '../../src/adapters/model/scripted';
 import type { CompareInput, CompareResult } from '../../src/workflows/compare-messages';
 import { parseCompare } from '../../src/schemas';
+import { importCommit } from '../fast-import';
 import { startProviders, type Providers } from './providers';
-import { until, World, type CliResult } from './world';
+import { answerValue, branchesOf, CHECK, until, valueFiles, World, type CliResult } from './world';
 
 const NAMES = ['a', 'b', 'c'] as const;
 
@@ -39,6 +40,7 @@ concurrency: 3
 `;
 
 const says = (text: string): ScriptedAnswer => ({ kind: 'text', text });
+const edits = (value: string): ScriptedAnswer => ({ kind: 'json', value: answerValue(value) });
 const rule = (contains: string, ...answers: readonly ScriptedAnswer[]): ScriptRule => ({ when: { contains }, answers });
 
 /** `c` knows no capitals. */
@@ -68,9 +70,14 @@ async function compareIn(
 }
 
 interface Report extends Omit<CompareResult, 'failed'> {
-  readonly contestants: readonly { readonly mode: string; readonly asked: string; readonly success: number }[];
+  readonly contestants: readonly {
+    readonly mode: string;
+    readonly asked: string;
+    readonly success: number;
+    readonly gate: { readonly questions: number; readonly passed: number } | null;
+  }[];
   readonly overview: { readonly calls: number; readonly agreement: number };
-  readonly failed: readonly { readonly case: string; readonly asked: string }[];
+  readonly failed: readonly { readonly case: string; readonly asked: string; readonly why: string }[];
   readonly missed: readonly { readonly threshold: string; readonly by: string }[];
   readonly regressions: readonly { readonly by: string; readonly verdict: string }[] | null;
   readonly failure?: { readonly code: string; readonly message: string };
@@ -216,3 +223,53 @@ it('is cancelled by its id, with who asked for it and why', async () => {
   const unknown = await world.cli(['cancel', 'compare/nobody', '--reason', 'x']);
   expect([unknown.exitCode, unknown.stderr]).toEqual([2, expect.stringContaining('compare/nobody')]);
 }, 60_000);
+
+it('answers coding tasks with edits and lets the gate tell who was right, on one base, pushing nothing', async () => {
+  const remote = world.repository('compared', valueFiles());
+  const task = {
+    title: 'Right the value',
+    description: 'value.txt must say right.',
+    repo: { url: remote },
+    checks: [CHECK],
+  };
+  const cases = {
+    cases: [{ name: 'value', task }],
+    providers: ['a', 'b', 'c'],
+    modes: ['single', 'all'],
+    concurrency: 1,
+  };
+  const text = (costUsd: number): string =>
+    JSON.stringify({ ...cases, limits: { costUsd }, thresholds: { success: 0 } });
+  providers.at('a').setScript([rule('Right the value', edits('right'))]);
+  providers.at('b').setScript([rule('Right the value', edits('nearly'))]);
+  providers.at('c').setScript([rule('Right the value', says('I would write right into it.'))]);
+  const before = counts();
+  const poor = await compare(text(0.000_01), '--key', 'coding');
+  expect([poor.exitCode, poor.report.done]).toEqual([7, 1]);
+
+  // The rest is asked about the same base, or what was paid for would not be what is compared.
+  const files = new Map([['later.txt', { mode: '100644', bytes: Buffer.from('later') }]]);
+  importCommit(remote, { branch: 'main', from: 'main', author: 'Test <test@localhost>', message: 'later\n', files });
+  const outputs = ['--jsonl', 'coding.jsonl', '--html', 'coding.html'];
+  const { exitCode, report } = await compare(text(1), '--key', 'coding', ...outputs);
+  expect([exitCode, report.done, requests(before)]).toEqual([0, 4, [2, 2, 2]]);
+  expect(report.contestants.map(({ asked, success, gate }) => [asked, success, gate])).toEqual([
+    ['a/model-a', 1, { questions: 1, passed: 1 }],
+    ['b/model-b', 0, { questions: 1, passed: 0 }],
+    ['c/model-c', 0, { questions: 1, passed: 0 }],
+    ['all', 1, { questions: 1, passed: 1 }],
+  ]);
+  expect(report.failed.map(({ asked, why }) => [asked, why])).toEqual([
+    ['b/model-b', expect.stringMatching(/^(checksFailed|stillFailing) .* value is nearly$/)],
+    ['c/model-c', expect.stringMatching(/^malformedAnswer /)],
+  ]);
+  const lines = readFileSync(join(world.folder, 'coding.jsonl'), 'utf8').trim().split('\n');
+  const called = lines.map((each) => JSON.parse(each) as { readonly gate: string | null; readonly says: string });
+  expect(called.map(({ gate, says: said }) => [gate, said]).slice(0, 2)).toEqual([
+    ['passed', 'Make the value right'],
+    [expect.stringMatching(/checksFailed|stillFailing/), 'Make the value nearly'],
+  ]);
+  expect(readFileSync(join(world.folder, 'coding.html'), 'utf8')).toContain('Success by gate');
+  expect(branchesOf(remote)).toEqual(['main']);
+  expect(readdirSync(join(world.home, 'workspaces')).filter((name) => name.includes('coding'))).toEqual([]);
+}, 120_000);

@@ -5,7 +5,7 @@ import type { Client } from '@temporalio/client';
 import type { Swept } from '../../src/domain/housekeeping';
 import { lineageOf } from '../../src/domain/lineage';
 import type { JanitorResult } from '../../src/workflows/janitor';
-import { answerValue, CHECK, until, valueFiles, World } from './world';
+import { answerValue, CHECK, endProcess, until, valueFiles, World } from './world';
 
 const HOUR_MS = 60 * 60_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -191,3 +191,20 @@ describe('after a task that was terminated, beside one that is open and one that
     await expect(handle.result()).rejects.toThrow(/cancel/i);
   }, 30_000);
 });
+
+it.each(['a worker answers', 'no worker is left'])(
+  'a task terminated half way ends as if it was cancelled, where %s',
+  async (where) => {
+    if (where !== 'a worker answers') await Promise.all(world.processes.map(endProcess));
+    const handle = client.workflow.getHandle('job/open/t/0');
+    if ((await handle.describe()).closeTime === undefined) await handle.terminate('by hand');
+    const [watched, explained] = await Promise.all([
+      world.cli(['watch', 'job/open/t/0']),
+      world.cli(['explain', 'open']),
+    ]);
+    expect([watched.exitCode, explained.exitCode]).toEqual([10, 0]);
+    expect(watched.stdout).toMatch(/^state +dead\n[^]*^failure +terminated: /m);
+    expect(explained.stdout).toMatch(/^It ended dead, .*terminated from outside/m);
+  },
+  30_000,
+);

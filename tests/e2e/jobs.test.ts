@@ -1,8 +1,8 @@
 /** Jobs of many tasks on a real server: order, policies of edges, stacking, decomposition, cancel, continuing as new, a dead worker. */
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import { WeaverClient, type JobInput, type JobResult, type TaskView } from '../../src/client/index';
+import { WeaverClient, WeaverFault, type JobInput, type JobResult, type TaskView } from '../../src/client/index';
 import type { JobSpec, JobTask } from '../../src/domain/job';
-import type { JobStatus, JobTasksPage, TaskStatus } from '../../src/workflows/messages';
+import type { JobStatus, JobTasksPage, TaskInput, TaskStatus } from '../../src/workflows/messages';
 import { answerValue, branchesOf, CHECK, git, until, valueFiles, World } from './world';
 
 let world: World;
@@ -104,6 +104,8 @@ async function start(name: string, job: JobSpec, more: Partial<JobInput> = {}) {
 }
 
 const resultOf = async (handle: WorkflowHandle): Promise<JobResult> => (await handle.result()) as JobResult;
+const timersOf = ({ events }: Awaited<ReturnType<WorkflowHandle['fetchHistory']>>): number =>
+  (events ?? []).filter(({ timerStartedEventAttributes: timer }) => timer != null).length;
 const rowsOf = async (handle: WorkflowHandle) =>
   (await handle.query<JobTasksPage, [{ from: number; limit: number }]>('jobTasks', { from: 0, limit: 500 })).rows;
 const row = async (handle: WorkflowHandle, path: string) => (await rowsOf(handle)).find((each) => each.path === path);
@@ -162,7 +164,20 @@ it('D-12 ends, skips or begins a dependent of a dead task as its edge says', asy
     i: ['succeeded', null],
     g: ['dead', 'dependencyFailed'],
   });
+  expect(await told('job/edges/t/s')).toMatchObject({ taskId: 'job/edges/t/s', state: 'cancelled' });
+  // Also the task that only a job of one has.
+  for (const path of ['0', 'typo'])
+    expect(await told(`job/edges/t/${path}`)).toMatchObject({ code: 'unknownTask', exitCode: 2 });
 });
+
+/** The status of a task, or why there is none; on a busy machine the worker may not answer for an ended job at once. */
+async function told(taskId: string): Promise<unknown> {
+  let answer: unknown = null;
+  const ask = () => new WeaverClient(client).status(taskId).catch((thrown: unknown) => thrown);
+  const isTold = async () => (answer = await ask()) instanceof WeaverFault === false || answer.code !== 'notThere';
+  await until(isTold, `a worker tells of ${taskId}`);
+  return answer;
+}
 
 it('WT-25 and WT-43 splits a task into children that outlive it, and joins their branches', async () => {
   const job = jobOf(
@@ -299,6 +314,33 @@ it('has what a terminated task has spent, and shows it as ended', async () => {
   const seen: TaskView[] = [];
   for await (const view of new WeaverClient(client).watch('job/killed/t/slow')) seen.push(view);
   expect(seen.at(-1)).toMatchObject({ state: 'dead', failure: { code: 'terminated' }, waitingOn: null });
+});
+
+it('lets no child wait for the word of a job that is gone, and shows how the tasks of such a job have ended', async () => {
+  const spec = { title: 'Waits', description: 'Wait.', repo: { url: world.repository('forsaken', valueFiles()) } };
+  const place = { path: 'slow.1', watched: false, gated: true, prerequisites: [], allowance: null, silenceSeconds: 1 };
+  const handle = await start('forsaken', jobOf('forsaken', [task('slow', 'Slow one forsaken'), task('b', 'B')]));
+  const slow = client.workflow.getHandle('job/forsaken/t/slow');
+  await until(async () => (await slow.query<TaskStatus>('status').catch(() => null)) !== null, 'it runs');
+  const gated: TaskInput = {
+    schemaVersion: 1,
+    spec: spec as unknown as TaskInput['spec'],
+    requester: 'ana',
+    lineage: 'forsaken',
+    suffix: '12345678',
+    place: { jobId: 'job/forsaken', ...place },
+  };
+  const options = { taskQueue: 'weaver', workflowId: 'job/forsaken/t/slow.1', args: [gated] };
+  const waiting = await client.workflow.start('codingTask', options);
+  // The job is there: it is asked after, and waited for.
+  await until(async () => timersOf(await waiting.fetchHistory()) > 1, 'it has looked once');
+  await handle.terminate('by hand');
+  await slow.terminate('by hand');
+  expect(await waiting.result()).toMatchObject({ state: 'dead', failure: { code: 'terminated' } });
+  const weaver = new WeaverClient(client);
+  const rowNow = async () => (await weaver.jobTasks('job/forsaken'))?.find(({ path }) => path === 'slow');
+  await until(async () => (await rowNow())?.state === 'dead', 'the job that was ended by force shows its end');
+  expect((await rowNow())?.endedAt).not.toBeNull();
 });
 
 it('notices a child that was terminated from outside, and shows the links both ways', async () => {

@@ -1,5 +1,6 @@
 /** Providers as tasks and people meet them: one with limits, one that is broken, one that was probed, one that takes its time. */
 import type { Client } from '@temporalio/client';
+import { WeaverClient, type JobInput, type JobView } from '../../src/client/index';
 import { keepProbe } from '../../src/adapters/model/probes';
 import { answerValue, CHECK, until, valueFiles, World, type CliResult } from './world';
 
@@ -168,16 +169,34 @@ it('keeps all tasks from an endpoint that has asked one of them for a pause, als
     const keeper = client.workflow.getHandle('provider/pausing');
     return (await keeper.describe().catch(() => null))?.status.name === 'RUNNING';
   }, 'the pause is known');
-  const second = world.carryOut({ ...task('Paused two.', 'pausing'), key: 'paused-2' });
+  const { title, ...content } = task('Paused two.', 'pausing');
+  const tasks = [{ id: 'b', dependsOn: [], content: { title, ...content } }];
+  const budget = { whenSpent: 'wait' } as const;
+  const job = { title, tasks, concurrency: 1, priority: 3, tags: [], budget, defaults: {} };
+  const input: JobInput = { schemaVersion: 1, job, requester: 'ana' };
+  const second = await client.workflow.start('job', { taskQueue: 'weaver', workflowId: 'job/paused-2', args: [input] });
   await until(async () => {
-    const status = await statusOf('job/paused-2/t/0').catch(() => null);
+    const status = await statusOf('job/paused-2/t/b').catch(() => null);
     return status?.phase === 'waits for provider pausing: it has asked for a pause';
   }, 'the other task waits');
-  const results = await Promise.all([first, second]);
-  expect(results).toEqual(results.map(() => expect.objectContaining({ state: 'succeeded', attempts: 1 })));
+  // `weaver waiting` names this; it looks once more whether there is room, and goes on waiting.
+  const woken = client.workflow.getHandle('job/paused-2/t/b');
+  await woken.executeUpdate('retryNow', { args: [{ by: 'ana', why: 'it is back' }] });
+  // Its job is told nothing of that wait; the server is.
+  const weaver = new WeaverClient(client);
+  let seen: JobView | null = null;
+  await until(async () => (seen = await weaver.jobStatus('paused-2')).counts.blocked === 1, 'its job is seen to wait');
+  const waitsFor = 'resource (a provider, a remote or a branch)';
+  expect(seen).toMatchObject({ bottlenecks: [{ waitsFor, tasks: 1 }], open: { tasks: 1, waiting: 1 } });
+  expect(await weaver.jobTasks('paused-2')).toMatchObject([{ path: 'b', state: 'blocked', waitsFor }]);
+  expect(await first).toMatchObject({ state: 'succeeded', attempts: 1 });
+  expect(await second.result()).toMatchObject({ state: 'completed', task: { attempts: 1 } });
   const after = [...startedAt('Paused one').slice(1), ...startedAt('Paused two')].map((at) => at - askedAt);
   expect(after).toHaveLength(2);
   expect(Math.min(...after)).toBeGreaterThanOrEqual(RETRY_AFTER_MS);
+  const { events } = await woken.fetchHistory();
+  // Its wait was cut short; the other one is the time limit of the task, at its end.
+  expect((events ?? []).filter(({ timerCanceledEventAttributes: cut }) => cut != null)).toHaveLength(2);
 }, 60_000);
 
 it('lets no activity wait for a place of its provider: the task sleeps, and nothing is sent twice', async () => {

@@ -1,9 +1,8 @@
 /** From a pushed branch to its pull request, at a forge that is played over HTTP and whose repository git pushes to. */
-import { spawn } from 'node:child_process';
 import { mkdirSync, renameSync } from 'node:fs';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { dirname, join } from 'node:path';
 import { NAME, OWNER, playForge, send, TOKEN, type PlayedForge } from '../adapters/forge/played-forge';
+import { serveGit } from '../adapters/forge/served-git';
 import { answerValue, CHECK, commitsOn, git, until, valueFiles, World, type RunResult } from './world';
 
 const right = { kind: 'json', value: answerValue('right') } as const;
@@ -189,40 +188,3 @@ it('opens one for each part of a stack, on top of each other, and one for parts 
   expect(joined).toMatchObject([{ title: 'Split and joined', base: 'main' }]);
   expect(joined[0]?.body).toContain('| value | passed |');
 }, 120_000);
-
-/** Git's own program behind HTTP, as a web server runs it. */
-function serveGit(request: IncomingMessage, response: ServerResponse, root: string): void {
-  const { pathname, search } = new URL(request.url ?? '/', 'http://localhost');
-  const program = spawn('git', ['http-backend'], {
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      GIT_PROJECT_ROOT: root,
-      GIT_HTTP_EXPORT_ALL: '1',
-      GIT_CONFIG_NOSYSTEM: '1',
-      PATH_INFO: pathname,
-      QUERY_STRING: search.slice(1),
-      REQUEST_METHOD: request.method ?? 'GET',
-      CONTENT_TYPE: request.headers['content-type'] ?? '',
-      HTTP_CONTENT_ENCODING: request.headers['content-encoding'] ?? '',
-      GIT_PROTOCOL: String(request.headers['git-protocol'] ?? ''),
-      REMOTE_USER: 'weaver',
-    },
-    stdio: ['pipe', 'pipe', 'ignore'],
-  });
-  request.pipe(program.stdin);
-  program.stdin.on('error', () => undefined); // it has answered without reading all
-  const chunks: Buffer[] = [];
-  program.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
-  program.on('close', () => {
-    const out = Buffer.concat(chunks);
-    const end = out.indexOf('\r\n\r\n');
-    const headers = out.subarray(0, end).toString('latin1').split('\r\n');
-    const fields = headers.map((line) => [
-      line.slice(0, line.indexOf(':')).toLowerCase(),
-      line.slice(line.indexOf(':') + 2),
-    ]);
-    const { status = '200', ...rest } = Object.fromEntries(fields) as Record<string, string>;
-    response.writeHead(Number.parseInt(status, 10), rest);
-    response.end(out.subarray(end + 4));
-  });
-}

@@ -1,7 +1,10 @@
 /** Tasks that share a branch or a repository, and what a worker shows of itself and asks before it begins. */
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { ensureRulesPresent } from '../../src/missing-rules';
+import { ensureOnlyHome } from '../../src/other-homes';
 import { SEARCH_ATTRIBUTES } from '../../src/workflows/messages';
 import { freePort } from '../free-port';
 import {
@@ -184,6 +187,20 @@ describe('a worker', () => {
     expect(refused.stderr).not.toMatch(/future\/t\/[34]/);
     for (const task of tasks) await task.terminate();
     await until(async () => (await look().catch(String)) === undefined, 'the list has forgotten them');
+  });
+
+  it('refuses to start where a worker of another weaver home polls its queue, and not beside those of its own', async () => {
+    const elsewhere = { WEAVER_HOME: join(world.folder, 'other-home') };
+    const refused = await world.cli(['worker'], { env: elsewhere });
+    expect(refused.exitCode).toBe(3);
+    expect(refused.stderr).toMatch(
+      /^otherHome .*\n? *.*Queue weaver: \d+@[^ ]+#[0-9a-f]{8}; the home of this worker is/m,
+    );
+    expect(refused.stderr).toContain('WEAVER_TASK_QUEUE');
+    const queue = { namespace: 'default', taskQueue: QUEUE };
+    const own = readFileSync(join(world.home, 'host-id'), 'utf8').trim();
+    await expect(ensureOnlyHome(client.workflowService, queue, own)).resolves.toBeUndefined();
+    await expect(ensureOnlyHome(client.workflowService, queue, 'another')).rejects.toMatchObject({ code: 'otherHome' });
   });
 
   it('takes no longer than 30 ms to ask', async () => {

@@ -119,7 +119,7 @@ it('carries a file with parameters to a pushed commit, and shows the run', async
   );
 }, 60_000);
 
-it('makes one job of two triggers for the same time', async () => {
+it('makes one job of two triggers for the same time, under the day of its own zone', async () => {
   const url = world.repository('twice', valueFiles());
   await weaver(
     'schedule',
@@ -127,24 +127,29 @@ it('makes one job of two triggers for the same time', async () => {
     'twice',
     fileOf('twice', task(url, { title: 'Twice on ${date}' })),
     '--cron',
-    '0 3 * * *',
+    '0 20 * * *',
+    '--timezone',
+    'America/Los_Angeles',
+    '--key',
+    'twice-${localDate}',
     '--param',
     'wanted=right',
   );
-  const span = ['--from', '2026-11-01T03:00:00Z', '--to', '2026-11-02T03:00:00Z'];
+  const span = ['--from', '2026-11-01T03:00:00Z', '--to', '2026-11-02T04:00:00Z'];
   await weaver('schedule', 'backfill', 'twice', ...span);
   const first = await runsOf('twice', 2);
   expect(first.map(({ jobId, started, state }) => ({ jobId, started, state }))).toEqual([
-    { jobId: 'job/twice-20261101T030000Z', started: true, state: 'completed' },
-    { jobId: 'job/twice-20261102T030000Z', started: true, state: 'completed' },
+    { jobId: 'job/twice-2026-10-31', started: true, state: 'completed' },
+    { jobId: 'job/twice-2026-11-01', started: true, state: 'completed' },
   ]);
   await weaver('schedule', 'backfill', 'twice', ...span);
   const all = await runsOf('twice', 4);
   expect(all.slice(2).map(({ jobId, started }) => ({ jobId, started }))).toEqual([
-    { jobId: 'job/twice-20261101T030000Z', started: false },
-    { jobId: 'job/twice-20261102T030000Z', started: false },
+    { jobId: 'job/twice-2026-10-31', started: false },
+    { jobId: 'job/twice-2026-11-01', started: false },
   ]);
-  expect(branchesOf(url).toSorted()).toEqual(['main', 'twice-20261101T030000Z', 'twice-20261102T030000Z']);
+  expect((await describeOf('twice')).runs.map(({ jobId }) => jobId)).toContain('job/twice-2026-10-31');
+  expect(branchesOf(url).toSorted()).toEqual(['main', 'twice-20261101T030000Z', 'twice-20261102T040000Z']);
   expect(world.requestsFor('for twice')).toBe(2);
 }, 60_000);
 

@@ -4,12 +4,10 @@
  */
 import { resolve } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { findChromium, startChromium } from './chromium';
+import { describeInChromium, findChromium, startChromium } from './chromium';
 import { answerValue, CHECK, until, valueFiles, World, type RunResult } from './world';
 
 const executable = findChromium();
-const describeInChromium = executable === null ? describe.skip : describe;
-if (executable === null) process.stderr.write('web-ui.test.ts is skipped: install chromium, or set WEAVER_CHROMIUM\n');
 
 describeInChromium('the Web UI', () => {
   let world: World;

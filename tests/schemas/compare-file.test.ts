@@ -57,7 +57,10 @@ it('takes null for JSON that is expected, and no expectation at all', () => {
   const spec = specOf(
     'cases: [{ name: a, prompt: p, expect: { json: null } }, { name: b, prompt: p }]\nproviders: [x]',
   );
-  expect(spec.cases.map(({ expect: expected }) => expected)).toEqual([{ kind: 'json', value: null }, undefined]);
+  expect(spec.cases.map((one) => ('expect' in one ? one.expect : undefined))).toEqual([
+    { kind: 'json', value: null },
+    undefined,
+  ]);
 });
 
 it('names every fault at once, with its line', () => {
@@ -105,4 +108,80 @@ modes: [any, parallel-any]
   expect(faultsOf(`cases:\n${cases}\nproviders: [x]\nrepeats: 100\n`)).toEqual([
     'cases.yaml:1: cases make 10100 questions with all repeats, at most 10000',
   ]);
+});
+
+describe('a case that is a coding task', () => {
+  const TASK = `cases:
+  - name: greet
+    task:
+      title: Greet by name
+      description: greet() ignores its argument.
+      acceptanceCriteria: [{ text: It greets, check: sh greets.sh }]
+      repo: { url: ./greeter, baseBranch: next }
+      checks: [npm test]
+      protect: [{ glob: 'test/**', policy: deny }]
+providers: [x]
+`;
+
+  it('has the fields of a task file that say what is to be done, and the defaults of any task', () => {
+    const parsed = parseCompare(TASK, { cwd: '/home/me' });
+    if (parsed.kind === 'faults') throw new Error('refused');
+    const [one] = parsed.spec.cases;
+    expect(one).toMatchObject({
+      name: 'greet',
+      task: {
+        title: 'Greet by name',
+        handler: 'one-shot',
+        acceptanceCriteria: ['It greets'],
+        criterionChecks: [{ criterion: 1, run: 'sh greets.sh' }],
+        repo: { url: '/home/me/greeter', baseBranch: 'next' },
+        checks: [{ name: 'npm test', run: 'npm test' }],
+      },
+    });
+  });
+
+  it('is refused with what would ask, pay or land in another way, with line and reason', () => {
+    expect(
+      faultsOf(`cases:
+  - name: a
+    task:
+      title: T
+      description: D
+      repo: { url: /r, branch: mine }
+      checks: []
+      handler: agent
+      relatedFiles: [../x]
+  - name: b
+    prompt: p
+    variables: { x: 1 }
+    expect: { literal: x }
+    task: { title: T, description: D, repo: { url: r } }
+providers: [x]
+`),
+    ).toEqual([
+      'cases.yaml:6: cases[0].task.repo.branch is for tasks that land: nothing is pushed here',
+      'cases.yaml:7: cases[0].task.checks must not be empty: they tell which answer is right',
+      expect.stringContaining('cases.yaml:8: cases[0].task.handler is no field; there are title, description'),
+      'cases.yaml:9: cases[0].task.relatedFiles[0] must not leave the repository (..)',
+      expect.stringContaining('cases.yaml:14: cases[1].task.repo.url'),
+    ]);
+  });
+
+  it('asks nothing in words beside it', () => {
+    const task = 'task: { title: T, description: D, repo: { url: /r } }';
+    expect(
+      faultsOf(`cases:
+  - name: b
+    prompt: p
+    variables: { x: 1 }
+    expect: { literal: x }
+    ${task}
+providers: [x]
+`),
+    ).toEqual([
+      'cases.yaml:3: cases[0].prompt stands beside task',
+      'cases.yaml:4: cases[0].variables are for prompt and messages',
+      'cases.yaml:5: cases[0].expect is not for a task: its checks tell',
+    ]);
+  });
 });

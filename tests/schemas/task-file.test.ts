@@ -185,6 +185,16 @@ const BROKEN = [
   [`${MINIMAL}---\n${MINIMAL}`, ['line 5: the task has more than one document (---)']],
   [`${MINIMAL}title: again\n`, ['line 5: title is there twice']],
   [`${MINIMAL}key: !!js/function x\n`, ['line 5: the task has a tag (!…), which is not allowed here']],
+  [`${MINIMAL}limits: { <<: 5 }\n`, ['line 5: the task merges (<<) what is no map']],
+  [`${MINIMAL}limits: { <<: *nothing }\n`, ['line 5: the task has an alias (*…) of nothing']],
+  [`${MINIMAL}limits: { '<<': { attempts: 2 } }\n`, [expect.stringMatching(/^line 5: limits\.<< is no field/)]],
+  [
+    `${MINIMAL}checks:\n  - &unit { name: unit, run: make, timeout: 5 }\n  - { <<: *unit, name: all }\n`,
+    [
+      expect.stringMatching(/^line 6: checks\[0\]\.timeout is no field/),
+      expect.stringMatching(/^line 6: checks\[1\]\.timeout is no field/),
+    ],
+  ],
   [`${MINIMAL}tags: *nothing\n`, ['line 5: the task has an alias (*…) of nothing']],
   [`${MINIMAL}__proto__: { polluted: true }\n`, [expect.stringMatching(/^line 5: __proto__ is no field; there are/)]],
   [`${MINIMAL}tags: [${'"x", '.repeat(21)}]\n`, ['line 5: tags must have at most 20 entries']],
@@ -274,6 +284,21 @@ describe('the faults of a task file', () => {
   });
 });
 
+it('takes over what a merge key names, under the fields of its own', () => {
+  const checks = `checks:
+  - &unit { name: unit, run: make unit, timeoutSeconds: 60 }
+  - name: integration
+    <<: *unit
+  - { <<: [{ run: make slow }, *unit], name: slow }
+`;
+  const parsed = parseTask(`${MINIMAL}${checks}`);
+  expect(parsed.kind === 'ok' && parsed.spec.checks).toEqual([
+    { name: 'unit', run: 'make unit', timeoutSeconds: 60 },
+    { name: 'integration', run: 'make unit', timeoutSeconds: 60 },
+    { name: 'slow', run: 'make slow', timeoutSeconds: 60 },
+  ]);
+});
+
 describe('what a hostile task file gets', () => {
   it('is its size, if it is too large for Temporal as a whole', () => {
     const criteria = Array.from({ length: 100 }, () => 'é'.repeat(1_500));
@@ -296,6 +321,12 @@ describe('what a hostile task file gets', () => {
       'line 1: the task has more than 50 aliases (*…), counted as often as they are used',
     ]);
     expect(parseTask('a: &a [*a]\n').kind).toBe('faults');
+    expect(parseTask('a: &a { <<: *a }\n').kind).toBe('faults');
+    const merges = Array.from(
+      { length: 9 },
+      (_, n) => `m${n}: &m${n} { <<: [${`*m${n - 1}, `.repeat(n && 9)}{ x: 1 }] }`,
+    );
+    expect(faultsOf(parseTask(merges.join('\n')))).toEqual([expect.stringContaining('more than 50 aliases')]);
     for (const deep of ['[', '- ', '? ', '[{a: '])
       expect(faultsOf(parseTask(deep.repeat(100_000)))).toEqual(['the task has more than 50 levels']);
     expect(parseTask(Array.from({ length: 1_400 }, (_, n) => `${' '.repeat(n)}a:`).join('\n')).kind).toBe('faults');

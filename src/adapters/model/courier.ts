@@ -17,6 +17,7 @@ import {
   type RecordingSettings,
   type SendGate,
 } from '../../ports.js';
+import type { CallClaims } from './call-claims.js';
 import type { Gathered } from './gathered.js';
 import { busyFor, mayDepart, type Refused } from './departure.js';
 import { dialectOf, lasting, type Dialect } from './dialect.js';
@@ -80,6 +81,8 @@ export interface CourierParts {
   readonly redact: (text: string) => string;
   /** Absent = nobody watches. */
   readonly tail?: Pick<LiveTail, 'begin'>;
+  /** Absent = nobody else carries calls of this home. */
+  readonly claims?: Pick<CallClaims, 'take'>;
 }
 
 /** Below this no request is sent: its answer (8 MB at most, more as JSON) might find no room. */
@@ -198,7 +201,7 @@ interface Carrier {
 }
 
 function createCarrier(parts: CourierParts): Carrier {
-  const { ledger, redact } = parts;
+  const { ledger, redact, claims } = parts;
   const slots = createSlots();
   const recorded = createRecordedCalls(redact);
   const books = createBooks(ledger);
@@ -217,7 +220,20 @@ function createCarrier(parts: CourierParts): Carrier {
     await books.save(key, request, entry, { ...end, costUsdMicros: 0, unpriced: false });
   };
 
+  /** What is found in the ledger means something only while nobody else can add to it. */
   const run = async (key: string, order: Order, entry: Entry): Promise<CallEnd> => {
+    if (claims === undefined) return await runClaimed(key, order, entry);
+    const { provider, lineage, callId } = order.request;
+    try {
+      const release = await claims.take(key, provider.callTimeoutSeconds * 1_000, entry.controller.signal);
+      if (release === null) return cancelled(await ledger.read(lineage, callId));
+      return await runClaimed(key, order, entry).finally(release);
+    } catch (error) {
+      return { kind: 'fault', fault: ledgerFault(error) };
+    }
+  };
+
+  const runClaimed = async (key: string, order: Order, entry: Entry): Promise<CallEnd> => {
     const warnings: string[] = [];
     try {
       await books.recover(key, order.request, entry, warnings);

@@ -1,7 +1,8 @@
 /** Watching what models say: the other end of live-tail.ts, in the process of who watches. */
 import { on } from 'node:events';
-import { realpath } from 'node:fs/promises';
+import { readdir, realpath } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FollowTail, TailEvent, TailWanted } from '../../ports.js';
 import { courierPlaces, onMessages, PROTOCOL, sendMessage, type FromCourier } from './courier-protocol.js';
@@ -51,7 +52,18 @@ async function* heard(home: string, wanted: TailWanted, signal: AbortSignal): As
 async function open(home: string): Promise<Socket | null> {
   const real = await realpath(home).catch(() => null); // no home yet, so nobody in it
   if (real === null) return null;
-  const socket = connect((await courierPlaces(real)).socket);
+  const own = await courierPlaces(real);
+  const names = (await readdir(own.shared)).filter((name) => name !== own.place.name);
+  // The workers may be in containers beside this process, which share the home.
+  for (const path of [own.socket, ...names.map((name) => join(own.shared, name, 'requests.sock'))]) {
+    const socket = await connectTo(path);
+    if (socket !== null) return socket;
+  }
+  return null;
+}
+
+async function connectTo(path: string): Promise<Socket | null> {
+  const socket = connect(path);
   return await new Promise((resolve) => {
     socket.once('connect', () => resolve(socket)).once('error', () => resolve(null));
     socket.on('error', () => socket.destroy()); // 'close' follows

@@ -32,6 +32,8 @@ export interface ModelOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** How long the request process stays when nobody is connected. */
   readonly idleSeconds?: number;
+  /** Name of where it runs, among the hosts and containers that share the home. Absent = it is found out. */
+  readonly place?: string;
   readonly onWarning: (warning: string) => void;
 }
 
@@ -80,6 +82,7 @@ async function open(options: ModelOptions): Promise<Opened> {
     program: options.requestProcessPath ?? join(__dirname, 'request-process.js'),
     environment: options.environment ?? {},
     idleSeconds: options.idleSeconds ?? 60,
+    ...(options.place === undefined ? {} : { place: options.place }),
   });
   return { link, ledger: createLedger(home, options.redact) };
 }

@@ -1,14 +1,15 @@
 /**
- * The request process: one small process a weaver home, apart from every worker, that holds the HTTP requests to the
+ * The request process: one small process a weaver home and host (or container), apart from every worker, that holds the HTTP requests to the
  * models. A worker may be killed while a request is under way; the answer still reaches the ledger, and the next worker
  * finds it there or attaches to the request. Started by `createModel`; ends by itself.
  */
 import { chmod, rm, stat } from 'node:fs/promises';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setTimeout as pause } from 'node:timers/promises';
 import { defined } from '../../domain/plain-object.js';
+import { answers, openCallClaims, type CallClaims } from './call-claims.js';
 import { createCourier, type Attachment, type Courier, type CourierParts } from './courier.js';
 import {
   courierPlaces,
@@ -22,7 +23,7 @@ import { createLedger } from './ledger.js';
 import { createLiveTail, type LiveTail } from './live-tail.js';
 import { createPatientFetch } from './patient-fetch.js';
 import { createSecrets, type Secrets } from './secrets.js';
-import { takeHold, type Hold } from './single-instance.js';
+import { holderOf, takeHold, type Hold } from './single-instance.js';
 import type { SendGate, SendWindow } from '../../ports.js';
 
 /** How long to wait for a holder that is about to end; the worker asks again by itself. */
@@ -35,31 +36,37 @@ const WATCHER_BACKLOG_BYTES_MAX = 1024 * 1024;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { home: { type: 'string' }, 'idle-seconds': { type: 'string', default: '60' } },
+    options: {
+      home: { type: 'string' },
+      'idle-seconds': { type: 'string', default: '60' },
+      place: { type: 'string' },
+    },
   });
   const home = values.home;
   if (home === undefined) throw new Error('--home is missing');
   process.umask(0o077);
   process.stderr.on('error', () => undefined); // a full disk takes the log, not the requests under way
   process.chdir('/'); // must not keep a file system of the worker's busy
-  const places = await courierPlaces(home);
+  const places = await courierPlaces(home, values.place);
   const hold = await waitForHold(places);
-  if (hold === null) return; // another one serves this home
+  if (hold === null) return; // another one serves this home here
+  const claims = await openCallClaims({ run: places.shared, place: places.place });
+  void claims.tidy().catch((error: unknown) => log(`claims of before: ${String(error)}`));
   await removeLeftovers(home, places).catch((error: unknown) => log(`files of before: ${String(error)}`));
-  serve({ home, places, hold, idleMs: Number(values['idle-seconds']) * 1_000 });
+  serve({ home, places, hold, claims, idleMs: Number(values['idle-seconds']) * 1_000 });
 }
 
 /** Versions before kept budgets and health of providers here; their keepers have both now (decision 0035). */
-async function removeLeftovers(home: string, { run }: CourierPlaces): Promise<void> {
+async function removeLeftovers(home: string, { shared }: CourierPlaces): Promise<void> {
   await rm(join(home, 'budgets'), { recursive: true, force: true });
-  await rm(join(run, 'providers.json'), { force: true });
+  await rm(join(shared, 'providers.json'), { force: true });
 }
 
 /** The hold, or null if another process answers at the socket or does not go away. */
 async function waitForHold(places: CourierPlaces): Promise<Hold | null> {
   const until = Date.now() + HOLD_WAIT_MS;
   while (Date.now() < until) {
-    const hold = await takeHold(places.run);
+    const hold = (await olderHasGone(places.shared)) ? await takeHold(places.run) : null;
     if (hold !== null) return hold;
     if (await answers(places.socket)) return null;
     await pause(HOLD_POLL_MS);
@@ -67,25 +74,23 @@ async function waitForHold(places: CourierPlaces): Promise<Hold | null> {
   return null;
 }
 
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    const settle = (result: boolean) => (): void => {
-      socket.destroy();
-      resolve(result);
-    };
-    socket.once('connect', settle(true)).once('error', settle(false));
-  });
+/** Versions before had one process for the whole home, and know nothing of claims. It is asked to end when its calls have. */
+async function olderHasGone(shared: string): Promise<boolean> {
+  const older = await holderOf(shared);
+  if (older === null) return true;
+  process.kill(older, 'SIGTERM');
+  return false;
 }
 
 interface Service {
   readonly home: string;
   readonly places: CourierPlaces;
   readonly hold: Hold;
+  readonly claims: CallClaims;
   readonly idleMs: number;
 }
 
-function serve({ home, places, hold, idleMs }: Service): void {
+function serve({ home, places, hold, claims, idleMs }: Service): void {
   const secrets = createSecrets();
   const ledger = createLedger(home, secrets.redact);
   const fetcher = createPatientFetch(process.env);
@@ -93,7 +98,7 @@ function serve({ home, places, hold, idleMs }: Service): void {
   const ask: CourierParts['ask'] = async (request) =>
     (await import('./openai-endpoint.js')).askEndpoint(request, fetcher);
   const tail = createLiveTail(secrets);
-  const courier = createCourier({ home, ledger, ask, redact: secrets.redact, tail });
+  const courier = createCourier({ home, ledger, ask, redact: secrets.redact, tail, claims });
   const connections = new Set<Socket>();
   let draining = false;
   const drain = (): void => {
@@ -114,6 +119,8 @@ function serve({ home, places, hold, idleMs }: Service): void {
     .on('SIGTERM', drain);
   let idleSince = Date.now();
   setInterval(() => {
+    // A home that is gone has nobody to tell; that is looked at below.
+    if (courier.isBusy()) void claims.touch().catch(() => undefined);
     if (courier.isBusy() || (connections.size > 0 && !draining)) idleSince = Date.now();
     const idleLimitMs = draining ? 0 : idleMs;
     if (Date.now() - idleSince >= idleLimitMs && !courier.isBusy()) end(server);

@@ -1,5 +1,5 @@
 /**
- * At most one request process a home, also when two workers start one at once, when a process was killed and when its
+ * At most one request process in a folder, also when two workers start one at once, when a process was killed and when its
  * process id was given to another since.
  *
  * A holder is a file `requests.lock.<n>`; the highest n counts. A dead holder's n is succeeded by creating n+1, which only
@@ -24,6 +24,13 @@ interface Holder {
 const PREFIX = 'requests.lock.';
 /** Each further try means that another process won in between. */
 const TRIES_MAX = 20;
+
+/** Process id of the living holder of the folder, if there is one. */
+export async function holderOf(folder: string): Promise<number | null> {
+  const highest = await highestIn(folder);
+  const holder = highest === 0 ? null : await readHolder(join(folder, `${PREFIX}${highest}`));
+  return holder !== null && (await identityOf(holder.pid)) === holder.identity ? holder.pid : null;
+}
 
 /** The hold on `folder`, or null while another living process has it. */
 export async function takeHold(folder: string): Promise<Hold | null> {

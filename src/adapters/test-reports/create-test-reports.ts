@@ -3,6 +3,7 @@ import { tableOf, type ReportedCase, type ReportFormat } from '../../domain/test
 import type { ReadReport, TestReports } from '../../ports.js';
 import { readGoEvents, readJsonReport } from './json-reports.js';
 import { parseJunit } from './junit-xml.js';
+import { readSummaries } from './summary-output.js';
 import { readTap } from './tap-output.js';
 import { readTextReports } from './text-reports.js';
 import { readUnittest } from './unittest-output.js';
@@ -66,16 +67,18 @@ function readOutput(text: string, root: string): ReadReport {
     ...readTextReports(text),
   ].filter(({ cases }) => cases.length > 0);
   const first = found[0];
-  if (first === undefined) return unittestIn(text, root);
+  if (first === undefined) return countedIn(text, root);
   const formats = [...new Set(found.map(({ format }) => format))];
   if (formats.length > 1) return { kind: 'corrupt', says: `the output has tables of ${formats.join(' and ')}` };
   return tableIn(first.format, first.cases, first.complete, root);
 }
 
 /** Of a check with another runner beside it the other one's table stands: it names what passes, too. */
-function unittestIn(text: string, root: string): ReadReport {
+function countedIn(text: string, root: string): ReadReport {
   const report = readUnittest(text);
-  return report === null ? { kind: 'none' } : tableIn('unittest', report.cases, false, root, report.ran);
+  if (report !== null) return tableIn('unittest', report.cases, false, root, report.ran);
+  const summary = readSummaries(text);
+  return summary === null ? { kind: 'none' } : tableIn('summary', summary.cases, false, root, summary.ran);
 }
 
 /**

@@ -1,5 +1,5 @@
 /** What runners print for people: node's `spec`, cargo, and `go test` without `-json`. */
-import type { ReportedCase, ReportFormat, TestState } from '../../domain/test-results.js';
+import { NOT_ENDED, type ReportedCase, type ReportFormat, type TestState } from '../../domain/test-results.js';
 
 export interface TextReport {
   readonly format: ReportFormat;
@@ -12,7 +12,8 @@ export interface TextReport {
 export const readTextReports = (text: string): readonly TextReport[] =>
   [cargo(text), go(text), nodeSpec(text)].filter((report) => report !== null).filter(({ cases }) => cases.length > 0);
 
-const CARGO_RUNS = /^running \d+ tests?$/m;
+const CARGO_RUNS = /^running \d+ tests?$/gm;
+const CARGO_ENDS = /^test result: /gm;
 const CARGO_TEST = /^test (.+?)(?: - should panic)? \.\.\. (ok|FAILED|ignored)\b/;
 /** Of an example in documentation: it stands elsewhere after every line that is added above it. */
 const CARGO_LINE = / \(line \d+\)/;
@@ -20,8 +21,11 @@ const CARGO_STATES: Readonly<Record<string, TestState>> = { ok: 'passed', FAILED
 
 /** Which binary a test is of stands on the other stream, and may come late: it is no part of the name. */
 function cargo(text: string): TextReport | null {
-  if (!CARGO_RUNS.test(text)) return null;
+  const begun = text.match(CARGO_RUNS)?.length ?? 0;
+  if (begun === 0) return null;
   const cases: ReportedCase[] = [];
+  // A binary whose code ends it has named nothing, and cargo goes by its exit code.
+  if (begun > (text.match(CARGO_ENDS)?.length ?? 0)) cases.push({ names: [NOT_ENDED], state: 'failed' });
   for (const line of text.split('\n')) {
     const [, name, word = ''] = CARGO_TEST.exec(line) ?? [];
     const state = CARGO_STATES[word];

@@ -109,7 +109,8 @@ function linesOf(stopped: Stopped, stillStopping: readonly string[], state: stri
 
 const line = (name: string, paths: readonly string[], count: number): readonly string[] => {
   if (count === 0) return [];
-  const shown = paths.slice(0, NAMED_MAX).join(', ');
+  // The path of a task alone would be read as a number of tasks.
+  const shown = paths.length === 1 && paths[0] === '0' ? 'its task' : paths.slice(0, NAMED_MAX).join(', ');
   const more = count - Math.min(count, NAMED_MAX, paths.length);
   return [`  ${`${name}:`.padEnd(16)}${shown}${more > 0 ? ` and ${more} more` : ''}`];
 };

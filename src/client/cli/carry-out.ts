@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ATTENDED_OUTAGE_SECONDS } from '../../domain/task.js';
 import type { JobResult } from '../../workflows/messages.js';
+import { isOver } from '../job-view.js';
 import type { JobHandle } from '../weaver-client.js';
 import { catalogueFault, WeaverFault } from '../weaver-fault.js';
 import { HAS_ENDED } from './changes.js';
@@ -57,6 +58,8 @@ async function untilKnown<Report extends Ending>(
   const job = await submit(stand, plan);
   context.terminal.note(`${job.started ? 'submitted' : 'there already:'} ${work.idOf(job)}`);
   if (plan.detach) {
+    const ended = job.started ? null : await resultOfEnded(stand, job);
+    if (ended !== null) return { report: work.reportOf(ended, job), result: ended };
     const exitCode = await leaveToOthers(stand, work.idOf(job));
     return { report: work.reportWithout(job, { state: 'running', exitCode }), result: null };
   }
@@ -65,6 +68,10 @@ async function untilKnown<Report extends Ending>(
   await sayOthersLeft(stand, await others);
   return known;
 }
+
+/** What is there already may have ended long ago; null if it has not. */
+const resultOfEnded = async ({ client }: Stand, { jobId }: JobHandle): Promise<JobResult | null> =>
+  isOver(await client.jobStatus(jobId)) ? await client.result(jobId) : null;
 
 /** Where weaver is new, the server does not know its search attributes yet. */
 async function submit<Report extends Ending>(
@@ -217,8 +224,10 @@ async function leaveToOthers(stand: Stand, id: string): Promise<number> {
 async function sayWhoWorks({ client, context, session, taskQueue }: Stand): Promise<void> {
   if ((await client.pollers(taskQueue)).length > 0) return;
   const next = session.embedded === null ? 'weaver worker' : 'weaver up';
+  // Without a model both would take up nothing of this queue.
+  const model = context.config.scripted ? ', with a model configured (OPENAI_API_KEY, OPENAI_BASE_URL)' : '';
   context.terminal.note(
-    `${context.terminal.paintNote('yellow', 'warning')} No worker polls ${taskQueue}: it waits until one does (\`${next}\`).`,
+    `${context.terminal.paintNote('yellow', 'warning')} No worker polls ${taskQueue}: it waits until one does (\`${next}\`${model}).`,
   );
 }
 

@@ -1,4 +1,5 @@
 /** `weaver compare`: cases, models and modes of a file, compared; as a table, a page, and lines for programs. */
+import { dirname, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { missedThresholds, regressions, type Contestant, type Regression } from '../../domain/compare-summary.js';
 import { callsOf, type CompareSpec } from '../../domain/compare.js';
@@ -77,7 +78,7 @@ export async function compare(context: Context, file: string, flags: CompareFlag
 }
 
 function readSpec(file: string): CompareSpec {
-  const parsed = parseCompare(readInput(file, 'The file of cases'));
+  const parsed = parseCompare(readInput(file, 'The file of cases'), { cwd: dirname(resolve(file)) });
   if (parsed.kind === 'faults') throw invalidTask(parsed.faults, file, 'the comparison');
   return parsed.spec;
 }

@@ -1,6 +1,7 @@
 /** `weaver explain`: the story of a task or a job in words, without a model and without a worker. */
 import type { Entry } from '../../domain/entries.js';
 import { isMap } from '../../domain/plain-object.js';
+import { isTerminalState } from '../../domain/task.js';
 import { storyLines, storyOf, type AskedFor, type ExplainParts, type Story } from '../explain.js';
 import { jobStoryLines, jobStoryOf } from '../explain-job.js';
 import { attemptsOf, readEntries, readStoredTask } from '../stored-task.js';
@@ -9,6 +10,7 @@ import { nothingThere } from './artifacts.js';
 import type { Context } from './context.js';
 import { endedOrAsked } from './graph.js';
 import type { Stores } from './house.js';
+import { findView } from './look.js';
 
 export async function explain(context: Context, id: string): Promise<number> {
   const { terminal, json, house, config } = context;
@@ -19,11 +21,18 @@ export async function explain(context: Context, id: string): Promise<number> {
     else for (const line of jobStoryLines(story)) terminal.out(line);
     return 0;
   }
-  const story = await readStory(stores, idsOf(id).taskId);
+  const story = await toldOrAsked(context, stores, idsOf(id).taskId);
   if (story === null) throw await nothingThere(context, id, 'record');
   if (json) terminal.json(story);
   else for (const line of storyLines(story)) terminal.out(line);
   return 0;
+}
+
+/** What was ended by force could not write that down: of a task whose record has no end the server is asked. */
+async function toldOrAsked(context: Context, stores: Stores, taskId: string): Promise<Story | null> {
+  const stored = await readStoredTask(stores.records, taskId);
+  if (stored === null || isTerminalState(stored.status.state)) return await readStory(stores, taskId);
+  return await readStory(stores, taskId, await findView(context, taskId));
 }
 
 /** Its own account tells: a job of one task writes none of its own. */
@@ -34,14 +43,21 @@ async function isJobOfMany(context: Context, id: string): Promise<boolean> {
   return (await readStoredTask(records, taskId)) === null;
 }
 
-/** Null if this host knows nothing of the task. */
-export async function readStory(stores: Stores, taskId: string): Promise<Story | null> {
+/**
+ * Null if this host knows nothing of the task.
+ * @param known how it stands, if somebody else knows that better than the record
+ */
+export async function readStory(
+  stores: Stores,
+  taskId: string,
+  known: ExplainParts['status'] | null = null,
+): Promise<Story | null> {
   const stored = await readStoredTask(stores.records, taskId);
   if (stored === null) return null;
   const entries = await readEntries(stores.records, taskId);
   return storyOf({
     taskId,
-    status: stored.status,
+    status: known ?? stored.status,
     entries,
     asked: await askedFor(stores, entries),
     changed: await changedPaths(stores, entries),

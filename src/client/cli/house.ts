@@ -106,7 +106,7 @@ export interface Finding {
 export interface House {
   readonly version: string;
   readonly terminal: Terminal;
-  /** How this command line is called here: by its name, or by `npm start` in a checkout. */
+  /** How this command line is called here: by its name, through `npx`, or by `npm start` in a checkout. */
   readonly command: string;
   loadConfig(file: string | undefined): Promise<Loaded>;
   /** Joins the server of this home, or starts it; on the given ports if it has to be started. */

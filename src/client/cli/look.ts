@@ -10,7 +10,7 @@ import { decisionLines, entryLines } from '../render-record.js';
 import { phaseLine, statusLines } from '../render-task.js';
 import { readEntries, readStoredTask } from '../stored-task.js';
 import { idsOf } from '../task-id.js';
-import { isTerminal, viewOfStatus, type TaskView } from '../task-view.js';
+import { endedAs, isTerminal, viewOfStatus, type TaskView } from '../task-view.js';
 import { unknownTask, WeaverFault } from '../weaver-fault.js';
 import type { WeaverClient } from '../weaver-client.js';
 import type { Context } from './context.js';
@@ -234,11 +234,17 @@ async function find(context: Context, id: string, ask: Ask): Promise<Found> {
 
 async function withStored(context: Context, id: string, served: TaskView | null): Promise<Found | null> {
   const stored = await storedView(context, id);
-  // Of a task that is under way the server knows what it does now, of one that has ended the records know more.
-  const best = served !== null && !isTerminal(served) ? served : (stored ?? served);
+  const best = bestView(served, stored);
   if (best !== null) return { kind: 'task', view: { ...best, webUrl: served?.webUrl ?? best.webUrl } };
   const job = await storedJobView(context, id);
   return job === null ? null : { kind: 'job', view: job };
+}
+
+/** Of a task that is under way the server knows what it does now, of one that has ended the records know more: but for an end by force. */
+function bestView(served: TaskView | null, stored: TaskView | null): TaskView | null {
+  if (served === null || stored === null) return served ?? stored;
+  if (!isTerminal(served)) return served;
+  return isTerminal(stored) ? stored : endedAs(stored, served.state, served.failure);
 }
 
 /** Of a job that has ended the records know more than the server. */

@@ -5,11 +5,12 @@ import { CommanderError, type Command } from 'commander';
 import type { Config } from '../../config.js';
 import { reportWithout } from '../run-report.js';
 import { usageFault, WeaverFault } from '../weaver-fault.js';
+import { wordingFor } from './called-as.js';
 import type { Context } from './context.js';
 import type { House } from './house.js';
 import type { Terminal } from './terminal.js';
 import { carryPeople } from './people-commands.js';
-import { createProgram, type GlobalFlags, type Order } from './program.js';
+import { createProgram, EXAMPLES, type GlobalFlags, type Order } from './program.js';
 import { systemFault } from './system-fault.js';
 
 const MISUSED = 2;
@@ -20,6 +21,7 @@ export async function main(house: House, args: readonly string[]): Promise<numbe
   const program = createProgram(house.version, async (order, flags) => {
     exitCode = await execute(house, order, flags);
   });
+  house.terminal.useWording(wordingFor(house.command, Object.keys(EXAMPLES)));
   prepare(program, house);
   try {
     await program.parseAsync([...args], { from: 'user' });
@@ -36,7 +38,7 @@ export async function main(house: House, args: readonly string[]): Promise<numbe
 /** Commander throws instead of ending the process, and writes where everything is written. */
 function prepare(command: Command, house: House): void {
   command.exitOverride().configureOutput({
-    writeOut: (text) => house.terminal.raw(text),
+    writeOut: (text) => house.terminal.help(text),
     writeErr: (text) => house.terminal.note(text.trimEnd()),
     getOutHasColors: () => false,
     getErrHasColors: () => false,

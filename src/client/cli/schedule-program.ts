@@ -15,6 +15,13 @@ export interface CreateFlags {
   readonly paused?: boolean;
 }
 
+export interface BackfillFlags {
+  readonly from: string;
+  readonly to: string;
+  readonly overlap?: string;
+  readonly max?: string;
+}
+
 export type ScheduleOrder =
   | { readonly kind: 'create'; readonly name: string; readonly file: string; readonly flags: CreateFlags }
   | { readonly kind: 'list' }
@@ -25,7 +32,7 @@ export type ScheduleOrder =
   | {
       readonly kind: 'backfill';
       readonly name: string;
-      readonly flags: { readonly from: string; readonly to: string; readonly overlap?: string };
+      readonly flags: BackfillFlags;
     }
   | { readonly kind: 'delete'; readonly name: string };
 
@@ -74,9 +81,8 @@ export function addSchedules(schedule: Command, carry: (order: ScheduleOrder) =>
     .requiredOption('--from <time>', 'such as 2026-11-01T00:00:00Z; included')
     .requiredOption('--to <time>', 'the same; included')
     .addOption(overlap('what becomes of a run while another runs (default: buffer-all, one after the other)'))
-    .action(
-      act((name: string, flags: { from: string; to: string; overlap?: string }) => ({ kind: 'backfill', name, flags })),
-    );
+    .option('--max <number>', 'refuse if there are more runs than this (default: 100)')
+    .action(act((name: string, flags: BackfillFlags) => ({ kind: 'backfill', name, flags })));
   add(schedule, 'delete <name>', 'no more runs; jobs that run go on').action(
     act((name: string) => ({ kind: 'delete', name })),
   );

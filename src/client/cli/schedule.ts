@@ -1,6 +1,6 @@
 /** `weaver schedule`: carries the orders out. */
 import { dirname, resolve } from 'node:path';
-import { scheduleLines, scheduleTable, triggeredLine } from '../render-schedule.js';
+import { backfilledLine, scheduleLines, scheduleTable, triggeredLine } from '../render-schedule.js';
 import { durationMs } from '../schedule-times.js';
 import type { CreateSchedule, OverlapName, Triggered } from '../schedules.js';
 import { unknownSchedule, usageFault } from '../weaver-fault.js';
@@ -147,9 +147,12 @@ function showTriggered({ terminal, json }: Context, triggered: Triggered): numbe
 
 async function backfill(context: Context, client: WeaverClient, { name, flags }: Order<'backfill'>): Promise<number> {
   const [from, to] = [timeOf(flags.from), timeOf(flags.to)];
-  await client.schedules.backfill(name, from, to, flags.overlap as OverlapName | undefined);
+  const runs = await client.schedules.backfill(name, from, to, {
+    overlap: flags.overlap as OverlapName | undefined,
+    runsMax: flags.max === undefined ? undefined : Number(flags.max),
+  });
   const span = { from: from.toISOString(), to: to.toISOString() };
-  return say(context, { name, ...span }, `${name} makes up its runs from ${span.from} to ${span.to}.`);
+  return say(context, { name, ...span, runs }, backfilledLine(name, runs, span));
 }
 
 /** With its zone: a time without one would mean another thing on another host. */

@@ -1,5 +1,7 @@
 /** The way out of every word that a command prints: redacted, with colour only where a person sees it. */
 
+import type { Wording } from './called-as.js';
+
 type Paint = 'bold' | 'dim' | 'red' | 'green' | 'yellow';
 
 const CODES: Readonly<Record<Paint, readonly [number, number]>> = {
@@ -16,6 +18,7 @@ export class Terminal {
   /** True if a person watches the progress. */
   readonly live: boolean;
   private redact: (text: string) => string = (text) => text;
+  private wording: Wording = { all: (text) => text, advice: (line) => line };
   private progressShown = false;
   private midLine = false;
   /** Notes that came in the middle of a line, and wait for its end. */
@@ -51,6 +54,11 @@ export class Terminal {
     this.redact = redact;
   }
 
+  /** Of all that is said, but for JSON and for what others have written. */
+  useWording(wording: Wording): void {
+    this.wording = wording;
+  }
+
   /** What goes into a file loses its secrets as well. */
   redacted(text: string): string {
     return this.redact(text);
@@ -60,11 +68,16 @@ export class Terminal {
   out(text: string): void {
     this.endLine();
     this.clearProgress();
-    this.stdout.write(`${this.redact(text)}\n`);
+    this.stdout.write(`${this.redact(this.wording.advice(text))}\n`);
   }
 
   json(value: unknown): void {
     this.out(JSON.stringify(value));
+  }
+
+  /** Text of weaver's own that is asked for, such as help. */
+  help(text: string): void {
+    this.raw(this.wording.all(text));
   }
 
   /** Bytes as they are, such as a patch. */
@@ -87,7 +100,7 @@ export class Terminal {
       return;
     }
     this.clearProgress();
-    this.stderr.write(`${this.redact(text)}\n`);
+    this.stderr.write(`${this.redact(this.wording.all(text))}\n`);
   }
 
   private endLine(): void {

@@ -57,7 +57,7 @@ function rowOf(
     attempts: attempts ?? 0,
     tokens: tokens ?? 0,
     costUsdMicros: Math.round((costUsd ?? 0) * 1_000_000),
-    branch,
+    branch: state === 'succeeded' ? branch : null,
     failure: null,
     startedAt: Date.parse(startedAt),
     endedAt: endedAt === null ? null : Date.parse(endedAt),

@@ -8,7 +8,7 @@ import {
   type Regression,
 } from '../../domain/compare-summary.js';
 import { usd } from '../../domain/report.js';
-import { contestantCells, missedLine, percent } from '../render-compare.js';
+import { contestantCells, contestantHead, missedLine, percent } from '../render-compare.js';
 import { duration } from '../render-task.js';
 import { barPlot, plotStyles, scatterPlot, type Bar } from './compare-plots.js';
 import { counted, escape, moment, shortened } from './html.js';
@@ -78,9 +78,8 @@ const missedSection = (missed: readonly Missed[]): readonly string[] =>
       ];
 
 function contestantTable(contestants: readonly Contestant[]): readonly string[] {
-  const head = ['Mode', 'Asked', 'Success', 'Median', 'p95', 'Cost', 'A question', 'Determinism', 'Tokens ±'];
-  const rows = contestants.map((one) => contestantCells(one, '–'));
-  return ['<h2>Contestants</h2>', tableOf('Contestants', head, rows, 2)];
+  const rows = contestantCells(contestants, '–');
+  return ['<h2>Contestants</h2>', tableOf('Contestants', contestantHead(contestants), rows, 2)];
 }
 
 function plots({ summary: { contestants, agreements } }: ComparePageData): readonly string[] {
@@ -103,6 +102,14 @@ function plots({ summary: { contestants, agreements } }: ComparePageData): reado
       barPlot(
         'Success',
         bars((one) => one.success, percent),
+        1,
+      ),
+    ),
+    plot(
+      'Success by gate',
+      barPlot(
+        'Success by gate',
+        bars(({ gate }) => (gate === null ? null : gate.passed / gate.questions), percent),
         1,
       ),
     ),

@@ -175,17 +175,27 @@ function lookerOf(run: TaskRun, spec: AskSpec, { opened, about, marked }: Questi
  * What the edits of an answer make of the base.
  * @param keep given all that is known of them, good or not
  */
-export async function lookAtEdits(
+export const lookAtEdits = (
   run: TaskRun,
-  { spec, baseTree, resolves, wholeBase }: Pick<Opened, 'spec' | 'baseTree'> & Partial<Marked>,
+  base: EditBase,
+  call: Called,
+  keep?: (edited: Edited) => void,
+): Promise<Looked> => lookAtEditsOf({ lineage: run.input.lineage, what: `attempt ${run.attempt}` }, base, call, keep);
+
+type EditBase = Pick<Opened, 'spec' | 'baseTree'> & Partial<Marked>;
+
+/** The same without a task. @param of the lineage in whose ledger the call is */
+export async function lookAtEditsOf(
+  { lineage, what }: { readonly lineage: string; readonly what: string },
+  { spec, baseTree, resolves, wholeBase }: EditBase,
   call: Called,
   keep: (edited: Edited) => void = () => undefined,
 ): Promise<Looked> {
   const said = await lookAtVerdict(call);
   if (said.kind === 'bad') return said;
-  const options = { summary: `attempt ${run.attempt}: apply edits of ${call.model}`.slice(0, 120) };
+  const options = { summary: `${what}: apply edits of ${call.model}`.slice(0, 120) };
   const put = { baseTree, ...defined({ resolves, wholeBase }) };
-  const request = { lineage: run.input.lineage, callId: call.callId, spec, ...put };
+  const request = { lineage, callId: call.callId, spec, ...put };
   const edited = await applyEdits.executeWithOptions(options, [request]);
   keep(edited);
   if (edited.kind === 'rejected') return { kind: 'bad', failure: edited.failure };

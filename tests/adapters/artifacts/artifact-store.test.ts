@@ -18,6 +18,7 @@ import { createArtifactStore } from '../../../src/adapters/artifacts/artifact-st
 import { createRedactor } from '../../../src/adapters/redact';
 import type { ArtifactKind } from '../../../src/domain/outcome';
 import type { ArtifactStore } from '../../../src/ports';
+import { describeWhere } from '../../where';
 
 const SECRET = 'not-a-real-secret-value';
 const TOKEN = `ghp_${'Fake0'.repeat(8).slice(0, 36)}`;
@@ -179,7 +180,7 @@ const canHaveSmallDisk = ((): boolean => {
   }
 })();
 
-(canHaveSmallDisk ? describe : describe.skip)('a full disk', () => {
+describeWhere(canHaveSmallDisk, 'bubblewrap: install it, and let it make namespaces')('a full disk', () => {
   it('is a fault that can be tried again, leaves no draft, and what was stored stays', () => {
     const source = resolve(__dirname, '../../../src');
     const program = [process.execPath, join(__dirname, 'fill-the-disk.cjs'), source, '/mnt'];

@@ -26,6 +26,7 @@ import {
   type Repository,
 } from './repositories.js';
 import { newSshKey, verifySigned } from './signing-keys.js';
+import { describeWhere } from '../../where.js';
 
 let compiled: string;
 beforeAll(() => {
@@ -230,7 +231,7 @@ describe('two workers on one home', () => {
 });
 
 // Permissions mean nothing to root, so this one has to be somebody else.
-(process.getuid?.() === 0 ? describe : describe.skip)('a worker that is not root', () => {
+describeWhere(process.getuid?.() === 0, 'root, who may be somebody else')('a worker that is not root', () => {
   it('gets over what a check has closed', async () => {
     const { input, home, remote } = ready();
     const uid = 65_534;

@@ -13,6 +13,7 @@ import {
   type LedgerRow,
 } from '../../../src/adapters/model/ledger-rows';
 import { API_KEY, removeFolder, temporaryFolder } from './model-world';
+import { describeWhere } from '../../where';
 
 const CALL = 'ab'.repeat(20);
 const intent = (send: number): IntentRow => ({
@@ -153,7 +154,7 @@ describe('what must not happen', () => {
 });
 
 const mounted = mountSmall();
-const onSmallDisk = mounted === null ? describe.skip : describe;
+const onSmallDisk = describeWhere(mounted !== null, 'a disk of its own: root, who may mount one');
 
 onSmallDisk('a full disk', () => {
   afterAll(() => {

@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { courierPlaces } from '../../../src/adapters/model/courier-protocol';
 import { createModel, type ModelOptions, type RunningModel } from '../../../src/adapters/model/model';
 import {
   startScriptedEndpoint,
@@ -22,6 +23,7 @@ import {
   until,
   type WorkerProcess,
 } from './model-world';
+import { describeWhere } from '../../where';
 
 let endpoint: ScriptedEndpoint;
 let home: string;
@@ -248,7 +250,7 @@ describe('one request process', () => {
     await modelAt().prewarm();
     expect(statSync(join(home, 'run')).mode & 0o077).toBe(0);
     await until(
-      () => (statSync(join(home, 'run', 'requests.sock')).mode & 0o077) === 0,
+      async () => (statSync((await courierPlaces(home)).socket).mode & 0o077) === 0,
       'the socket is closed to others',
     );
   });
@@ -264,7 +266,7 @@ describe('the end of a request process', () => {
     expect(isGone(pid)).toBe(false); // a connected worker may ask at any moment
     model.close();
     await until(() => isGone(pid), 'the request process has ended');
-    expect(existsSync(join(home, 'run', 'requests.sock'))).toBe(false);
+    expect(existsSync((await courierPlaces(home)).socket)).toBe(false);
     expect(await call(modelAt(), request(2))).toMatchObject(paidOnce('yes'));
   });
 
@@ -316,8 +318,9 @@ describe('the end of a request process', () => {
     await call(model);
     process.kill(onlyProcess(), 'SIGKILL');
     model.close();
-    expect(existsSync(join(home, 'run', 'requests.sock'))).toBe(true);
-    expect(readdirSync(join(home, 'run'))).toContain('requests.lock.1');
+    const { run, socket } = await courierPlaces(home);
+    expect(existsSync(socket)).toBe(true);
+    expect(readdirSync(run)).toContain('requests.lock.1');
     const from = performance.now();
     expect(await call(modelAt(), request(2))).toMatchObject(paidOnce('yes'));
     expect(performance.now() - from).toBeLessThan(4_000);
@@ -359,7 +362,7 @@ describe('the key', () => {
 });
 
 const mounted = mountSmall();
-const onSmallDisk = mounted === null ? describe.skip : describe;
+const onSmallDisk = describeWhere(mounted !== null, 'a disk of its own: root, who may mount one');
 
 onSmallDisk('a full disk', () => {
   const filler = join(mounted ?? '', 'filler');

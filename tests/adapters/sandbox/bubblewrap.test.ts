@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { createSandbox } from '../../../src/adapters/sandbox/create-sandbox';
 import type { Sandbox } from '../../../src/ports';
+import { describeWhere } from '../../where';
 import { commandOf, describeSandbox, makePlace, removePlace, runIn, type Place, type Ran } from './sandbox-contract';
 
 const environmentOf = (place: Place, path = process.env['PATH'] ?? '') => ({ PATH: path, HOME: place.userHome });
@@ -19,9 +20,9 @@ const works = ((): boolean => {
     return false;
   }
 })();
-const describeIfItWorks = works ? describe : describe.skip;
+const describeIfItWorks = describeWhere(works, 'bubblewrap: install it, and let it make namespaces');
 
-if (works) describeSandbox('bubblewrap', 'auto');
+describeIfItWorks('in bubblewrap', () => describeSandbox('bubblewrap', 'auto'));
 
 /** A sandbox of this file; `run` with a network if asked to. */
 function useBubblewrap(): { readonly place: Place; readonly run: (line: string, network?: boolean) => Promise<Ran> } {

@@ -200,6 +200,15 @@ describe('what go prints', () => {
     expect(compareTests(before ?? null, [after ?? null]).vanished).toEqual(['p › TestX']);
   });
 
+  it('knows a package that was not built, and is green without a test, for one that has ended before them', () => {
+    const tables = ['FAIL\tp [build failed]\n', 'ok  \tp\t0.01s\n', '--- PASS: TestX (0.00s)\nok  \tp\t0.01s\n'];
+    const [red = null, early = null, mended = null] = tables
+      .map(printed)
+      .map((report) => (report.kind === 'read' ? report.table : null));
+    expect(compareTests(red, [early]).vanished).toEqual(['p (no test of it is named)']);
+    expect(compareTests(red, [mended]).vanished).toEqual([]);
+  });
+
   it('has a test that failed as failed, whatever is printed of it later', () => {
     expect(casesOf(printed(['run', 'fail', 'pass', 'skip'].map(goLine).join('')))).toEqual(['failed p › TestX']);
   });
@@ -218,6 +227,46 @@ it('reads what cargo prints', () => {
     'skipped tests::later',
     'passed tests::panics',
   ]);
+});
+
+it('has a failing test more where a binary of cargo has begun and not ended', () => {
+  const text = 'running 2 tests\n\nrunning 1 test\ntest a ... ok\n\ntest result: ok. 1 passed; 0 failed\n';
+  expect(casesOf(printed(text))).toEqual(['passed a', 'failed a test binary without result']);
+  // One that was aborted at the base (a stack that overflows) and comes to its end is mended.
+  const [before, after] = [text, `${text}test result: ok. 2 passed; 0 failed\n`]
+    .map(printed)
+    .map((report) => (report.kind === 'read' ? report.table : null));
+  expect(compareTests(before ?? null, [after ?? null])).toMatchObject({
+    fixed: ['a test binary without result'],
+    vanished: [],
+  });
+});
+
+const counted = (text: string) => {
+  const report = printed(text);
+  return report.kind === 'read' ? [report.table.cases.map(({ id }) => id).join(), report.table.ran] : report.kind;
+};
+
+describe('what runners print that name no test which passes', () => {
+  it.each([
+    ['jest', 'Tests:       1 failed, 1 skipped, 1 todo, 2 passed, 5 total', 3],
+    ['jest', '\u001B[1mTests:       \u001B[22m\u001B[1m\u001B[32m2 passed\u001B[39m\u001B[22m, 2 total', 2],
+    ['jest', 'Tests:       0 total', 0],
+    ['vitest', '      Tests  1 failed | 2 passed | 1 skipped (4)', 3],
+    ['mocha', '  3 passing (12ms)\n  1 pending\n  2 failing', 5],
+    ['specs', '5 examples, 1 failure, 2 pending', 3],
+    ['specs', '1 spec, 0 failures', 1],
+    ['minitest', '4 runs, 9 assertions, 1 failures, 0 errors, 1 skips', 3],
+    ['phpunit', 'OK (3 tests, 5 assertions)', 3],
+    ['phpunit', 'Tests: 4, Assertions: 5, Failures: 1, Skipped: 1.', 3],
+  ])('has how many have run: %s', (runner, line, ran) => {
+    expect(counted(`words\n${line}\nmore\n`)).toEqual([runner, ran]);
+  });
+
+  it('is added up over several runs, and nothing without its last lines', () => {
+    expect(counted('Tests:       2 passed, 2 total\nTests:       1 failed, 1 total\n')).toEqual(['jest', 3]);
+    expect(counted('PASS test/a.test.js\n')).toBe('none');
+  });
 });
 
 it('reads the JSON of jest, from its output or a file, without the path of the work tree', () => {
