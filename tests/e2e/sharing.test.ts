@@ -194,24 +194,13 @@ describe('a worker', () => {
     const refused = await world.cli(['worker'], { env: elsewhere });
     expect(refused.exitCode).toBe(3);
     expect(refused.stderr).toMatch(
-      /^otherHome .*\n? *.*Queue weaver: \d+@[^ ]+#[0-9a-f]{8}; the home of this worker is/m,
+      /^otherHome .*\n? *.*Queue weaver: \d+@[^;]+#[0-9a-f]{8}; the home of this worker is/m,
     );
     expect(refused.stderr).toContain('WEAVER_TASK_QUEUE');
     const queue = { namespace: 'default', taskQueue: QUEUE };
     const own = readFileSync(join(world.home, 'host-id'), 'utf8').trim();
     await expect(ensureOnlyHome(client.workflowService, queue, own)).resolves.toBeUndefined();
     await expect(ensureOnlyHome(client.workflowService, queue, 'another')).rejects.toMatchObject({ code: 'otherHome' });
-  });
-
-  it('takes no longer than 30 ms to ask', async () => {
-    const times: number[] = [];
-    for (let n = 0; n < 9; n += 1) {
-      const startedAt = performance.now();
-      await look();
-      times.push(performance.now() - startedAt);
-    }
-    const median = times.toSorted((a, b) => a - b)[4] ?? Infinity;
-    expect(median).toBeLessThan(30);
   });
 });
 
