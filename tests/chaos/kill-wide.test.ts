@@ -12,7 +12,7 @@ import { UnderFire, type LeftBehind } from './under-fire';
 const SOAK = process.env['WEAVER_SOAK'] === '1';
 const SEED = 20_261_122;
 /** About a twentieth of the points. */
-const POINTS = 3;
+const POINTS = 2;
 const TIMEOUT_MS = SOAK ? 60 * 60_000 : 300_000;
 
 type Whole = Account & LeftBehind;
