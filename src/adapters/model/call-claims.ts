@@ -7,13 +7,14 @@
  * time, so that clocks of hosts need not agree.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { link, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isObject } from '../../domain/plain-object.js';
-import { errorCode, unlessGone } from '../git/error-code.js';
+import { unlessGone } from '../git/error-code.js';
 import type { Place } from './place.js';
+import { linked } from './single-instance.js';
 
 export interface CallClaims {
   /** Waits while another living process has the call. Null if the signal aborts. @param callMs time limit of its request */
@@ -201,15 +202,5 @@ function parsePlace(text: string): Place {
     return isPlace ? { name, kernel, host } : unknown;
   } catch {
     return unknown;
-  }
-}
-
-async function linked(from: string, to: string): Promise<boolean> {
-  try {
-    await link(from, to);
-    return true;
-  } catch (error) {
-    if (errorCode(error) === 'EEXIST') return false;
-    throw error;
   }
 }

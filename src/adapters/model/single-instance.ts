@@ -28,8 +28,7 @@ const TRIES_MAX = 20;
 /** Process id of the living holder of the folder, if there is one. */
 export async function holderOf(folder: string): Promise<number | null> {
   const highest = await highestIn(folder);
-  const holder = highest === 0 ? null : await readHolder(join(folder, `${PREFIX}${highest}`));
-  return holder !== null && (await identityOf(holder.pid)) === holder.identity ? holder.pid : null;
+  return highest === 0 ? null : await livingIn(join(folder, `${PREFIX}${highest}`));
 }
 
 /** The hold on `folder`, or null while another living process has it. */
@@ -40,7 +39,7 @@ export async function takeHold(folder: string): Promise<Hold | null> {
   try {
     for (let tries = 0; tries < TRIES_MAX; tries += 1) {
       const highest = await highestIn(folder);
-      if (highest > 0 && (await isAlive(join(folder, `${PREFIX}${highest}`)))) return null;
+      if (highest > 0 && (await livingIn(join(folder, `${PREFIX}${highest}`))) !== null) return null;
       const number = highest + 1;
       // A link appears whole or not at all, and for one process only.
       if (!(await linked(join(folder, mine), join(folder, `${PREFIX}${number}`)))) continue;
@@ -72,9 +71,10 @@ async function clearBelow(folder: string, number: number): Promise<void> {
   }
 }
 
-async function isAlive(file: string): Promise<boolean> {
+/** Process id of the holder that the file names, if that one still runs. */
+async function livingIn(file: string): Promise<number | null> {
   const holder = await readHolder(file);
-  return holder !== null && (await identityOf(holder.pid)) === holder.identity;
+  return holder !== null && (await identityOf(holder.pid)) === holder.identity ? holder.pid : null;
 }
 
 async function readHolder(file: string): Promise<Holder | null> {
@@ -115,7 +115,8 @@ async function psIdentity(pid: number): Promise<string | null> {
   }
 }
 
-async function linked(from: string, to: string): Promise<boolean> {
+/** False if the name is taken: of several processes that try it at once one has it. */
+export async function linked(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to);
     return true;

@@ -7,6 +7,7 @@ const CLOSE = new RegExp(`<\\/(?:${NAMES})>|\\[\\/think\\]`, 'gi');
 const ANY = new RegExp(`<\\/?(?:${NAMES})>|\\[\\/?think\\]`, 'gi');
 
 /** Where an answer begins of a model that names the channel of each of its messages (gpt-oss), and where it ends. */
+const CHANNEL = /^\s*<\|channel\|>/;
 const FINAL = '<|channel|>final<|message|>';
 const CHANNEL_END = /<\|(?:end|return)\|>\s*$/;
 
@@ -19,14 +20,14 @@ export function mayBecomeThinking(beginning: string): boolean {
 const MARKS = [...NAMES.split('|').map((name) => `<${name}>`), '[think]', '<|channel|>'];
 
 /** Whether the text begins with reasoning, ended or not. */
-export const beginsWithThinking = (text: string): boolean => OPEN.test(text) || /^\s*<\|channel\|>/.test(text);
+export const beginsWithThinking = (text: string): boolean => OPEN.test(text) || CHANNEL.test(text);
 
 /**
  * The answer's text as it is handed on. Reasoning is taken off at the beginning only, where servers put it: further in, the
  * same tags are the model's words, and may be code. A block that is never closed is all there is: nothing was answered.
  */
 export function withoutThinking(text: string): string {
-  if (/^\s*<\|channel\|>/.test(text)) return finalOf(text);
+  if (CHANNEL.test(text)) return finalOf(text);
   let rest = withoutOrphan(text);
   for (let opening = OPEN.exec(rest); opening !== null; opening = OPEN.exec(rest)) {
     const end = endOfBlock(rest, opening[1] ?? null);
